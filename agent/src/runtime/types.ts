@@ -1,0 +1,159 @@
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+
+/**
+ * The port to what runs containers: podman, containerd, or the fake. After the kubelet's CRI, in fewer verbs. Every sandbox and
+ * container carries the labels below, so that an agent with an empty disk still finds what is its own.
+ *
+ * Each call gets a signal and ends within a bounded time; a call that fails leaves something that calling again, or removing, mends.
+ */
+export interface Runtime {
+  readonly name: string;
+  /** What kind and version, for `nodeInfo.containerRuntimeVersion`: `podman://4.3.1`. */
+  version(): Promise<string>;
+  /** What this host lacks, in plain words with what to install; empty when all is well. */
+  preflight(): Promise<readonly string[]>;
+  /** Starts what the runtime needs (podman's API service); containers outlive `close`. */
+  start(signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+
+  /** Everything that carries our labels, running or not. */
+  list(): Promise<readonly SandboxState[]>;
+  /** Hints that something about a pod changed; the listener lists anew. `undefined` when events may have been missed. */
+  watch(onChange: (podUid: string | undefined) => void): { stop(): void };
+
+  /** Creates and starts the pod's sandbox (shared network, IPC, hostname); the same uid and attempt twice gives the one that is there. */
+  createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxState>;
+  /** Creates and starts; resolves with its state once the process runs. @throws RuntimeError */
+  createContainer(sandbox: SandboxState, spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState>;
+  /** SIGTERM (or the image's stop signal), after the grace SIGKILL. Resolves when it no longer runs; fine when it is gone. */
+  stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
+  removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** Removes the sandbox with all that is in it. Fine when it is gone. */
+  removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
+
+  /** The local image, if there is one. `reference` as in the pod's spec. */
+  image(reference: string): Promise<ImageState | undefined>;
+  images(): Promise<readonly ImageState[]>;
+  /** @throws RuntimeError with reason ErrImagePull or InvalidImageName */
+  pullImage(reference: string, auth: RegistryAuth | undefined, signal?: AbortSignal): Promise<ImageState>;
+
+  /** Log text, oldest first, in the order it was written. Ends at the end, or with the signal when following. */
+  logs(containerId: string, options: Omit<LogOptions, 'container' | 'previous'>, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
+export const podLabels = {
+  namespace: 'io.kubernetes.pod.namespace',
+  name: 'io.kubernetes.pod.name',
+  uid: 'io.kubernetes.pod.uid',
+  container: 'io.kubernetes.container.name',
+  /** How often this container was started in this pod; 0 first. */
+  attempt: 'io.flotilla.container.attempt',
+  /** Hash of the part of the spec that cannot change under a running container. */
+  hash: 'io.flotilla.container.hash',
+} as const;
+
+export interface SandboxSpec {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostNetwork: boolean;
+  readonly hostPid: boolean;
+  readonly hostIpc: boolean;
+  readonly sharePid: boolean;
+  /** From the node's podCIDR; undefined with hostNetwork. */
+  readonly ip: string | undefined;
+  readonly ports: readonly { readonly containerPort: number; readonly hostPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostIP?: string }[];
+  readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
+  readonly dns: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] } | undefined;
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+export interface ContainerSpec {
+  readonly name: string;
+  readonly attempt: number;
+  /** Kept as a label; tells whether what runs is what the pod asks for. */
+  readonly hash: string;
+  /** The image's id or reference, present locally. */
+  readonly image: string;
+  /** Replaces the image's entrypoint when given. */
+  readonly command: readonly string[] | undefined;
+  readonly args: readonly string[] | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDir: string | undefined;
+  readonly mounts: readonly Mount[];
+  /** Millicores of the CPU quota; undefined is unlimited. */
+  readonly cpuLimitMillis: number | undefined;
+  readonly cpuRequestMillis: number | undefined;
+  readonly memoryLimitBytes: number | undefined;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly runAsUser: number | undefined;
+  readonly runAsGroup: number | undefined;
+  readonly supplementalGroups: readonly number[];
+  readonly readOnlyRootFilesystem: boolean;
+  readonly privileged: boolean;
+  readonly allowPrivilegeEscalation: boolean;
+  readonly capabilitiesAdd: readonly string[];
+  readonly capabilitiesDrop: readonly string[];
+  readonly terminationMessagePath: string | undefined;
+}
+
+export interface Mount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+  readonly propagation?: 'private' | 'rslave' | 'rshared';
+}
+
+export interface SandboxState {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Whether its network and infra process are there; a sandbox that is not ready is removed and made anew. */
+  readonly ready: boolean;
+  readonly ip: string | undefined;
+  readonly createdWallMs: number;
+  readonly containers: readonly ContainerState[];
+}
+
+export interface ContainerState {
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly hash: string;
+  readonly image: string;
+  readonly imageId: string;
+  readonly status: 'created' | 'running' | 'exited' | 'unknown';
+  readonly createdWallMs: number;
+  readonly startedWallMs: number | undefined;
+  readonly finishedWallMs: number | undefined;
+  readonly exitCode: number | undefined;
+  readonly oomKilled: boolean;
+}
+
+export interface ImageState {
+  /** `sha256:…` or the runtime's own id. */
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly digest: string | undefined;
+  readonly bytes: number;
+}
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A failure with the reason that belongs in the container's waiting state or the pod's event. */
+export class RuntimeError extends Error {
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RuntimeError';
+    this.reason = reason;
+  }
+}

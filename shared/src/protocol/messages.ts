@@ -1,0 +1,76 @@
+import type { KubeObject } from '../meta/object.ts';
+
+/**
+ * What hub and board say to each other, as data. How it is framed, signed and sent is in the other files of this folder and in
+ * shared/docs/protocol.md. Both directions carry state with a generation; a duplicate or a reordered message changes nothing.
+ */
+
+/** Orders what a board was sent, even across a restore of the hub: first by epoch, then by revision. */
+export interface Generation {
+  readonly epoch: number;
+  readonly revision: number;
+}
+
+export function compareGenerations(a: Generation, b: Generation): number {
+  return a.epoch - b.epoch || a.revision - b.revision;
+}
+
+/** All a board needs to run its pods: complete, not a difference. */
+export interface NodeManifest {
+  readonly node: string;
+  readonly generation: Generation;
+  /** The /26 (or so) this board's pods take their addresses from; empty until allocated. */
+  readonly podCIDR: string;
+  /** Pods bound to this node, those with a deletionTimestamp included, as the API shows them. */
+  readonly pods: readonly KubeObject[];
+  /** Only what these pods refer to. */
+  readonly configMaps: readonly KubeObject[];
+  readonly secrets: readonly KubeObject[];
+  /** metadata.uid of the ServiceAccounts that these pods run as, by `namespace/name`. */
+  readonly serviceAccounts: Readonly<Record<string, string>>;
+}
+
+/** The status of one pod as its board sees it. */
+export interface PodReport {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Grows with every change of this pod's report; survives agent restarts. */
+  readonly sequence: number;
+  /** v1.PodStatus without what only the hub knows. */
+  readonly status: Record<string, unknown>;
+  /** The containers are gone for good and nothing of the pod is left: the API object may go. */
+  readonly gone?: boolean;
+}
+
+/** What happened on the board and shall become an Event of the API. */
+export interface BoardEvent {
+  /** Unique on this board; the hub stores an event once. */
+  readonly id: string;
+  readonly involvedObject: { readonly kind: string; readonly namespace?: string; readonly name: string; readonly uid?: string; readonly fieldPath?: string };
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly wallMs: number;
+}
+
+/** v1.Node as the board knows itself; the hub merges it into the Node object. */
+export interface NodeReport {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
+  /** Grows with every change. */
+  readonly sequence: number;
+  /** capacity, allocatable, conditions, addresses, nodeInfo, images. */
+  readonly status: Record<string, unknown>;
+}
+
+/** Board → hub: everything that changed since the hub's last acknowledgement; idempotent. */
+export interface StatusReport {
+  readonly node?: NodeReport;
+  readonly pods: readonly PodReport[];
+  readonly events: readonly BoardEvent[];
+  /** The manifest this board has taken over. */
+  readonly applied: Generation | undefined;
+  /** True in the first report of a session: `pods` is all this board has; what is missing here has no trace left on it. */
+  readonly full: boolean;
+}
