@@ -15,15 +15,24 @@ export interface Runtime {
   /** Starts what the runtime needs (podman's API service); containers outlive `close`. */
   start(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
+  /**
+   * Where the addresses of new sandboxes come from (`Node.spec.podCIDR`). Running sandboxes keep theirs. Cheap when nothing changed.
+   * Until it was called with a CIDR, a sandbox without `hostNetwork` fails with reason NetworkNotReady.
+   */
+  setPodCidr(podCIDR: string, signal?: AbortSignal): Promise<void>;
 
   /** Everything that carries our labels, running or not. */
-  list(): Promise<readonly SandboxState[]>;
+  list(signal?: AbortSignal): Promise<readonly SandboxState[]>;
   /** Hints that something about a pod changed; the listener lists anew. `undefined` when events may have been missed. */
   watch(onChange: (podUid: string | undefined) => void): { stop(): void };
 
-  /** Creates and starts the pod's sandbox (shared network, IPC, hostname); the same uid and attempt twice gives the one that is there. */
+  /** Creates and starts the pod's sandbox (shared network, IPC, hostname); the same uid twice gives the one that is there. @throws RuntimeError */
   createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxState>;
-  /** Creates and starts; resolves with its state once the process runs. @throws RuntimeError */
+  /**
+   * Creates and starts; resolves with its state once the process runs. The same name and attempt twice gives the one that is there
+   * (started, if an earlier call got no further than creating it). @throws RuntimeError with reason ImageNotFound or
+   * CreateContainerError (nothing is left), or RunContainerError (it stays behind with status `created`, to be removed).
+   */
   createContainer(sandbox: SandboxState, spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState>;
   /** SIGTERM (or the image's stop signal), after the grace SIGKILL. Resolves when it no longer runs; fine when it is gone. */
   stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
@@ -62,7 +71,7 @@ export interface SandboxSpec {
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly sharePid: boolean;
-  /** From the node's podCIDR; undefined with hostNetwork. */
+  /** Asks for this very address; the runtime takes a free one out of the podCIDR when undefined (the normal case). */
   readonly ip: string | undefined;
   readonly ports: readonly { readonly containerPort: number; readonly hostPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostIP?: string }[];
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
@@ -114,6 +123,7 @@ export interface SandboxState {
   readonly uid: string;
   /** Whether its network and infra process are there; a sandbox that is not ready is removed and made anew. */
   readonly ready: boolean;
+  /** Undefined with hostNetwork. */
   readonly ip: string | undefined;
   readonly createdWallMs: number;
   readonly containers: readonly ContainerState[];
@@ -126,6 +136,7 @@ export interface ContainerState {
   readonly hash: string;
   readonly image: string;
   readonly imageId: string;
+  /** `created`: its process was never started, or could not be. */
   readonly status: 'created' | 'running' | 'exited' | 'unknown';
   readonly createdWallMs: number;
   readonly startedWallMs: number | undefined;
@@ -140,6 +151,8 @@ export interface ImageState {
   readonly names: readonly string[];
   readonly digest: string | undefined;
   readonly bytes: number;
+  /** The image's USER: empty, a name or a number with an optional group. */
+  readonly user: string;
 }
 
 export interface RegistryAuth {
@@ -147,11 +160,29 @@ export interface RegistryAuth {
   readonly password: string;
 }
 
+/**
+ * What went wrong, in Kubernetes' words where it has them. `Unavailable` (the runtime does not answer, or not in time) and
+ * `Aborted` (by the caller's signal) say nothing about the pod: look again and retry.
+ */
+export type RuntimeReason =
+  | 'ErrImagePull'
+  | 'RegistryUnavailable'
+  | 'InvalidImageName'
+  | 'ImageNotFound'
+  | 'NetworkNotReady'
+  | 'CreatePodSandboxError'
+  | 'CreateContainerError'
+  | 'RunContainerError'
+  | 'NotFound'
+  | 'Unavailable'
+  | 'Aborted'
+  | 'Failed';
+
 /** A failure with the reason that belongs in the container's waiting state or the pod's event. */
 export class RuntimeError extends Error {
-  readonly reason: string;
+  readonly reason: RuntimeReason;
 
-  constructor(reason: string, message: string, options?: ErrorOptions) {
+  constructor(reason: RuntimeReason, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'RuntimeError';
     this.reason = reason;
