@@ -9,6 +9,8 @@ import type { KubeObject } from '../meta/object.ts';
 export interface Generation {
   readonly epoch: number;
   readonly revision: number;
+  /** Names the content: a board that has this digest needs no copy, whichever hub numbered it. Takes no part in the order. */
+  readonly digest?: string;
 }
 
 export function compareGenerations(a: Generation, b: Generation): number {
@@ -21,7 +23,8 @@ export interface NodeManifest {
   readonly generation: Generation;
   /** The /26 (or so) this board's pods take their addresses from; empty until allocated. */
   readonly podCIDR: string;
-  /** Pods bound to this node, those with a deletionTimestamp included, as the API shows them. */
+  /** Pods bound to this node, those with a deletionTimestamp included, as the API shows them but without `status`,
+   * `metadata.managedFields` and `metadata.resourceVersion`: what the board itself reports must not come back as news. */
   readonly pods: readonly KubeObject[];
   /** Only what these pods refer to. */
   readonly configMaps: readonly KubeObject[];

@@ -1,0 +1,29 @@
+/** The bounds of the device link. What happens at each is in shared/docs/protocol.md; both ends enforce them. */
+export const linkLimits = {
+  /** The payload of one MQTT PUBLISH. A larger one ends the connection. */
+  packetBytes: 128 * 1024,
+  /** How much of a large message one chunk carries. */
+  chunkBytes: 96 * 1024,
+  /** A whole message as it travels, put together from its chunks. */
+  messageBytes: 8 * 1024 * 1024,
+  /** The same message after inflating. */
+  inflatedBytes: 48 * 1024 * 1024,
+  /** JSON longer than this is deflated. */
+  deflateAboveBytes: 512,
+  /** Messages being put together from chunks at one time, per sender. */
+  assemblies: 2,
+  /** Open streams of one device. */
+  streams: 64,
+  /** What a sender may have on its way, per stream, before the receiver grants more. */
+  streamWindowBytes: 256 * 1024,
+  /** The data of one stream frame. */
+  streamFrameBytes: 16 * 1024,
+  podsPerReport: 1024,
+  eventsPerReport: 256,
+  /** Token requests waiting for an answer, per device. */
+  tokenRequests: 32,
+  /** Names, ids, versions. */
+  textBytes: 256,
+  /** Reasons and messages for people. */
+  proseBytes: 4096,
+} as const;

@@ -1,0 +1,83 @@
+import type { LogOptions } from './log-options.ts';
+import type { Generation, StatusReport } from './messages.ts';
+import type { RefusalReason } from './protocol-error.ts';
+
+/** First message of a connection. Part of the frozen core: fields are only ever added. */
+export interface Hello {
+  readonly agentVersion: string;
+  /** The protocol versions this board speaks. */
+  readonly versions: readonly number[];
+  /** The kernel's boot id: tells a reboot from a clone. */
+  readonly bootId: string;
+  /** Chosen anew for each connection; comes back in the signed welcome. */
+  readonly nonce: string;
+  readonly applied?: Generation;
+}
+
+/** The hub's answer, in a signed envelope. Part of the frozen core. */
+export interface Welcome {
+  readonly nonce: string;
+  /** The version both shall speak from here on. */
+  readonly version: number;
+  /** Names this session: goes into every message of the board from here on. */
+  readonly session: number;
+  /** The hub's clock; fresh, because the nonce is. */
+  readonly wallMs: number;
+}
+
+export interface ReportMessage {
+  readonly session: number;
+  /** Counts up in a session; the same report sent again keeps its number. */
+  readonly number: number;
+  readonly report: StatusReport;
+}
+
+/** Everything in the report of this number is committed. */
+export interface AckMessage {
+  readonly session: number;
+  readonly number: number;
+}
+
+/** Answers a manifest with what the board has in hand, whether it took that one over or not. */
+export interface AppliedMessage {
+  readonly session: number;
+  readonly applied?: Generation;
+}
+
+export interface TokenMessage {
+  readonly session: number;
+  readonly id: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly podName: string;
+  readonly podUid: string;
+  readonly audience?: string;
+  readonly expirationSeconds: number;
+}
+
+export type TokenAnswer = { readonly session: number; readonly id: string } & (
+  | { readonly token: string; readonly expirationWallMs: number }
+  | { readonly error: string }
+);
+
+export interface PodReference {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Streams are opened by the hub; data travels in frames of their own (frame.ts). */
+export type StreamMessage =
+  | { readonly session: number; readonly op: 'open'; readonly id: number; readonly credit: number; readonly logs: { readonly pod: PodReference; readonly options: LogOptions } }
+  /** The receiver of data allows its sender this many bytes more. */
+  | { readonly session: number; readonly op: 'credit'; readonly id: number; readonly bytes: number }
+  /** `length` is how much data the sender sent in all; `error` why it ended early. */
+  | { readonly session: number; readonly op: 'close'; readonly id: number; readonly length?: number; readonly error?: string };
+
+/** A message that was not taken, and why. */
+export interface Refusal {
+  /** The kind, or the topic where it was not a known kind. */
+  readonly about: string;
+  readonly reason: RefusalReason;
+  readonly message: string;
+}

@@ -1,0 +1,51 @@
+import type { AckMessage, TokenAnswer, Welcome } from './link-messages.ts';
+import { linkLimits } from './limits.ts';
+import type { NodeManifest } from './messages.ts';
+import type { Envelope } from './envelope.ts';
+import { ProtocolError } from './protocol-error.ts';
+import { Shape } from './shape.ts';
+
+/** Messages of the hub, checked field by field. Each throws ProtocolError `Malformed`. */
+
+export function parseEnvelope(value: unknown): Envelope {
+  const shape = new Shape('envelope', value);
+  return { keyId: shape.text('keyId'), signature: shape.text('signature'), payload: shape.text('payload', linkLimits.inflatedBytes) };
+}
+
+export function parseWelcome(value: unknown): Welcome {
+  const shape = new Shape('welcome', value);
+  return { nonce: shape.text('nonce'), version: shape.integer('version'), session: shape.integer('session'), wallMs: shape.integer('wallMs') };
+}
+
+export function parseAck(value: unknown): AckMessage {
+  const shape = new Shape('ack', value);
+  return { session: shape.integer('session'), number: shape.integer('number') };
+}
+
+export function parseTokenAnswer(value: unknown): TokenAnswer {
+  const shape = new Shape('token', value);
+  const head = { session: shape.integer('session'), id: shape.text('id') };
+  if (shape.has('error')) return { ...head, error: shape.text('error', linkLimits.proseBytes) };
+  return { ...head, token: shape.text('token', 16 * 1024), expirationWallMs: shape.integer('expirationWallMs') };
+}
+
+/** The outer shape only: the objects inside are the API's, signed by the hub. */
+export function parseManifest(value: unknown): NodeManifest {
+  const shape = new Shape('manifest', value);
+  const generation = shape.generation('generation');
+  if (!generation) throw new ProtocolError('Malformed', 'manifest.generation is missing');
+  const objects = (name: string): NodeManifest['pods'] =>
+    shape.list(name, 100_000).map((object) => {
+      if (typeof object !== 'object' || object === null) throw new ProtocolError('Malformed', `manifest.${name} holds something that is no object`);
+      return object;
+    });
+  return {
+    node: shape.text('node'),
+    generation,
+    podCIDR: shape.text('podCIDR'),
+    pods: objects('pods'),
+    configMaps: objects('configMaps'),
+    secrets: objects('secrets'),
+    serviceAccounts: shape.object('serviceAccounts') as Record<string, string>,
+  };
+}
