@@ -1,0 +1,33 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { guardReads, HeaderScanner } from './read-guard.ts';
+
+const packet = (length: number): Buffer => {
+  const digits: number[] = [];
+  for (let rest = length; digits.length === 0 || rest > 0; rest = Math.floor(rest / 128)) digits.push((rest % 128) | (rest >= 128 ? 0x80 : 0));
+  return Buffer.concat([Buffer.of(0x30, ...digits), Buffer.alloc(length, 0xff)]);
+};
+
+test('finds packet lengths however the bytes are cut', () => {
+  const bytes = Buffer.concat([packet(0), packet(5), packet(300), packet(2), packet(20_000), packet(0)]);
+  for (const size of [1, 2, 3, 7, 100, bytes.length]) {
+    const scanner = new HeaderScanner();
+    const seen: number[] = [];
+    for (let at = 0; at < bytes.length; at += size) seen.push(scanner.longest(bytes.subarray(at, at + size)));
+    expect(Math.max(...seen), `cut by ${size}`).toBe(20_000);
+  }
+  expect(new HeaderScanner().longest(Buffer.of(0x30, 0xff, 0xff, 0xff, 0xff))).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('destroys the stream at the limit, and not before', () => {
+  const within = new PassThrough();
+  guardReads(within, 100);
+  within.write(packet(100));
+  expect((within.read() as Buffer).length).toBe(102);
+  const above = new PassThrough();
+  above.on('error', () => {});
+  guardReads(above, 100);
+  above.write(packet(101));
+  expect(above.read()).toBeNull();
+  expect(above.destroyed).toBe(true);
+});

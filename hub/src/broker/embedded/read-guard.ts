@@ -1,0 +1,55 @@
+import type { Duplex } from 'node:stream';
+
+/**
+ * Ends a connection that announces an MQTT packet above `limit`, before its bytes pile up: aedes itself would buffer up to 256 MB.
+ * Looks at what is read from the stream, whoever reads it, and follows the fixed headers (MQTT 3.1.1, section 2.2).
+ */
+export function guardReads(stream: Duplex, limit: number): void {
+  const read = stream.read.bind(stream);
+  const scanner = new HeaderScanner();
+  stream.read = (size?: number): unknown => {
+    const chunk: unknown = read(size);
+    if (!Buffer.isBuffer(chunk)) return chunk;
+    const length = scanner.longest(chunk);
+    if (length <= limit) return chunk;
+    stream.destroy(new Error(`a packet of ${length} bytes exceeds the limit of ${limit}`));
+    return null;
+  };
+}
+
+/** Walks the packets of a byte stream; two numbers of state per connection. */
+export class HeaderScanner {
+  /** Bytes of the current packet's body that are still to come. */
+  #body = 0;
+  /** -1: the next byte is a packet type; else how many length bytes were read. */
+  #digits = -1;
+  #length = 0;
+
+  /** The length of the longest packet that this chunk begins; Infinity for a length that is none. */
+  longest(chunk: Buffer): number {
+    let longest = 0;
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#body > 0) {
+        const skipped = Math.min(this.#body, chunk.length - at);
+        this.#body -= skipped;
+        at += skipped;
+        continue;
+      }
+      const byte = chunk[at++] ?? 0;
+      if (this.#digits < 0) {
+        this.#digits = 0;
+        this.#length = 0;
+        continue;
+      }
+      this.#length += (byte & 0x7f) * 128 ** this.#digits++;
+      if (byte & 0x80) {
+        if (this.#digits === 4) return Number.POSITIVE_INFINITY;
+        continue;
+      }
+      longest = Math.max(longest, this.#length);
+      this.#body = this.#length;
+      this.#digits = -1;
+    }
+    return longest;
+  }
+}

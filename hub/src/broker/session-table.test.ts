@@ -1,0 +1,75 @@
+import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import { beforeEach, expect, test } from 'vitest';
+import { SessionTable } from './session-table.ts';
+import type { Incident } from './types.ts';
+
+const identity = { node: 'board-1', keyId: 'key-1' };
+const boot = (bootId: string, serial = '') => ({ bootId, serial, keepAliveMs: 20_000 });
+let clock: FakeClock;
+let table: SessionTable;
+let incidents: Incident[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  table = new SessionTable({ clock, boards: { get: (node) => (node === 'board-1' ? { ...identity, serial: 'S1' } : undefined) } });
+  incidents = [];
+});
+
+const connect = (bootId: string, serial = '') => {
+  table.admit(identity, boot(bootId, serial), (incident) => incidents.push(incident));
+  return table.open(identity, boot(bootId, serial), 'simulated');
+};
+
+test('the end of an old session never removes the new one', () => {
+  const first = connect('a').session;
+  const second = connect('a');
+  expect(second.previous).toEqual(first);
+  expect(second.session.epoch).toBeGreaterThan(first.epoch);
+  expect(table.close(first)).toBe(false);
+  expect(table.get('board-1')).toEqual(second.session);
+  expect(table.close(second.session)).toBe(true);
+  expect(table.get('board-1')).toBeUndefined();
+});
+
+test('a reboot takes over at once', () => {
+  connect('a');
+  expect(connect('b').session.bootId).toBe('b');
+  expect(incidents).toEqual([]);
+});
+
+test('two boot ids alternating are a clone: the one in place keeps its session', () => {
+  connect('a');
+  const { session } = connect('b');
+  expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'quarantined' }));
+  expect(table.get('board-1')).toEqual(session);
+  expect(incidents.map((incident) => incident.type)).toEqual(['Cloned']);
+});
+
+test('a boot id that was superseded may come back long after its successor went', async () => {
+  connect('a');
+  const { session } = connect('b');
+  table.close(session);
+  expect(() => connect('a')).toThrow();
+  await clock.advance(10 * 60_000);
+  expect(connect('a').session.bootId).toBe('a');
+});
+
+test('another machine with a copy of the key stays out from the first connect', () => {
+  connect('a', 'S1');
+  expect(() => connect('x', 'S2')).toThrow(expect.objectContaining({ refusal: 'quarantined' }));
+  expect(connect('a', 'S1').session.bootId).toBe('a');
+});
+
+test('who is not enrolled, or with another key, is refused', () => {
+  expect(() => table.admit(undefined, boot('a'), () => {})).toThrow(expect.objectContaining({ refusal: 'unauthorized' }));
+  expect(() => table.admit({ node: 'board-2', keyId: 'key-1' }, boot('a'), () => {})).toThrow('not enrolled');
+  expect(() => table.admit({ node: 'board-1', keyId: 'key-2' }, boot('a'), () => {})).toThrow('another key');
+  expect(() => table.admit(identity, boot(''), () => {})).toThrow('boot id');
+});
+
+test('a board that connects all the time is slowed down, and let in again later', async () => {
+  for (let count = 0; count < 20; count++) connect('a');
+  expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'busy' }));
+  await clock.advance(500);
+  connect('a');
+});

@@ -1,0 +1,123 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { ConnectRefused, type DeviceIntroduction } from '@flotilla/shared/protocol/courier.js';
+import { type Boards, brokerLimits, type DeviceIdentity, type DeviceSession, type Incident } from './types.ts';
+
+/**
+ * Who is connected, and who may connect.
+ *
+ * INVARIANTS
+ * - At most one session per node; epochs only grow.
+ * - A session is removed only under its own epoch: the end of an old one never touches the new one.
+ * - The same key with the same or a fresh boot id takes over at once. A boot id that was superseded and comes back while its
+ *   successor lives, or another machine's serial number, is a clone and stays out; the session that is there is not disturbed.
+ */
+export class SessionTable {
+  readonly #clock: Clock;
+  readonly #boards: Boards;
+  readonly #live = new Map<string, DeviceSession>();
+  readonly #histories = new Map<string, History>();
+  #lastEpoch = 0;
+
+  constructor(options: { clock: Clock; boards: Boards }) {
+    this.#clock = options.clock;
+    this.#boards = options.boards;
+  }
+
+  get(node: string): DeviceSession | undefined {
+    return this.#live.get(node);
+  }
+
+  all(): DeviceSession[] {
+    return [...this.#live.values()];
+  }
+
+  isLive(session: DeviceSession): boolean {
+    return this.#live.get(session.node)?.epoch === session.epoch;
+  }
+
+  /** Refuses who may not connect now. @throws ConnectRefused */
+  admit(identity: DeviceIdentity | undefined, introduction: DeviceIntroduction, report: (incident: Incident) => void): void {
+    if (!identity) throw new ConnectRefused('unauthorized', 'no certificate of a board');
+    const { node } = identity;
+    const board = this.#boards.get(node);
+    if (!board) throw new ConnectRefused('unauthorized', `node ${node} is not enrolled`);
+    if (board.keyId !== identity.keyId) throw new ConnectRefused('unauthorized', `node ${node} is enrolled with another key`);
+    if (!introduction.bootId || introduction.bootId.length > brokerLimits.bootIdLength || introduction.serial.length > brokerLimits.serialLength) {
+      throw new ConnectRefused('unauthorized', `node ${node} names no usable boot id`);
+    }
+    const history = this.#history(node);
+    if (!history.bucket.take(this.#clock.monotonicMs())) throw new ConnectRefused('busy', `node ${node} connects too often`);
+    const clone = this.#clone(board.serial, introduction, history, node);
+    if (!clone) return;
+    report({ node, type: 'Cloned', message: clone });
+    throw new ConnectRefused('quarantined', clone);
+  }
+
+  /** Enters an admitted device. `previous` is the session it takes over: the caller ends it first. */
+  open(identity: DeviceIdentity, introduction: DeviceIntroduction, transport: DeviceSession['transport']): { session: DeviceSession; previous: DeviceSession | undefined } {
+    const { node } = identity;
+    const previous = this.#live.get(node);
+    const history = this.#history(node);
+    if (history.bootId && history.bootId !== introduction.bootId) {
+      history.superseded = [history.bootId, ...history.superseded.filter((bootId) => bootId !== introduction.bootId)].slice(0, 8);
+      history.superseded = history.superseded.filter((bootId) => bootId !== introduction.bootId);
+    }
+    history.bootId = introduction.bootId;
+    const wallMs = Math.floor(this.#clock.wallMs());
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, wallMs);
+    const session: DeviceSession = { ...identity, ...introduction, epoch: this.#lastEpoch, connectedWallMs: wallMs, transport };
+    this.#live.set(node, session);
+    return { session, previous };
+  }
+
+  /** Compare-and-delete. @returns whether this very session was live */
+  close(session: DeviceSession): boolean {
+    const history = this.#histories.get(session.node);
+    if (history && history.bootId === session.bootId) history.lastSeenMs = this.#clock.monotonicMs();
+    return this.isLive(session) && this.#live.delete(session.node);
+  }
+
+  #clone(registeredSerial: string, { serial, bootId }: DeviceIntroduction, history: History, node: string): string | undefined {
+    if (registeredSerial && serial && serial !== registeredSerial) {
+      return `another machine (serial ${serial}) uses the identity of node ${node}, which is enrolled on the one with serial ${registeredSerial}`;
+    }
+    if (!history.superseded.includes(bootId)) return undefined;
+    const successorLives = this.#live.has(node) || this.#clock.monotonicMs() - history.lastSeenMs < quarantineMs;
+    return successorLives ? `two machines use the identity of node ${node}: boot id ${bootId} came back after ${history.bootId}` : undefined;
+  }
+
+  #history(node: string): History {
+    let history = this.#histories.get(node);
+    if (!history) {
+      history = { bootId: '', superseded: [], lastSeenMs: -quarantineMs, bucket: new TokenBucket() };
+      this.#histories.set(node, history);
+    }
+    return history;
+  }
+}
+
+/** How long after its successor was last seen a superseded boot id stays out. */
+const quarantineMs = 10 * 60_000;
+
+/** Kept per enrolled node, not per connection. */
+interface History {
+  /** The newest. */
+  bootId: string;
+  superseded: string[];
+  lastSeenMs: number;
+  readonly bucket: TokenBucket;
+}
+
+class TokenBucket {
+  #tokens: number = brokerLimits.connectBurst;
+  #filledMs = 0;
+
+  take(nowMs: number): boolean {
+    const refill = ((nowMs - this.#filledMs) / 1000) * brokerLimits.connectsPerSecond;
+    this.#tokens = Math.min(brokerLimits.connectBurst, this.#tokens + refill);
+    this.#filledMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
