@@ -95,5 +95,4 @@ export const internalError = (message: string, options?: ErrorOptions): StatusEr
 
 export const isNotFound = (error: unknown): error is StatusError => error instanceof StatusError && error.reason === 'NotFound';
 export const isConflict = (error: unknown): error is StatusError => error instanceof StatusError && error.reason === 'Conflict';
-export const isAlreadyExists = (error: unknown): error is StatusError =>
-  error instanceof StatusError && error.reason === 'AlreadyExists';
+export const isAlreadyExists = (error: unknown): error is StatusError => error instanceof StatusError && error.reason === 'AlreadyExists';

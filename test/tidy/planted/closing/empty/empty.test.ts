@@ -1,0 +1,2 @@
+// Planted: a file without a test.
+export {};

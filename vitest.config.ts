@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs podman, kubectl or network namespaces runs one file at a time. */
+const serial = ['**/*.podman.test.ts', 'test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts'];
+const never = ['**/node_modules/**', '**/dist/**', 'test/tidy/planted/**'];
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{shared,hub,agent,firmware-images}/src/**/*.test.ts', 'shared/setup/**/*.test.ts'],
+          exclude: [...never, ...serial],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'tidy', include: ['test/tidy/**/*.test.ts', 'test/simulation/**/*.test.ts'], exclude: never, testTimeout: 240_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'serial',
+          include: serial,
+          exclude: never,
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
