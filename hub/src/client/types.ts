@@ -18,7 +18,9 @@ export interface InformerHandler<T extends KubeObject> {
 }
 
 export interface Informer<T extends KubeObject> extends Lister<T> {
-  /** Calls `added` for what is there, then follows the changes. */
+  /** True once everything that was there has been seen. */
+  readonly synced: boolean;
+  /** Calls `added` for what is there, then follows the changes. Handlers must not throw and must not block. */
   on(handler: InformerHandler<T>): { stop(): void };
   /** Keeps objects findable by derived values (node name, owner uid); cheap to ask for twice. */
   index(name: string, values: (object: T) => readonly string[]): void;
@@ -28,15 +30,30 @@ export interface ResourceClient<T extends KubeObject> {
   create(namespace: string, object: T): Promise<T>;
   update(namespace: string, name: string, update: Update<T>): Promise<T>;
   updateStatus(namespace: string, name: string, update: Update<T>): Promise<T>;
+  /** `finalize` of a namespace and the like. */
+  updateSubresource(namespace: string, name: string, subresource: string, update: Update<T>): Promise<T>;
   delete(namespace: string, name: string, options?: DeleteOptions): Promise<void>;
+}
+
+/** A resource that is served, as far as those need who treat all alike. */
+export interface ServedResource {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly resource: string;
+  readonly namespaced: boolean;
 }
 
 /** The in-process client of one identity. Writes take the same path as everybody's. */
 export interface Client {
   informer<T extends KubeObject>(group: string, resource: string): Informer<T>;
   resource<T extends KubeObject>(group: string, resource: string): ResourceClient<T>;
+  /** All resources served now. */
+  resources(): readonly ServedResource[];
   /** `POST pods/NAME/binding`. */
   bind(namespace: string, pod: string, uid: string, node: string): Promise<void>;
+  /** Resolves when every informer asked for so far has seen all there was. Decide nothing on an absence before. */
+  synced(signal?: AbortSignal): Promise<void>;
 }
 
 export interface EventRecorder {
