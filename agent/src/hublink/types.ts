@@ -31,6 +31,8 @@ export interface LinkHandlers {
   /** A session began: send a full report. */
   connected(): void;
   disconnected(): void;
+  /** The hub's clock, proven fresh by a nonce: from here on at least this late. */
+  time?(hubWallMs: number): void;
   /** Log text of a container. @throws Error with a message for the client */
   logs(pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
 }

@@ -1,0 +1,128 @@
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import { ConnectRefused } from '@flotilla/shared/protocol/courier.js';
+import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { retryDelayMs, type RetrySchedule } from '@flotilla/shared/workqueue/retry-schedule.js';
+import type { Courier } from './courier.ts';
+import { type LinkIdentity, LinkSession } from './link-session.ts';
+import { ManifestInbox } from './manifest-inbox.ts';
+import type { HubLink, LinkHandlers, TokenRequest } from './types.ts';
+
+export interface HubLinkOptions {
+  readonly courier: Courier;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly identity: LinkIdentity;
+  readonly handlers: LinkHandlers;
+  /** Between two pings on a silent line; the hub counts the board as offline after 2.5 times this. 20 s by default. */
+  readonly keepAliveMs?: number;
+  readonly retry?: RetrySchedule;
+}
+
+/** Full jitter from the first attempt on: a thousand boards that lose their hub at once do not come back in step. */
+const defaultRetry: RetrySchedule = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' };
+/** A session that lasted this long counts as success; shorter ones make the next wait longer. */
+const stableMs = 60_000;
+/** The least wait after a refusal: a clone must not knock all the time. */
+const leastWaitMs = { quarantined: 15_000, busy: 5_000, unauthorized: 5_000 } as const;
+
+export function createHubLink(options: HubLinkOptions): HubLink {
+  return new ReconnectingLink(options);
+}
+
+class ReconnectingLink implements HubLink {
+  readonly #options: HubLinkOptions;
+  readonly #inbox: ManifestInbox;
+  #session: LinkSession | undefined;
+  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  #failures = 0;
+
+  constructor(options: HubLinkOptions) {
+    this.#options = options;
+    const { handlers, logger } = options;
+    this.#inbox = new ManifestInbox({ handlers, logger, settled: (failure) => this.#session?.sendApplied(failure) });
+  }
+
+  get connected(): boolean {
+    return this.#session?.isLive ?? false;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    const controller = new AbortController();
+    this.#running = { controller, done: this.#run(controller.signal) };
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    running.controller.abort(new Error('the link stops'));
+    this.#session?.close('the agent stops');
+    await running.done;
+    this.#running = undefined;
+  }
+
+  report(report: StatusReport): Promise<void> {
+    return this.#session?.report(report) ?? Promise.reject(new Error('the hub is away'));
+  }
+
+  requestToken(request: TokenRequest): Promise<{ token: string; expirationWallMs: number }> {
+    return this.#session?.requestToken(request) ?? Promise.reject(new Error('the hub is away'));
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, logger, random } = this.#options;
+    while (!signal.aborted) {
+      let leastMs = 0;
+      try {
+        await this.#oneSession(signal);
+      } catch (error) {
+        if (error instanceof ConnectRefused) leastMs = leastWaitMs[error.refusal];
+        logger.info('no connection to the hub', { error: describeError(error) });
+      }
+      if (signal.aborted) return;
+      this.#failures++;
+      const waitMs = leastMs + retryDelayMs(this.#options.retry ?? defaultRetry, this.#failures, random);
+      await clock.sleep('hublink: reconnect', waitMs, signal).catch(() => {});
+    }
+  }
+
+  /** Resolves when a session that was reached has ended. */
+  async #oneSession(signal: AbortSignal): Promise<void> {
+    const { clock, courier, handlers, identity, logger, random } = this.#options;
+    let stable: Timer | undefined;
+    let live = false;
+    const session = new LinkSession({
+      clock,
+      logger,
+      identity,
+      handlers,
+      nonce: random.bytes(16).toString('base64url'),
+      offer: (manifest) => this.#inbox.offer(manifest),
+      live: () => {
+        live = true;
+        stable = clock.after('hublink: stable', stableMs, () => {
+          this.#failures = 0;
+        });
+        logger.info('connected to the hub');
+        handlers.connected();
+      },
+    });
+    this.#session = session;
+    try {
+      const introduction = { bootId: identity.bootId, serial: identity.serial, keepAliveMs: this.#options.keepAliveMs ?? 20_000 };
+      const pipe = await courier.connect(introduction, session);
+      if (signal.aborted) session.closed('the agent stops');
+      session.greet(pipe);
+      const reason = await session.ended;
+      logger.info('disconnected from the hub', { reason });
+    } finally {
+      session.closed('never connected');
+      this.#session = undefined;
+      stable?.cancel();
+      if (live) handlers.disconnected();
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { DeviceEnd, DevicePipe } from '@flotilla/shared/protocol/courier.js';
+import { open, type PinnedKey } from '@flotilla/shared/protocol/envelope.js';
+import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
+import { linkLimits } from '@flotilla/shared/protocol/limits.js';
+import type { Hello, Refusal, StreamMessage, TokenAnswer } from '@flotilla/shared/protocol/link-messages.js';
+import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
+import { parseAck, parseEnvelope, parseManifest, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
+import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
+import { downKindOf, protocolVersions, type DownKind, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { BoardStreams } from './board-streams.ts';
+import type { LinkHandlers, TokenRequest } from './types.ts';
+
+export interface LinkIdentity {
+  readonly scope: TopicScope;
+  readonly agentVersion: string;
+  /** /proc/sys/kernel/random/boot_id */
+  readonly bootId: string;
+  /** The machine's serial number; empty when it has none. */
+  readonly serial: string;
+  /** The hub's signing keys, pinned at join. */
+  readonly manifestKeys: readonly PinnedKey[];
+}
+
+export interface LinkSessionOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: LinkIdentity;
+  readonly nonce: string;
+  readonly handlers: LinkHandlers;
+  readonly offer: (manifest: NodeManifest) => void;
+  /** Greeted: the session is good for everything. */
+  readonly live: () => void;
+}
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+type Token = { token: string; expirationWallMs: number };
+
+const helloAgainMs = 5_000;
+const welcomeWithinMs = 30_000;
+const reportAgainMs = 15_000;
+const tokenAgainMs = 10_000;
+const tokenAttempts = 3;
+const waitingReports = 16;
+
+/**
+ * One connection, from hello to its end. Whatever waits for an answer is sent again until the session ends, so a lost message costs
+ * time and nothing else; at the end everything that waits is rejected.
+ */
+export class LinkSession implements DeviceEnd {
+  readonly #options: LinkSessionOptions;
+  readonly #reader = new FrameReader();
+  readonly #streams: BoardStreams;
+  readonly #reports: { readonly report: StatusReport; readonly waiting: Waiting<void> }[] = [];
+  readonly #tokens = new Map<string, Waiting<Token>>();
+  readonly #timers = new Set<Timer>();
+  readonly #ended: Promise<string>;
+  #end: (reason: string) => void = () => {};
+  #pipe: DevicePipe | undefined;
+  #session: number | undefined;
+  #reportNumber = 0;
+  #tokenNumber = 0;
+  #reason: string | undefined;
+
+  constructor(options: LinkSessionOptions) {
+    this.#options = options;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#streams = new BoardStreams({
+      handlers: options.handlers,
+      sendJson: (message) => this.#send('stream', message),
+      sendBytes: (payload) => this.#sendBytes('stream', payload),
+    });
+  }
+
+  /** Resolves with the reason when the session is over. */
+  get ended(): Promise<string> {
+    return this.#ended;
+  }
+
+  get isLive(): boolean {
+    return this.#session !== undefined && this.#reason === undefined;
+  }
+
+  /** Says hello over an open connection. */
+  greet(pipe: DevicePipe): void {
+    if (this.#reason !== undefined) return pipe.close();
+    this.#pipe = pipe;
+    const applied = this.#options.handlers.applied();
+    const { agentVersion, bootId } = this.#options.identity;
+    const hello: Hello = { agentVersion, versions: protocolVersions, bootId, nonce: this.#options.nonce, ...(applied ? { applied } : {}) };
+    const say = (): void => {
+      if (this.#session !== undefined || this.#reason !== undefined) return;
+      void this.#send('hello', hello).catch(() => {});
+      this.#after('hello again', helloAgainMs, say);
+    };
+    say();
+    this.#after('welcome', welcomeWithinMs, () => this.#session === undefined && this.close('the hub did not say welcome'));
+  }
+
+  close(reason: string): void {
+    this.closed(reason);
+    this.#pipe?.close();
+  }
+
+  closed(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    this.#streams.end(reason);
+    const error = new Error(`the session with the hub ended: ${reason}`);
+    for (const { waiting } of this.#reports.splice(0)) waiting.reject(error);
+    for (const waiting of this.#tokens.values()) waiting.reject(error);
+    this.#tokens.clear();
+    this.#end(reason);
+  }
+
+  message(topic: string, payload: Buffer): void {
+    if (this.#reason !== undefined) return;
+    let kind: DownKind | undefined;
+    try {
+      kind = downKindOf(this.#options.identity.scope, topic);
+      const decoded = this.#reader.read(payload);
+      if (decoded?.type === 'data') this.#streams.data(decoded.frame);
+      else if (decoded) this.#receive(kind, decoded.value);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#options.logger.warn('refused a message of the hub', { topic, reason: error.reason, error });
+      if (kind !== 'refusal') this.#refuse(kind ?? topic.slice(0, linkLimits.textBytes), error.reason, error.message);
+    }
+  }
+
+  report(report: StatusReport): Promise<void> {
+    if (!this.isLive) return Promise.reject(new Error('the hub is away'));
+    if (this.#reports.length >= waitingReports) return Promise.reject(new Error(`${waitingReports} reports are waiting already`));
+    return new Promise((resolve, reject) => {
+      this.#reports.push({ report, waiting: { resolve, reject } });
+      if (this.#reports.length === 1) this.#sendReport();
+    });
+  }
+
+  requestToken(request: TokenRequest): Promise<Token> {
+    const session = this.#session;
+    if (session === undefined || !this.isLive) return Promise.reject(new Error('the hub is away'));
+    if (this.#tokens.size >= linkLimits.tokenRequests) return Promise.reject(new Error(`${linkLimits.tokenRequests} token requests are waiting already`));
+    const id = String(++this.#tokenNumber);
+    return new Promise((resolve, reject) => {
+      this.#tokens.set(id, { resolve, reject });
+      const ask = (attempt: number): void => {
+        if (!this.#tokens.has(id)) return;
+        if (attempt > tokenAttempts) {
+          this.#tokens.delete(id);
+          return reject(new Error('the hub did not answer a token request'));
+        }
+        void this.#send('token', { session, id, ...request }).catch(() => {});
+        this.#after('token request again', tokenAgainMs, () => ask(attempt + 1));
+      };
+      ask(1);
+    });
+  }
+
+  /** Tells the hub which manifest is in hand. */
+  sendApplied(failure: string | undefined): void {
+    if (this.#session === undefined || this.#reason !== undefined) return;
+    if (failure) this.#refuse('manifest', 'Failed', failure);
+    const applied = this.#options.handlers.applied();
+    void this.#send('applied', { session: this.#session, ...(applied ? { applied } : {}) }).catch(() => {});
+  }
+
+  #receive(kind: DownKind, value: unknown): void {
+    switch (kind) {
+      case 'welcome':
+        return this.#welcome(value);
+      case 'ack': {
+        const { session, number } = parseAck(value);
+        if (session === this.#session && number === this.#reportNumber) this.#acknowledged();
+        return;
+      }
+      case 'manifest':
+        // Without an answer it comes again.
+        return this.isLive ? this.#options.offer(this.#verified(value)) : undefined;
+      case 'token':
+        return this.#token(parseTokenAnswer(value));
+      case 'stream': {
+        const message: StreamMessage = parseStream(value);
+        if (message.session === this.#session) this.#streams.receive(message);
+        return;
+      }
+      case 'refusal':
+        return this.#refused(parseRefusal(value));
+    }
+  }
+
+  #welcome(value: unknown): void {
+    if (this.#session !== undefined) return;
+    const { manifestKeys, scope } = this.#options.identity;
+    const welcome = parseWelcome(open(manifestKeys, 'welcome', scope, parseEnvelope(value)));
+    if (welcome.nonce !== this.#options.nonce) throw new ProtocolError('Untrusted', 'the welcome answers another hello');
+    if (!protocolVersions.includes(welcome.version)) throw new ProtocolError('Version', `protocol version ${welcome.version} is not spoken here`);
+    this.#session = welcome.session;
+    this.#options.handlers.time?.(welcome.wallMs);
+    this.#options.live();
+  }
+
+  #verified(value: unknown): NodeManifest {
+    const { manifestKeys, scope } = this.#options.identity;
+    const manifest = parseManifest(open(manifestKeys, 'manifest', scope, parseEnvelope(value)));
+    if (manifest.node !== scope.node) throw new ProtocolError('Untrusted', `the manifest is for node ${manifest.node}`);
+    return manifest;
+  }
+
+  #refused(refusal: Refusal): void {
+    this.#options.logger.warn('the hub refused a message', { ...refusal });
+    if (refusal.about === 'report' && refusal.reason !== 'Busy') {
+      const head = this.#reports.shift();
+      head?.waiting.reject(new ProtocolError(refusal.reason, refusal.message));
+      if (this.#reports.length > 0) this.#sendReport();
+    }
+    if (refusal.reason === 'Session' || refusal.reason === 'Version') this.close(refusal.message);
+  }
+
+  #sendReport(): void {
+    const number = ++this.#reportNumber;
+    const send = (): void => {
+      const head = this.#reports[0];
+      if (!head || number !== this.#reportNumber || this.#session === undefined) return;
+      this.#send('report', { session: this.#session, number, report: head.report }).catch((error: Error) => {
+        // Too large to travel: sending it again would not help. A connection that is gone rejects it by itself.
+        if (error instanceof ProtocolError) this.#refused({ about: 'report', reason: error.reason, message: error.message });
+      });
+      this.#after('report again', reportAgainMs, send);
+    };
+    send();
+  }
+
+  #acknowledged(): void {
+    this.#reports.shift()?.waiting.resolve();
+    // The number moves on even with nothing to send: a second copy of this acknowledgement must not confirm the next report.
+    if (this.#reports.length > 0) this.#sendReport();
+    else this.#reportNumber++;
+  }
+
+  #token(answer: TokenAnswer): void {
+    const waiting = this.#tokens.get(answer.id);
+    if (!waiting || answer.session !== this.#session) return;
+    this.#tokens.delete(answer.id);
+    if ('error' in answer) waiting.reject(new Error(answer.error));
+    else waiting.resolve({ token: answer.token, expirationWallMs: answer.expirationWallMs });
+  }
+
+  #refuse(about: string, reason: Refusal['reason'], message: string): void {
+    const refusal: Refusal = { about, reason, message: message.slice(0, linkLimits.proseBytes) };
+    void this.#send('refusal', refusal).catch(() => {});
+  }
+
+  async #send(kind: UpKind, value: unknown): Promise<void> {
+    for (const payload of encodeJson(value)) await this.#sendBytes(kind, payload);
+  }
+
+  async #sendBytes(kind: UpKind, payload: Buffer): Promise<void> {
+    if (!this.#pipe || this.#reason !== undefined) throw new Error('the hub is away');
+    await this.#pipe.send(upTopic(this.#options.identity.scope, kind), payload);
+  }
+
+  #after(name: string, delayMs: number, fire: () => void): void {
+    const timer = this.#options.clock.after(`hublink: ${name}`, delayMs, () => {
+      this.#timers.delete(timer);
+      fire();
+    });
+    this.#timers.add(timer);
+  }
+}
