@@ -99,6 +99,18 @@ export class FakeFiles implements Files {
     return node?.data.toString('utf8');
   }
 
+  async realPath(path: string): Promise<string | undefined> {
+    this.#alive();
+    const place = this.#real(path);
+    return this.#current.has(place) ? place : undefined;
+  }
+
+  async space(): Promise<{ bytes: number; freeBytes: number }> {
+    this.#alive();
+    const bytes = Number.isFinite(this.capacityBytes) ? this.capacityBytes : 2 ** 36;
+    return { bytes, freeBytes: bytes - this.#used() };
+  }
+
   async writeAtomic(path: string, data: string | Buffer, options: WriteOptions = {}): Promise<void> {
     const temporary = join(dirname(path), `.${path.slice(path.lastIndexOf('/') + 1)}.tmp`);
     await this.write(temporary, data, { mode: options.mode ?? 0o644 });
@@ -114,9 +126,7 @@ export class FakeFiles implements Files {
     const bytes = Buffer.from(data);
     const before = this.#current.get(place);
     if (before?.kind === 'directory') throw fault('EISDIR', path);
-    let used = bytes.length - (before?.data.length ?? 0);
-    for (const node of this.#current.values()) used += node.data.length;
-    if (used > this.capacityBytes) throw fault('ENOSPC', path);
+    if (this.#used() + bytes.length - (before?.data.length ?? 0) > this.capacityBytes) throw fault('ENOSPC', path);
     if (before) {
       before.data = bytes;
       before.mode = options.mode ?? before.mode;
@@ -209,6 +219,12 @@ export class FakeFiles implements Files {
       throw new PowerCut();
     }
     this.steps++;
+  }
+
+  #used(): number {
+    let used = 0;
+    for (const node of this.#current.values()) used += node.data.length;
+    return used;
   }
 
   #node(path: string): Node | undefined {

@@ -52,6 +52,9 @@ describe.each([
     expect(await files.readlink(join(dir, 'other'))).toBeUndefined();
     expect(await files.stat(join(dir, 'key'))).toMatchObject({ kind: 'file' });
     expect(await files.stat(join(dir, 'key'), { followLinks: false })).toMatchObject({ kind: 'symlink' });
+    expect(await files.realPath(join(dir, 'key'))).toBe(await files.realPath(join(dir, '..1/key')));
+    expect(await files.realPath(join(dir, 'other'))).toBeUndefined();
+    expect((await files.space(dir)).bytes).toBeGreaterThan(0);
     await expect(files.symlink('x', join(dir, 'key'))).rejects.toMatchObject({ code: 'EEXIST' });
     await files.remove(join(dir, '..data'));
     expect(await files.readText(join(dir, '..1/key'))).toBe('value');

@@ -14,6 +14,10 @@ export interface Files {
   /** Follows symbolic links unless told not to. */
   stat(path: string, options?: { readonly followLinks?: boolean }): Promise<FileStat | undefined>;
   readlink(path: string): Promise<string | undefined>;
+  /** The path with every symbolic link resolved. */
+  realPath(path: string): Promise<string | undefined>;
+  /** Bytes of the file system that holds the path, and how many of them an ordinary user may still write. */
+  space(path: string): Promise<{ readonly bytes: number; readonly freeBytes: number }>;
 
   /**
    * Replaces a file: temporary file, fsync, rename, fsync of the directory. When it resolves, the content survives a power cut; when
@@ -85,6 +89,15 @@ export class SystemFiles implements Files {
 
   readlink(path: string): Promise<string | undefined> {
     return orAbsent(fs.readlink(path), undefined);
+  }
+
+  realPath(path: string): Promise<string | undefined> {
+    return orAbsent(fs.realpath(path), undefined);
+  }
+
+  async space(path: string): Promise<{ bytes: number; freeBytes: number }> {
+    const found = await fs.statfs(path);
+    return { bytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };
   }
 
   async writeAtomic(path: string, data: string | Buffer, options: WriteOptions = {}): Promise<void> {

@@ -1,0 +1,200 @@
+import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
+import type { SandboxState } from '#runtime/types.ts';
+import { planContainer, type Planner } from './plan-container.ts';
+import type { Plan, Step } from './plan-steps.ts';
+import type { PodMemory } from './pod-memory.ts';
+import { endedCleanly, isRestartable, restartPolicyOf, wantsRestart } from './pod-rules.ts';
+import type { PodRecord } from './pod-record.ts';
+
+export interface PlanInput {
+  /** Monotonic. */
+  readonly nowMs: number;
+  /** As the manifest has it; undefined when it is gone from there. */
+  readonly pod: Pod | undefined;
+  /** Set when the pod is to go. */
+  readonly removal: { readonly deadlineMs: number } | undefined;
+  /** The pod's own sandbox first; more than one is a fault that is mended. */
+  readonly sandboxes: readonly SandboxState[];
+  /** With all that `sandboxes` shows taken in. */
+  readonly record: PodRecord;
+  readonly memory: Readonly<PodMemory>;
+  /** Of the content that the pod's volumes are made of. */
+  readonly volumesVersion: string;
+}
+
+/** What to do next for one pod. Pure: the same input gives the same plan. */
+export function planPod(input: PlanInput): Plan {
+  const planner = makePlanner(input);
+  if (input.removal) planRemoval(planner, input.removal.deadlineMs);
+  else if (input.pod) planLife(planner, input.pod);
+  return { steps: planner.steps, wakeAtMs: planner.wakeAtMs };
+}
+
+function makePlanner(input: PlanInput): Planner {
+  const steps: Step[] = [];
+  return {
+    ...input,
+    steps,
+    wakeAtMs: undefined,
+    add(step) {
+      steps.push(step);
+    },
+    wakeAt(ms) {
+      this.wakeAtMs = Math.min(this.wakeAtMs ?? Number.POSITIVE_INFINITY, ms);
+    },
+  };
+}
+
+function planLife(planner: Planner, pod: Pod): void {
+  const { record, nowMs, memory } = planner;
+  if (record.terminal) return planEnd(planner, pod);
+
+  const deadline = pod.spec?.activeDeadlineSeconds;
+  if (deadline !== undefined) {
+    const atMs = memory.activeSinceMs + deadline * 1000;
+    if (nowMs >= atMs) {
+      return planner.add({
+        do: 'finish',
+        phase: 'Failed',
+        reason: 'DeadlineExceeded',
+        message: 'Pod was active on the node longer than the specified deadline',
+      });
+    }
+    planner.wakeAt(atMs);
+  }
+
+  const outcome = outcomeOf(planner, pod);
+  if (outcome) {
+    if (!stopAll(planner, sidecarsOf(pod).reverse(), nowMs + graceMs(pod), 'one by one')) planner.add({ do: 'finish', phase: outcome });
+    return;
+  }
+
+  const [sandbox, ...others] = planner.sandboxes;
+  for (const other of others) planner.add({ do: 'removeSandbox', id: other.id });
+  if (sandbox && !sandbox.ready) planner.add({ do: 'removeSandbox', id: sandbox.id });
+
+  const mounted = planVolumes(planner);
+  if (!sandbox?.ready) {
+    if (!mounted || planner.steps.length > 0) return;
+    return retried(planner, memory.sandboxRetry?.atMs, { do: 'createSandbox' });
+  }
+  removeStale(planner, sandbox);
+  planContainers(planner, pod, sandbox, mounted);
+}
+
+/** Volumes come first, and again when what they are made of changed. True when containers may start. */
+function planVolumes(planner: Planner): boolean {
+  const { memory, nowMs, volumesVersion } = planner;
+  const { volumes } = memory;
+  const stale = volumes === undefined || volumes.version !== volumesVersion || (volumes.refreshAtMs ?? Number.POSITIVE_INFINITY) <= nowMs;
+  if (stale) retried(planner, memory.volumesRetry?.atMs, { do: 'mountVolumes' });
+  else if (volumes.refreshAtMs !== undefined) planner.wakeAt(volumes.refreshAtMs);
+  return volumes !== undefined;
+}
+
+function retried(planner: Planner, atMs: number | undefined, step: Step): void {
+  if (atMs === undefined || atMs <= planner.nowMs) planner.add(step);
+  else planner.wakeAt(atMs);
+}
+
+function planContainers(planner: Planner, pod: Pod, sandbox: SandboxState, mounted: boolean): void {
+  const init = pod.spec?.initContainers ?? [];
+  const apps = pod.spec?.containers ?? [];
+  const begun = apps.some((app) => sandbox.containers.some((container) => container.name === app.name));
+  const plan = (container: Container, sidecar: boolean): boolean => planContainer(planner, { pod, sandbox, container, sidecar, mounted });
+
+  for (const container of init) {
+    if (isRestartable(container)) {
+      if (!plan(container, true) && !begun) return;
+    } else if (!begun) {
+      const last = sandbox.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt)[0];
+      if (last?.status === 'exited' && endedCleanly(planner.record.containers[container.name])) continue;
+      plan(container, false);
+      return;
+    }
+  }
+  for (const container of apps) plan(container, false);
+}
+
+/** Whether the pod ended for good, and how: no container runs and none is to be started again. */
+function outcomeOf(planner: Planner, pod: Pod): 'Succeeded' | 'Failed' | undefined {
+  const policy = restartPolicyOf(pod);
+  if (policy === 'Always') return undefined;
+  const { containers } = planner.record;
+  const apps = pod.spec?.containers ?? [];
+  const records = apps.map((container) => containers[container.name]);
+  if (records.every((record) => record?.ended && !wantsRestart(policy, record.ended.exitCode))) {
+    return records.every(endedCleanly) ? 'Succeeded' : 'Failed';
+  }
+  if (policy !== 'Never') return undefined;
+  const regular = (pod.spec?.initContainers ?? []).filter((container) => !isRestartable(container));
+  if (regular.some((container) => (containers[container.name]?.ended?.exitCode ?? 0) !== 0)) return 'Failed';
+  // Its sandbox was lost after it had begun: nothing may be started a second time.
+  const lost = !planner.sandboxes.some((sandbox) => sandbox.ready);
+  const running = planner.sandboxes.some((sandbox) => sandbox.containers.some((container) => container.status === 'running'));
+  return lost && !running && Object.keys(containers).length > 0 ? 'Failed' : undefined;
+}
+
+/** A pod that ended keeps its containers, for their logs; those that still run are stopped. */
+function planEnd(planner: Planner, pod: Pod): void {
+  const names = (pod.spec?.containers ?? []).map(({ name }) => name);
+  const init = (pod.spec?.initContainers ?? []).filter((container) => !isRestartable(container)).map(({ name }) => name);
+  for (const name of planner.memory.containers.keys()) cancelPull(planner, name);
+  if (stopAll(planner, [...names, ...init], planner.nowMs + graceMs(pod), 'together')) return;
+  stopAll(planner, sidecarsOf(pod).reverse(), planner.nowMs + graceMs(pod), 'one by one');
+}
+
+function planRemoval(planner: Planner, deadlineMs: number): void {
+  for (const name of planner.memory.containers.keys()) cancelPull(planner, name);
+  const sidecars = planner.pod ? sidecarsOf(planner.pod).reverse() : [];
+  const others = new Set(planner.sandboxes.flatMap((sandbox) => sandbox.containers.map(({ name }) => name)));
+  for (const name of sidecars) others.delete(name);
+  if (stopAll(planner, [...others], deadlineMs, 'together')) return;
+  if (stopAll(planner, sidecars, deadlineMs, 'one by one')) return;
+  if (!planner.record.terminal) {
+    const records = Object.values(planner.record.containers);
+    const apps = planner.pod?.spec?.containers.map(({ name }) => planner.record.containers[name]) ?? records;
+    return planner.add({ do: 'finish', phase: apps.length > 0 && apps.every(endedCleanly) ? 'Succeeded' : 'Failed' });
+  }
+  for (const sandbox of planner.sandboxes) planner.add({ do: 'removeSandbox', id: sandbox.id });
+  planner.add({ do: 'bury' });
+}
+
+/** Stops what of `names` runs. True while any of it does. */
+function stopAll(planner: Planner, names: readonly string[], deadlineMs: number, how: 'together' | 'one by one'): boolean {
+  let running = false;
+  for (const name of names) {
+    for (const container of planner.sandboxes.flatMap((sandbox) => sandbox.containers)) {
+      if (container.name !== name || container.status !== 'running') continue;
+      running = true;
+      const { stopping } = planner.memory.containers.get(name) ?? {};
+      const begun = stopping?.id === container.id;
+      // A shorter grace than the one that is being waited for takes its place; half a second is not worth a second stop.
+      if (begun && stopping.deadlineMs <= deadlineMs + 500) continue;
+      const graceSeconds = Math.max(0, Math.ceil((deadlineMs - planner.nowMs) / 1000));
+      planner.add({ do: 'stopContainer', container: name, id: container.id, graceSeconds, message: `Stopping container ${name}` });
+    }
+    if (running && how === 'one by one') return true;
+  }
+  return running;
+}
+
+function cancelPull(planner: Planner, container: string): void {
+  if (planner.memory.containers.get(container)?.image?.state === 'pulling') planner.add({ do: 'cancelPull', container });
+}
+
+/** Of each container the newest attempt stays and the one before it, for `logs --previous`. */
+function removeStale(planner: Planner, sandbox: SandboxState): void {
+  for (const container of sandbox.containers) {
+    const newest = planner.record.containers[container.name]?.attempt ?? 0;
+    if (container.attempt < newest - 1 && container.status !== 'running') planner.add({ do: 'removeContainer', id: container.id });
+  }
+}
+
+function sidecarsOf(pod: Pod): string[] {
+  return (pod.spec?.initContainers ?? []).filter(isRestartable).map(({ name }) => name);
+}
+
+function graceMs(pod: Pod): number {
+  return (pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+}
