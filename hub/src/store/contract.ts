@@ -39,13 +39,13 @@ export interface Fence {
 
 export interface WriteOptions {
   /** Compare-and-swap: the revision the key must have now; 0 means it must not exist. Undefined writes blindly. */
-  readonly expectedRevision?: Revision;
-  readonly fence?: Fence;
+  readonly expectedRevision?: Revision | undefined;
+  readonly fence?: Fence | undefined;
 }
 
 export interface PutOptions extends WriteOptions {
   /** After this many seconds the key is deleted, with an event like any other delete. */
-  readonly ttlSeconds?: number;
+  readonly ttlSeconds?: number | undefined;
 }
 
 export type WriteResult =
@@ -56,10 +56,10 @@ export type WriteResult =
 
 export interface ListOptions {
   /** List as of this revision; the newest when left out. */
-  readonly revision?: Revision;
-  readonly limit?: number;
+  readonly revision?: Revision | undefined;
+  readonly limit?: number | undefined;
   /** Only keys after this one: the last key of the page before. */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }
 
 export interface ListResult {
@@ -86,6 +86,8 @@ export interface WatchHandler {
 export interface Store {
   /** Raised by a restore: (epoch, revision) orders what boards were sent even across restores. */
   readonly epoch: number;
+  /** Other processes write here too: whoever wants the newest waits for `currentRevision()` first. */
+  readonly shared: boolean;
   currentRevision(): Promise<Revision>;
   /** Resolves when everything up to `revision` was handed to the watchers. */
   waitFor(revision: Revision, signal?: AbortSignal): Promise<void>;
@@ -95,7 +97,10 @@ export interface Store {
   put(key: string, value: string, options?: PutOptions): Promise<WriteResult>;
   /** Deleting what is not there resolves as a conflict without `current`. */
   delete(key: string, options?: WriteOptions): Promise<WriteResult>;
-  /** Every event with a revision > `after`; resolves once nothing later can be missed. @throws CompactedError */
+  /**
+   * Every event with a revision > `after`. Resolves once nothing later can be missed and everything up to the revision
+   * current at the call was handed over. @throws CompactedError
+   */
   watch(prefix: string, after: Revision, handler: WatchHandler): Promise<Watch>;
   /** Forgets the history before `revision`; what is live stays. */
   compact(revision: Revision): Promise<void>;
