@@ -1,0 +1,139 @@
+import type { Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import { isNotFound } from '@flotilla/shared/errors/status.js';
+import { compileLabelSelector } from '@flotilla/shared/meta/label-selector.js';
+import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
+import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
+import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
+import { isActive } from '../pod-state.ts';
+import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sameStatus, slowStart } from './plan.ts';
+
+/**
+ * As many pods as wanted (pkg/controller/replicaset). Keys are ReplicaSets.
+ *
+ * Kubernetes needs "expectations" because its caches lag behind its writes. Here a write resolves when the shared cache has
+ * it, and a key is worked on by one worker, so the next look always counts what the last one made.
+ */
+export function createReplicaSetController(env: ControllerEnv): Controller {
+  const { client, clock, recorder } = env;
+  const replicaSets = client.informer<ReplicaSet>('apps', 'replicasets');
+  const pods = client.informer<Pod>('', 'pods');
+  const podResource = client.resource<Pod>('', 'pods');
+  const setResource = client.resource<ReplicaSet>('apps', 'replicasets');
+  indexByController(pods);
+  indexByController(replicaSets);
+
+  const ownersOf = (pod: Pod): string[] => {
+    const owner = controllerOf(pod);
+    const namespace = pod.metadata?.namespace ?? '';
+    if (owner) return owner.kind === 'ReplicaSet' ? [`${namespace}/${owner.name}`] : [];
+    return replicaSets
+      .list(namespace)
+      .filter(({ spec }) => compileLabelSelector(spec?.selector)(pod.metadata?.labels))
+      .map(objectKey);
+  };
+
+  const activePods = (set: ReplicaSet): Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '').filter(isActive);
+
+  const claim = async (set: ReplicaSet): Promise<void> => {
+    const selects = compileLabelSelector(set.spec?.selector);
+    const namespace = set.metadata?.namespace ?? '';
+    const wanted = planClaim(set, claimable(pods, set).filter(isActive), (pod) => selects(pod.metadata?.labels));
+    const ref = controllerRef(set, 'apps/v1', 'ReplicaSet');
+    for (const pod of wanted.release) {
+      await podResource.update(namespace, pod.metadata?.name ?? '', (current) => released(current, set.metadata?.uid));
+    }
+    for (const pod of wanted.adopt) await podResource.update(namespace, pod.metadata?.name ?? '', (current) => adopted(current, ref));
+  };
+
+  /** Of the pods of all ReplicaSets with this one's owner: how many active ones are on each node. */
+  const familyByNode = (set: ReplicaSet): Map<string, number> => {
+    const owner = controllerOf(set);
+    const counts = new Map<string, number>();
+    for (const member of owner ? replicaSets.byIndex(byController, owner.uid) : [set]) {
+      for (const pod of activePods(member)) {
+        const node = pod.spec?.nodeName;
+        if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
+      }
+    }
+    return counts;
+  };
+
+  const create = async (set: ReplicaSet, count: number): Promise<Failure | undefined> => {
+    const namespace = set.metadata?.namespace ?? '';
+    for (const batch of slowStart(count)) {
+      const results = await Promise.allSettled(Array.from({ length: batch }, () => podResource.create(namespace, podFor(set))));
+      let failure: Failure | undefined;
+      for (const result of results) {
+        if (result.status === 'fulfilled') {
+          recorder.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${result.value.metadata?.name}`);
+          continue;
+        }
+        if (isNamespaceTerminating(result.reason)) return undefined;
+        const message = errorMessage(result.reason);
+        recorder.event(set, 'Warning', 'FailedCreate', `Error creating: ${message}`);
+        failure ??= { reason: 'FailedCreate', message };
+      }
+      if (failure) return failure;
+    }
+    return undefined;
+  };
+
+  const remove = async (set: ReplicaSet, surplus: readonly Pod[]): Promise<Failure | undefined> => {
+    const results = await Promise.allSettled(
+      surplus.map(({ metadata = {} }) =>
+        podResource.delete(metadata.namespace ?? '', metadata.name ?? '', { preconditions: { uid: metadata.uid ?? '' } }),
+      ),
+    );
+    let failure: Failure | undefined;
+    for (const [index, result] of results.entries()) {
+      const name = surplus[index]?.metadata?.name ?? '';
+      if (result.status === 'fulfilled') recorder.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+      else if (!isNotFound(result.reason)) {
+        recorder.event(set, 'Warning', 'FailedDelete', `Error deleting: ${errorMessage(result.reason)}`);
+        failure ??= { reason: 'FailedDelete', message: errorMessage(result.reason) };
+      }
+    }
+    return failure;
+  };
+
+  const execute = async (set: ReplicaSet, step: ReplicaSetStep | undefined): Promise<Failure | undefined> => {
+    if (!step) return undefined;
+    return step.type === 'create' ? create(set, step.count) : remove(set, step.pods);
+  };
+
+  return {
+    workers: 5,
+    watch(queue) {
+      const self = (set: ReplicaSet): void => queue.add(objectKey(set));
+      replicaSets.on({ added: self, updated: self, deleted: self });
+      const changed = (pod: Pod): void => ownersOf(pod).forEach(queue.add);
+      pods.on({
+        added: changed,
+        updated: (pod, old) => {
+          changed(pod);
+          if (controllerOf(pod)?.uid !== controllerOf(old)?.uid) changed(old);
+        },
+        deleted: changed,
+      });
+    },
+    keys: () => replicaSets.list().map(objectKey),
+    async reconcile(key) {
+      const set = replicaSets.get(key);
+      if (!set?.spec) return undefined;
+      await claim(set);
+      const doubled = familyByNode(set);
+      const sameNode = (pod: Pod): number => doubled.get(pod.spec?.nodeName ?? '') ?? 0;
+      const step = planReplicas({ replicaSet: set, pods: activePods(set), sameNode, nowMs: clock.wallMs() });
+      const failure = await execute(set, step);
+      const { status, requeueAfterMs } = planStatus(set, activePods(set), failure, clock.wallMs());
+      if (!sameStatus(set.status, status)) {
+        const { namespace = '', name = '' } = set.metadata ?? {};
+        await setResource.updateStatus(namespace, name, (current) => ({ ...current, status })).catch((error: unknown) => {
+          if (!isNotFound(error)) throw error;
+        });
+      }
+      if (failure) throw new Error(failure.message);
+      return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+    },
+  };
+}
