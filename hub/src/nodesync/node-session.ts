@@ -1,0 +1,209 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { StatusError, unavailable } from '@flotilla/shared/errors/status.js';
+import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import { type EnvelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js';
+import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
+import { linkLimits } from '@flotilla/shared/protocol/limits.js';
+import type { ReportMessage, Refusal, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
+import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
+import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
+import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
+import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
+import { type DownKind, protocolVersions, type UpKind } from '@flotilla/shared/protocol/topics.js';
+import type { Broker, DeviceSession } from '#broker/types.ts';
+import { HubStreams } from './hub-streams.ts';
+import type { ReportIngest } from './ingest/report-ingest.ts';
+import { ManifestSender } from './manifest/manifest-sender.ts';
+import type { ManifestContent } from './manifest/manifest-sources.ts';
+import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
+
+/** @throws StatusError or Error whose message goes to the board */
+export type IssueToken = (request: {
+  readonly node: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod: { readonly name: string; readonly uid: string };
+  readonly audience: string | undefined;
+  readonly expirationSeconds: number;
+}) => Promise<{ token: string; expirationWallMs: number }>;
+
+export interface NodeSessionOptions {
+  readonly session: DeviceSession;
+  readonly broker: Broker;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signer: EnvelopeSigner;
+  readonly ingest: ReportIngest;
+  readonly numbers: ManifestNumbers;
+  readonly build: () => ManifestContent;
+  /** Whether this pod with this uid is bound to this node and runs as this service account. */
+  readonly mayHaveToken: (request: TokenMessage) => boolean;
+  readonly issueToken: IssueToken;
+  /** Something an operator should see as an Event of the Node. */
+  readonly warn: (reason: string, message: string) => void;
+}
+
+/** What one connection of one board says and is told. Ends with the connection; the next one begins anew from hello. */
+export class NodeSession {
+  readonly device: DeviceSession;
+  readonly streams: HubStreams;
+  readonly #options: NodeSessionOptions;
+  readonly #reader = new FrameReader();
+  readonly #manifests: ManifestSender;
+  #greeted = false;
+  #over = false;
+  /** The report being written, and the last one that was acknowledged. */
+  #taking = -1;
+  #acknowledged = -1;
+  #tokens = 0;
+
+  constructor(options: NodeSessionOptions) {
+    this.#options = options;
+    this.device = options.session;
+    this.streams = new HubStreams({ session: options.session.epoch, send: (message) => this.#send('stream', message) });
+    this.#manifests = new ManifestSender({
+      clock: options.clock,
+      build: options.build,
+      number: (digest, board) => options.numbers.number(options.session.node, digest, board),
+      send: (manifest) => this.#sendManifest(manifest),
+    });
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#manifests.stop();
+    this.streams.end(unavailable(`node ${this.device.node} went away`));
+  }
+
+  /** What this node shall have may be another now. */
+  changed(): void {
+    this.#manifests.changed();
+  }
+
+  message(kind: UpKind, payload: Buffer): void {
+    if (this.#over) return;
+    try {
+      const decoded = this.#reader.read(payload);
+      if (decoded?.type === 'data') this.streams.data(decoded.frame);
+      else if (decoded) this.#receive(kind, decoded.value);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#options.logger.warn('refused a message of a board', { kind, reason: error.reason, error });
+      if (kind !== 'refusal') this.#refuse(kind, error.reason, error.message);
+    }
+  }
+
+  #receive(kind: UpKind, value: unknown): void {
+    if (kind === 'hello') return this.#hello(value);
+    if (!this.#greeted) throw new ProtocolError('Session', `${kind} before hello`);
+    switch (kind) {
+      case 'report': {
+        const message = parseReport(value);
+        if (this.#isCurrent(message)) void this.#report(message);
+        return;
+      }
+      case 'applied': {
+        const message = parseApplied(value);
+        if (this.#isCurrent(message)) this.#manifests.applied(message.applied);
+        return;
+      }
+      case 'token': {
+        const message = parseToken(value);
+        if (this.#isCurrent(message)) void this.#token(message);
+        return;
+      }
+      case 'stream': {
+        const message = parseStream(value);
+        if (this.#isCurrent(message)) this.streams.receive(message);
+        return;
+      }
+      case 'refusal': {
+        const { about, reason, message } = parseRefusal(value);
+        this.#options.logger.warn('a board refused a message', { about, reason, refusal: message });
+        if (about === 'manifest') this.#options.warn('ManifestRefused', `The board did not take over its manifest: ${message}`);
+      }
+    }
+  }
+
+  /** Comes again when the board does not hear the answer. */
+  #hello(value: unknown): void {
+    const hello = parseHello(value);
+    const version = protocolVersions.find((own) => hello.versions.includes(own));
+    if (version === undefined) {
+      throw new ProtocolError('Version', `this hub speaks protocol versions ${protocolVersions.join(', ')}, the board ${hello.versions.join(', ')}`);
+    }
+    const { clock, clusterId, session, signer } = this.#options;
+    const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
+    this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
+    this.#greeted = true;
+    this.#manifests.start(hello.applied);
+  }
+
+  async #report({ number, report }: ReportMessage): Promise<void> {
+    const session = this.device.epoch;
+    if (number <= this.#acknowledged) return this.#quietly('ack', { session, number });
+    // A copy of the one being written; it will be acknowledged.
+    if (number <= this.#taking) return;
+    // The board sends its next report only after this one's acknowledgement, so there is never a second one to write.
+    if (this.#taking > this.#acknowledged) return this.#refuse('report', 'Busy', 'the report before this one is being written');
+    this.#taking = number;
+    try {
+      this.#manifests.applied(report.applied);
+      await this.#options.ingest.take(report, this.#manifests.settled);
+      this.#acknowledged = number;
+      if (!this.#over) this.#quietly('ack', { session, number });
+    } catch (error) {
+      this.#taking = this.#acknowledged;
+      this.#options.logger.error('could not write a report', { error });
+      this.#refuse('report', 'Busy', 'the hub could not write this report now');
+    }
+  }
+
+  async #token(message: TokenMessage): Promise<void> {
+    const head = { session: this.device.epoch, id: message.id };
+    if (this.#tokens >= linkLimits.tokenRequests) return this.#quietly('token', { ...head, error: 'too many token requests at once' });
+    this.#tokens++;
+    try {
+      if (!this.#options.mayHaveToken(message)) throw new Error(`pod ${message.namespace}/${message.podName} is not bound to node ${this.device.node}`);
+      const { namespace, serviceAccount, audience, expirationSeconds, podName: name, podUid: uid } = message;
+      const request = { node: this.device.node, namespace, serviceAccount, pod: { name, uid }, audience, expirationSeconds };
+      this.#quietly('token', { ...head, ...(await this.#options.issueToken(request)) });
+    } catch (error) {
+      this.#quietly('token', { ...head, error: describeError(error).slice(0, linkLimits.proseBytes) });
+    } finally {
+      this.#tokens--;
+    }
+  }
+
+  async #sendManifest(manifest: NodeManifest): Promise<void> {
+    const { clusterId, logger, session, signer, warn } = this.#options;
+    try {
+      await this.#send('manifest', seal(signer, 'manifest', { clusterId, node: session.node }, manifest));
+    } catch (error) {
+      if (error instanceof ProtocolError) warn('ManifestTooLarge', `What is bound to this node does not fit into a manifest: ${error.message}`);
+      logger.info('could not send a manifest', { generation: manifest.generation, error });
+      throw error;
+    }
+  }
+
+  #isCurrent(message: { readonly session: number }): boolean {
+    return message.session === this.device.epoch;
+  }
+
+  #refuse(about: string, reason: Refusal['reason'], message: string): void {
+    this.#quietly('refusal', { about, reason, message: message.slice(0, linkLimits.proseBytes) } satisfies Refusal);
+  }
+
+  /** For answers that the board asks for again. */
+  #quietly(kind: DownKind, value: unknown): void {
+    this.#send(kind, value).catch((error: unknown) => {
+      if (!this.#over) this.#options.logger.debug('could not send', { kind, error });
+    });
+  }
+
+  async #send(kind: DownKind, value: unknown): Promise<void> {
+    if (this.#over) throw new StatusError(503, 'ServiceUnavailable', `node ${this.device.node} is offline`);
+    for (const payload of encodeJson(value)) await this.#options.broker.send(this.device, kind, payload);
+  }
+}

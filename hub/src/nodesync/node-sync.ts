@@ -1,0 +1,161 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { unavailable } from '@flotilla/shared/errors/status.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
+import type { Broker, DeviceSession, Incident } from '#broker/types.ts';
+import type { Client, EventRecorder } from '#client/types.ts';
+import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
+import { ReportIngest } from './ingest/report-ingest.ts';
+import { Leases } from './leases.ts';
+import { Liveness } from './liveness.ts';
+import { ManifestNumbers } from './manifest/manifest-numbers.ts';
+import { ManifestSources } from './manifest/manifest-sources.ts';
+import { type IssueToken, NodeSession } from './node-session.ts';
+
+export interface NodeSyncOptions {
+  /** nodesync's own identity: reads everything a node may need, keeps the leases. */
+  readonly client: Client;
+  /** A client that writes as the given user; asked once per session for `system:node:NAME` in `system:nodes`. */
+  readonly clientAs: (user: UserInfo) => Client;
+  readonly broker: Broker;
+  readonly clusterId: string;
+  /** `Store.epoch`. */
+  readonly storeEpoch: number;
+  readonly signer: EnvelopeSigner;
+  readonly issueToken: IssueToken;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** See Liveness. */
+  readonly startGraceMs?: number;
+}
+
+export interface NodeSync {
+  /** Fills its caches, then opens the broker. */
+  start(): Promise<void>;
+  /** Hangs up on all boards; they go on working. */
+  stop(): Promise<void>;
+  readonly connector: NodeConnector;
+  readonly liveness: Pick<Liveness, 'isAlive' | 'onChange'>;
+  /** Boards with a live session. */
+  connectedNodes(): readonly string[];
+}
+
+export function createNodeSync(options: NodeSyncOptions): NodeSync {
+  return new DeviceLink(options);
+}
+
+/** Hub side of the device link: one NodeSession per connection, told of changes by the informers. */
+class DeviceLink implements NodeSync {
+  readonly liveness: Liveness;
+  readonly connector: NodeConnector;
+  readonly #options: NodeSyncOptions;
+  readonly #sources: ManifestSources;
+  readonly #numbers: ManifestNumbers;
+  readonly #leases: Leases;
+  readonly #sessions = new Map<string, NodeSession>();
+
+  constructor(options: NodeSyncOptions) {
+    const { client, clock, logger } = options;
+    this.#options = options;
+    this.#sources = new ManifestSources(client);
+    this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
+    this.liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
+    this.#leases = new Leases({ client, clock, logger, connected: () => this.connectedNodes() });
+    this.connector = { logs: (node, pod, logOptions, signal) => this.#logs(node, pod, logOptions, signal) };
+  }
+
+  async start(): Promise<void> {
+    const { broker, client } = this.#options;
+    client.informer('coordination.k8s.io', 'leases');
+    await client.synced();
+    this.#sources.watch((node) => this.#sessions.get(node)?.changed());
+    this.liveness.start(() => this.#sources.nodes().map((node) => node.metadata?.name ?? ''));
+    this.#leases.start();
+    await broker.start({
+      connected: (session) => this.#connected(session),
+      disconnected: (session, reason, idleMs) => this.#disconnected(session, reason, idleMs),
+      message: (session, kind, payload) => {
+        const own = this.#sessions.get(session.node);
+        if (own?.device.epoch === session.epoch) own.message(kind, payload);
+      },
+      incident: (incident) => this.#incident(incident),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#leases.stop();
+    this.#sources.stop();
+    await this.#options.broker.stop();
+    for (const session of this.#sessions.values()) session.end();
+    this.#sessions.clear();
+    this.liveness.stop();
+  }
+
+  connectedNodes(): readonly string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  #connected(device: DeviceSession): void {
+    const { broker, clientAs, clock, clusterId, issueToken, logger, signer } = this.#options;
+    const { node } = device;
+    const log = logger.with({ node, session: device.epoch });
+    const client = clientAs({ name: `system:node:${node}`, groups: ['system:nodes', 'system:authenticated'] });
+    const session = new NodeSession({
+      session: device,
+      broker,
+      clusterId,
+      clock,
+      logger: log,
+      signer,
+      ingest: new ReportIngest({ node, client, sources: this.#sources, clock, logger: log }),
+      numbers: this.#numbers,
+      build: () => this.#sources.build(node),
+      mayHaveToken: (request) => this.#mayHaveToken(node, request),
+      issueToken,
+      warn: (reason, message) => this.#warn(node, reason, message),
+    });
+    this.#sessions.get(node)?.end();
+    this.#sessions.set(node, session);
+    log.info('a board connected', { transport: device.transport, bootId: device.bootId });
+    this.liveness.connected(node);
+    this.#leases.renew(node);
+  }
+
+  #disconnected(device: DeviceSession, reason: string, idleMs: number): void {
+    const session = this.#sessions.get(device.node);
+    // Compare and delete: the end of an old session says nothing about the new one.
+    if (session?.device.epoch !== device.epoch) return;
+    session.end();
+    this.#sessions.delete(device.node);
+    this.#options.logger.info('a board disconnected', { node: device.node, session: device.epoch, reason });
+    this.liveness.disconnected(device.node, device.keepAliveMs, idleMs);
+  }
+
+  async *#logs(node: string, pod: Parameters<NodeConnector['logs']>[1], options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const session = this.#sessions.get(node);
+    if (!session) {
+      const since = new Date(this.liveness.awaySinceWallMs(node) ?? this.#options.clock.wallMs()).toISOString();
+      throw unavailable(`node ${node} is offline since ${since}`);
+    }
+    yield* session.streams.logs(pod, options, signal);
+  }
+
+  #mayHaveToken(node: string, { namespace, podName, podUid, serviceAccount }: TokenMessage): boolean {
+    const pod = this.#sources.pod(namespace, podName);
+    return pod?.metadata?.uid === podUid && pod.spec?.nodeName === node && (pod.spec.serviceAccountName ?? 'default') === serviceAccount;
+  }
+
+  #incident({ node, type, message }: Incident): void {
+    this.#options.logger.warn('incident on the device link', { node, type, incident: message });
+    const reasons = { Cloned: 'NodeIdentityCloned', DeniedPublish: 'PublishDenied', DeniedSubscribe: 'SubscribeDenied', SlowConsumer: 'SlowConsumer' };
+    this.#warn(node, reasons[type], message);
+  }
+
+  #warn(node: string, reason: string, message: string): void {
+    const about = this.#sources.node(node) ?? { apiVersion: 'v1', kind: 'Node', metadata: { name: node, uid: node } };
+    this.#options.events.event(about, 'Warning', reason, message);
+  }
+}
