@@ -71,6 +71,11 @@ export class Shape {
     return { epoch: shape.integer('epoch'), revision: shape.integer('revision'), ...(digest === undefined ? {} : { digest }) };
   }
 
+  /** For faults that only the caller can see. */
+  fault(message: string): ProtocolError {
+    return new ProtocolError('Malformed', message);
+  }
+
   #wrong(name: string, expected: string): ProtocolError {
     return new ProtocolError('Malformed', `${this.#of}.${name} is not ${expected}`);
   }

@@ -1,0 +1,68 @@
+import { isAlreadyExists } from '@flotilla/shared/errors/status.js';
+import type { Client, Informer } from '#client/types.ts';
+import type { Board, Boards } from '#broker/types.ts';
+import type { Secret } from '../objects.ts';
+
+export const enrolNamespace = 'kube-system';
+const boardType = 'fleet.flotilla.dev/board';
+const nodeKey = 'node';
+const keyIdKey = 'key-id';
+const serialKey = 'serial';
+
+/**
+ * Which key is which board: one Secret per board in kube-system, `flotilla-board-NODE`. Deleting it revokes the board: its key is
+ * refused at the next connect, and the name is free for another. Nothing in it is secret; it is a Secret so that only who may see
+ * those may change who is who.
+ */
+export class BoardDirectory implements Boards {
+  readonly #client: Client;
+  readonly #secrets: Informer<Secret>;
+
+  constructor(client: Client) {
+    this.#client = client;
+    this.#secrets = client.informer('', 'secrets');
+  }
+
+  get(node: string): Board | undefined {
+    const secret = this.#secrets.get(`${enrolNamespace}/${secretName(node)}`);
+    if (secret?.type !== boardType || read(secret, nodeKey) !== node) return undefined;
+    return { node, keyId: read(secret, keyIdKey), serial: read(secret, serialKey) };
+  }
+
+  /** Enters a board. @returns what stands there: another board when the name was taken meanwhile */
+  async enter(board: Board): Promise<Board> {
+    const data = { [nodeKey]: base64(board.node), [keyIdKey]: base64(board.keyId), [serialKey]: base64(board.serial) };
+    const metadata = { name: secretName(board.node), namespace: enrolNamespace };
+    try {
+      await this.#client.resource<Secret>('', 'secrets').create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: boardType, data });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+    return this.get(board.node) ?? board;
+  }
+
+  /** Calls `revoked` with the node whose board was removed or replaced. */
+  onRevoked(revoked: (node: string) => void): { stop(): void } {
+    const told = (secret: Secret): void => {
+      if (secret.type === boardType) revoked(read(secret, nodeKey));
+    };
+    return this.#secrets.on({
+      updated: (now, old) => {
+        if (read(now, keyIdKey) !== read(old, keyIdKey)) told(old);
+      },
+      deleted: told,
+    });
+  }
+}
+
+function secretName(node: string): string {
+  return `flotilla-board-${node}`;
+}
+
+function read(secret: Secret, key: string): string {
+  return Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}

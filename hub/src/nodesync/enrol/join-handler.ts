@@ -1,0 +1,124 @@
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { badRequest, conflict, internalError, notFound, StatusError, tooLarge } from '@flotilla/shared/errors/status.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
+import { caPath, type JoinAnswer, type JoinRequest, joinPath, parseJoinRequest, renewPath } from '@flotilla/shared/protocol/join.js';
+import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
+import type { Client } from '#client/types.ts';
+import type { BoardDirectory } from './board-directory.ts';
+import { checkJoinToken } from './join-token.ts';
+
+/** As much of `auth/pki` as enrolment needs. */
+export interface JoinPki {
+  readonly caCertPem: string;
+  readonly manifestKey: { readonly publicKeyPem: string };
+  issueNodeCertificate(csr: string, nodeName: string): Promise<string>;
+}
+
+export interface JoinHandlerOptions {
+  readonly client: Client;
+  readonly boards: BoardDirectory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pki: JoinPki;
+  readonly clusterId: string;
+  /** MQTT's own port, once it listens. */
+  readonly mqttPort: () => number | undefined;
+}
+
+export interface JoinHttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface JoinHttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export const joinBodyLimit = 64 * 1024;
+
+/**
+ * The API port's part in enrolment; each needs no other authentication than what it carries (shared/docs/protocol.md, "Joining"):
+ * - `GET /flotilla/v1/ca`: the authority, which the board compares with its token's pin;
+ * - `POST /flotilla/v1/join` with a token: a certificate for a new board, or once more for the same key;
+ * - `POST /flotilla/v1/renew`: a new certificate for an enrolled key; the request's own signature proves possession of it.
+ */
+export function joinHandler(options: JoinHandlerOptions): (request: JoinHttpRequest) => Promise<JoinHttpResponse> {
+  return async ({ method, path, body }) => {
+    try {
+      if (path === caPath && method === 'GET') return { status: 200, headers: { 'content-type': 'application/x-pem-file' }, body: options.pki.caCertPem };
+      if (path !== joinPath && path !== renewPath) throw notFound({ group: '', resource: 'paths' }, path);
+      if (method !== 'POST') throw new StatusError(405, 'MethodNotAllowed', `${method} is not supported here; use POST`);
+      if (Buffer.byteLength(body) > joinBodyLimit) throw tooLarge(`the request is longer than ${joinBodyLimit} bytes`);
+      const request = read(body);
+      const answer = path === joinPath ? await join(options, request) : await renew(options, request);
+      return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(answer) };
+    } catch (error) {
+      if (!(error instanceof StatusError)) options.logger.error('enrolment failed', { path, error });
+      const status = error instanceof StatusError ? error : internalError('enrolment failed');
+      return { status: status.code, headers: { 'content-type': 'application/json' }, body: JSON.stringify(status.toStatus()) };
+    }
+  };
+}
+
+function read(body: string): JoinRequest {
+  try {
+    return parseJoinRequest(JSON.parse(body));
+  } catch (error) {
+    if (error instanceof ProtocolError) throw badRequest(error.message);
+    throw badRequest('the request is not JSON');
+  }
+}
+
+async function join(options: JoinHandlerOptions, request: JoinRequest): Promise<JoinAnswer> {
+  const { boards, logger } = options;
+  await checkJoinToken(options, request.token ?? '', false);
+  const { certificate, keyId } = await issue(options, request);
+  const known = boards.get(request.node);
+  if (known && known.keyId !== keyId) throw taken(request.node);
+  if (!known) {
+    // Used up only by a board that is new: joining again after a lost answer costs nothing.
+    await checkJoinToken(options, request.token ?? '', true);
+    const entered = await boards.enter({ node: request.node, keyId, serial: request.serial ?? '' });
+    if (entered.keyId !== keyId) throw taken(request.node);
+    logger.info('a board joined', { node: request.node, keyId });
+  }
+  return answer(options, certificate);
+}
+
+async function renew(options: JoinHandlerOptions, request: JoinRequest): Promise<JoinAnswer> {
+  const { certificate, keyId } = await issue(options, request);
+  const known = options.boards.get(request.node);
+  if (!known || known.keyId !== keyId) throw new StatusError(401, 'Unauthorized', `node "${request.node}" is not enrolled with this key`);
+  return answer(options, certificate);
+}
+
+function taken(node: string): StatusError {
+  return conflict(
+    { group: '', resource: 'nodes' },
+    node,
+    'another board is enrolled under this name; choose another with --node-name, or delete the Secret kube-system/flotilla-board-' + node + ' to let this one take its place',
+  );
+}
+
+async function issue({ pki }: JoinHandlerOptions, { csr, node }: JoinRequest): Promise<{ certificate: string; keyId: string }> {
+  const certificate = await pki.issueNodeCertificate(csr, node);
+  return { certificate, keyId: keyIdOf(new X509Certificate(certificate).publicKey) };
+}
+
+function answer({ clock, clusterId, mqttPort, pki }: JoinHandlerOptions, certificate: string): JoinAnswer {
+  const publicKey = pki.manifestKey.publicKeyPem;
+  const port = mqttPort();
+  return {
+    clusterId,
+    certificate,
+    ca: pki.caCertPem,
+    manifestKeys: [{ keyId: keyIdOf(createPublicKey(publicKey)), publicKey }],
+    ...(port === undefined ? {} : { mqttPort: port }),
+    wallMs: Math.floor(clock.wallMs()),
+  };
+}

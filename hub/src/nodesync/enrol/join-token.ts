@@ -1,0 +1,75 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import { joinTokenText, parseJoinToken } from '@flotilla/shared/protocol/join.js';
+import type { Client } from '#client/types.ts';
+import type { Secret } from '../objects.ts';
+import { enrolNamespace } from './board-directory.ts';
+
+const tokenType = 'fleet.flotilla.dev/join-token';
+
+export interface JoinTokenOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `sha256:HEX` of the cluster authority's public key, see Pki.caKeyHash. */
+  readonly caKeyHash: string;
+  readonly ttlMs: number;
+  /** How many boards may join with it; 1000 when left out. */
+  readonly uses?: number;
+}
+
+/** A token for boards to join with. Only the hash of its secret is kept; its pin makes the board recognise the hub. */
+export async function createJoinToken({ client, clock, random, caKeyHash, ttlMs, uses = 1000 }: JoinTokenOptions): Promise<string> {
+  const id = random.bytes(5).toString('hex');
+  const secret = random.bytes(24).toString('base64url');
+  const data = encode({ 'secret-hash': hash(secret), expiration: kubeTime(clock.wallMs() + ttlMs), 'uses-left': String(uses) });
+  const metadata = { name: secretName(id), namespace: enrolNamespace };
+  await client.resource<Secret>('', 'secrets').create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
+  return joinTokenText({ id, secret, pin: caKeyHash.replace(/^sha256:/, '') });
+}
+
+/** Throws unless the token may be used now; takes one use when `use` is set. @throws StatusError 401 with words for the board's owner */
+export async function checkJoinToken({ client, clock }: { client: Client; clock: Clock }, text: string, use: boolean): Promise<void> {
+  const token = parseJoinToken(text);
+  if (!token) throw refused('the join token is not one: it has the form f1.ID.SECRET.PIN');
+  const name = secretName(token.id);
+  const stored = client.informer<Secret>('', 'secrets').get(`${enrolNamespace}/${name}`);
+  const expected = Buffer.from(stored?.type === tokenType ? read(stored, 'secret-hash') : '', 'hex');
+  const given = Buffer.from(hash(token.secret), 'hex');
+  if (expected.length !== given.length || !timingSafeEqual(expected, given)) throw refused('the join token is unknown to this hub');
+  const check = (secret: Secret): number => {
+    if (Date.parse(read(secret, 'expiration')) <= clock.wallMs()) throw refused(`the join token expired at ${read(secret, 'expiration')}`);
+    const left = Number(read(secret, 'uses-left'));
+    if (!(left > 0)) throw refused('the join token was used as often as it may be');
+    return left;
+  };
+  if (stored) check(stored);
+  if (!use) return;
+  await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => ({
+    ...current,
+    data: { ...current.data, ...encode({ 'uses-left': String(check(current) - 1) }) },
+  }));
+}
+
+function refused(message: string): StatusError {
+  return new StatusError(401, 'Unauthorized', message);
+}
+
+function secretName(id: string): string {
+  return `flotilla-join-${id}`;
+}
+
+function hash(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function read(secret: Secret, key: string): string {
+  return Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+}
+
+function encode(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]));
+}
