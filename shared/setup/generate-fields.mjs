@@ -34,7 +34,8 @@ export const extraDescriptions = {
   [wellKnown.time]: 'A moment in RFC 3339 form, to the second.',
   [wellKnown.microTime]: 'A moment in RFC 3339 form, to the microsecond.',
   [wellKnown.rawExtension]: 'An object of any kind.',
-  [wellKnown.fieldsV1]: 'A set of fields in the form of a tree of keys: f:<name>, k:<keys>, v:<value>, i:<index>, and . for the item itself.',
+  [wellKnown.fieldsV1]:
+    'A set of fields in the form of a tree of keys: f:<name>, k:<keys>, v:<value>, i:<index>, and . for the item itself.',
   [`${machinery}.apis.meta.v1.Patch`]: 'The body of a PATCH request.',
 };
 

@@ -73,7 +73,8 @@ function readModels(directory) {
     const declared = declarations(readFileSync(join(directory, `${className}.d.ts`), 'utf8'), className);
     const fields = JSON.parse(map[1]).map(({ name, baseName, type, format }) => {
       const declaration = declared.fields.get(name);
-      if (!declaration) throw new Error(`${className}.${name} of @kubernetes/client-node is not declared: the package has changed its form`);
+      if (!declaration)
+        throw new Error(`${className}.${name} of @kubernetes/client-node is not declared: the package has changed its form`);
       return { name: baseName, type, format, ...declaration };
     });
     const mentioned = fields.flatMap(({ type }) => type.match(/\b(?:[A-Z][a-z]+)?V\d\w+/g) ?? []);
@@ -95,7 +96,12 @@ function declarations(text, className) {
 
 /** Undoes what the client's generator did to texts. */
 function plain(text) {
-  return text?.replaceAll(/\\(['"])/g, '$1').replaceAll('\\\\', '\\').replaceAll('*_/', '*/').replaceAll('/_*', '/*').trim();
+  return text
+    ?.replaceAll(/\\(['"])/g, '$1')
+    .replaceAll('\\\\', '\\')
+    .replaceAll('*_/', '*/')
+    .replaceAll('/_*', '/*')
+    .trim();
 }
 
 const arrayOf = (type) => /^Array<(.*)>$/.exec(type)?.[1];
