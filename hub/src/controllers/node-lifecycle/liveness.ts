@@ -1,0 +1,7 @@
+/** Whether the boards are there; implemented by whoever holds the device sessions. */
+export interface NodeLiveness {
+  /** False once the device's session is away beyond its deadline, or never was. */
+  isAlive(node: string): boolean;
+  /** Called with the node's name whenever the answer changes. */
+  onChange(changed: (node: string) => void): { stop(): void };
+}

@@ -1,0 +1,119 @@
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
+import { isNotFound } from '@flotilla/shared/errors/status.js';
+import { objectKey } from '@flotilla/shared/meta/object.js';
+import type { Controller, ControllerEnv } from '../controller.ts';
+import { withPodCondition } from '../pod-condition.ts';
+import { isFinished, podCondition } from '../pod-state.ts';
+import type { NodeLiveness } from './liveness.ts';
+import { evictAfterMs, planTaints, readyStatus, unknownStatus } from './plan.ts';
+
+const byNode = 'nodeName';
+/** Pods of one node that are written at once. */
+const parallel = 16;
+
+/**
+ * Offline is not dead: a board that is away gets its conditions Unknown and taints that keep new pods off; its pods are
+ * marked not Ready and stay. When it is back the taints go and nothing was restarted. A pod leaves only where its own finite
+ * `tolerationSeconds`, or a NoExecute taint of an operator's, asks for it. Keys are nodes.
+ */
+export function createNodeLifecycleController({ client, clock, recorder }: ControllerEnv, liveness: NodeLiveness): Controller {
+  const nodes = client.informer<Node>('', 'nodes');
+  const pods = client.informer<Pod>('', 'pods');
+  const nodeResource = client.resource<Node>('', 'nodes');
+  const podResource = client.resource<Pod>('', 'pods');
+  pods.index(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
+
+  const markUnknown = async (node: Node): Promise<Node> => {
+    if (!unknownStatus(node, clock.wallMs())) return node;
+    const name = objectKey(node);
+    const wasReady = readyStatus(node) === 'True';
+    const after = await nodeResource.updateStatus('', name, (current) => {
+      // The board may have come back while this waited for its turn.
+      const status = liveness.isAlive(name) ? undefined : unknownStatus(current, clock.wallMs());
+      return status ? { ...current, status } : current;
+    });
+    if (wasReady && readyStatus(after) !== 'True') {
+      recorder.event(after, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    }
+    return after;
+  };
+
+  const taint = async (node: Node): Promise<Node> => {
+    if (!planTaints(node, clock.wallMs())) return node;
+    return nodeResource.update('', objectKey(node), (current) => {
+      const taints = planTaints(current, clock.wallMs());
+      if (!taints || !current.spec) return taints ? { ...current, spec: { taints } } : current;
+      const { taints: _old, ...spec } = current.spec;
+      return { ...current, spec: taints.length > 0 ? { ...spec, taints } : spec };
+    });
+  };
+
+  const markNotReady = async (pod: Pod): Promise<void> => {
+    const { namespace = '', name = '' } = pod.metadata ?? {};
+    recorder.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
+    await podResource.updateStatus(namespace, name, (current) => {
+      const ready = podCondition(current, 'Ready');
+      if (ready?.status !== 'True') return current;
+      const conditions = (current.status?.conditions ?? []).map((condition) =>
+        condition === ready ? { ...ready, status: 'False', lastTransitionTime: kubeTime(clock.wallMs()) } : condition,
+      );
+      return { ...current, status: { ...current.status, conditions } };
+    });
+  };
+
+  const evict = async (pod: Pod): Promise<void> => {
+    const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
+    recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'DeletionByTaintManager',
+      message: 'Taint manager: deleting due to NoExecute taint',
+    };
+    await podResource.updateStatus(namespace, name, (current) => withPodCondition(current, condition, clock.wallMs()));
+    await podResource.delete(namespace, name, { preconditions: { uid } });
+  };
+
+  const each = async (list: readonly Pod[], act: (pod: Pod) => Promise<void>): Promise<void> => {
+    for (let from = 0; from < list.length; from += parallel) {
+      await Promise.all(
+        list.slice(from, from + parallel).map((pod) =>
+          act(pod).catch((error: unknown) => {
+            if (!isNotFound(error)) throw error;
+          }),
+        ),
+      );
+    }
+  };
+
+  return {
+    workers: 8,
+    resyncMs: 60_000,
+    watch(queue) {
+      nodes.on({ added: (it) => queue.add(objectKey(it)), updated: (it) => queue.add(objectKey(it)) });
+      const bound = (pod: Pod): void => {
+        const node = pod.spec?.nodeName;
+        // A healthy node without taints has nothing to say about its pods.
+        if (node && nodes.get(node)?.spec?.taints?.some(({ effect }) => effect === 'NoExecute')) queue.add(node);
+      };
+      pods.on({ added: bound, updated: bound });
+      liveness.onChange((node) => queue.add(node));
+    },
+    keys: () => nodes.list().map(objectKey),
+    async reconcile(key) {
+      let node = nodes.get(key);
+      if (!node || node.metadata?.deletionTimestamp) return undefined;
+      if (!liveness.isAlive(key)) node = await markUnknown(node);
+      node = await taint(node);
+      const here = pods.byIndex(byNode, key);
+      if (readyStatus(node) !== 'True') await each(here.filter((pod) => podCondition(pod, 'Ready')?.status === 'True'), markNotReady);
+      const taints = node.spec?.taints ?? [];
+      const staying = here.filter((pod) => !isFinished(pod) && !pod.metadata?.deletionTimestamp);
+      const leaving = staying.map((pod) => ({ pod, afterMs: evictAfterMs(pod, taints, clock.wallMs()) }));
+      await each(leaving.filter(({ afterMs }) => afterMs === 0).map(({ pod }) => pod), evict);
+      const waits = leaving.flatMap(({ afterMs }) => (afterMs ? [afterMs] : []));
+      return waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : undefined;
+    },
+  };
+}

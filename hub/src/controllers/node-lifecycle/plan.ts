@@ -1,0 +1,99 @@
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import type { Node, NodeCondition, NodeStatus, Pod, Taint, Toleration } from '@flotilla/shared/api/generated/types.js';
+
+export const unreachable = 'node.kubernetes.io/unreachable';
+export const notReady = 'node.kubernetes.io/not-ready';
+/** Taints that say a board is away or not well, not that somebody wants its pods gone. */
+const absence: ReadonlySet<string> = new Set([unreachable, notReady]);
+
+const silentConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
+
+/** The status of a node whose board is away: nothing is known of it. Undefined when it says so already. */
+export function unknownStatus(node: Node, nowMs: number): NodeStatus | undefined {
+  const known = node.status?.conditions ?? [];
+  let changed = false;
+  const conditions: NodeCondition[] = known.filter(({ type }) => !silentConditions.some((silent) => silent === type));
+  for (const type of silentConditions) {
+    const old = known.find((condition) => condition.type === type);
+    if (old?.status === 'Unknown') {
+      conditions.push(old);
+      continue;
+    }
+    changed = true;
+    const now = kubeTime(nowMs);
+    const told = old
+      ? { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' }
+      : { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
+    conditions.push({ ...(old ?? { lastHeartbeatTime: now }), type, status: 'Unknown', ...told, lastTransitionTime: now });
+  }
+  return changed ? { ...node.status, conditions } : undefined;
+}
+
+export function readyStatus(node: Node): string {
+  return node.status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+}
+
+const pressures: readonly (readonly [string, string])[] = [
+  ['MemoryPressure', 'node.kubernetes.io/memory-pressure'],
+  ['DiskPressure', 'node.kubernetes.io/disk-pressure'],
+  ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
+  ['NetworkUnavailable', 'node.kubernetes.io/network-unavailable'],
+];
+
+/** The taints that follow from a node's conditions and `spec.unschedulable`, without those others have set. */
+export function wantedTaints(node: Node): Taint[] {
+  const taints: Taint[] = [];
+  const ready = readyStatus(node);
+  if (ready !== 'True') {
+    const key = ready === 'False' ? notReady : unreachable;
+    taints.push({ key, effect: 'NoSchedule' }, { key, effect: 'NoExecute' });
+  }
+  for (const [type, key] of pressures) {
+    if (node.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True')) taints.push({ key, effect: 'NoSchedule' });
+  }
+  if (node.spec?.unschedulable) taints.push({ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' });
+  return taints;
+}
+
+const managed: ReadonlySet<string> = new Set([...absence, ...pressures.map(([, key]) => key), 'node.kubernetes.io/unschedulable']);
+
+/** All taints the node shall have; undefined when it has them. Those that stay keep the time they were added. */
+export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
+  const there = node.spec?.taints ?? [];
+  const wanted = wantedTaints(node);
+  const same = (a: Taint, b: Taint): boolean => a.key === b.key && a.effect === b.effect;
+  const kept = there.filter((taint) => !managed.has(taint.key) || wanted.some((want) => same(want, taint)));
+  const added = wanted
+    .filter((want) => !there.some((taint) => same(taint, want)))
+    .map((want): Taint => ({ ...want, timeAdded: kubeTime(nowMs) }));
+  return added.length === 0 && kept.length === there.length ? undefined : [...kept, ...added];
+}
+
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (toleration.key && toleration.key !== taint.key) return false;
+  if (toleration.operator === 'Exists') return true;
+  return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '');
+}
+
+/**
+ * When a pod must leave its node because of the node's NoExecute taints: milliseconds from now, undefined for never.
+ * Absence alone is no reason to leave: only a finite `tolerationSeconds` asks to be replaced elsewhere. Any other NoExecute
+ * taint was set by somebody who means it, and works as in Kubernetes.
+ */
+export function evictAfterMs(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
+  let soonest: number | undefined;
+  for (const taint of taints) {
+    if (taint.effect !== 'NoExecute') continue;
+    const tolerations = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
+    let leaveMs: number | undefined;
+    if (tolerations.length === 0) leaveMs = absence.has(taint.key) ? undefined : 0;
+    else {
+      const limits = tolerations.flatMap(({ tolerationSeconds }) => (tolerationSeconds === undefined ? [] : [Math.max(0, tolerationSeconds)]));
+      const sinceMs = taint.timeAdded ? Date.parse(taint.timeAdded) : nowMs;
+      if (limits.length > 0) leaveMs = Math.max(0, sinceMs + Math.min(...limits) * 1000 - nowMs);
+    }
+    if (leaveMs !== undefined && (soonest === undefined || leaveMs < soonest)) soonest = leaveMs;
+  }
+  return soonest;
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { WorkQueueMetrics } from '@flotilla/shared/workqueue/work-queue.js';
+import { controllerUser, createClient } from '#client/client.ts';
+import { createEventRecorder } from '#client/event-recorder.ts';
+import type { Informers } from '#client/informers.ts';
+import type { Registry } from '#registry/generic/types.ts';
+import { type Controller, type ControllerEnv, runController } from './controller.ts';
+import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { createNamespaceController } from './namespace/namespace-controller.ts';
+import { createNodeIpamController, type NodeIpamOptions } from './node-ipam/node-ipam-controller.ts';
+import type { NodeLiveness } from './node-lifecycle/liveness.ts';
+import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { createPodGcController } from './pod-gc/pod-gc-controller.ts';
+import { createReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { createRootCaController } from './root-ca/root-ca-controller.ts';
+import { isSelected } from './selection.ts';
+import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
+
+export interface ControllersOptions {
+  readonly registry: Registry;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The CA that API clients in pods shall trust. */
+  readonly caPem: string;
+  readonly liveness: NodeLiveness;
+  readonly ipam?: NodeIpamOptions;
+  /** In the syntax of kube-controller-manager's --controllers; all when left out. */
+  readonly controllers?: readonly string[];
+  readonly metrics?: WorkQueueMetrics;
+}
+
+interface Entry {
+  /** The service account it writes as; where Kubernetes has one, the same, so that its roles fit. */
+  readonly account: string;
+  /** Names the source of its events. */
+  readonly component: string;
+  readonly create: (env: ControllerEnv, options: ControllersOptions) => Controller;
+}
+
+const table: Readonly<Record<string, Entry>> = {
+  'deployment-controller': { account: 'deployment-controller', component: 'deployment-controller', create: createDeploymentController },
+  'replicaset-controller': { account: 'replicaset-controller', component: 'replicaset-controller', create: createReplicaSetController },
+  'serviceaccount-controller': {
+    account: 'service-account-controller',
+    component: 'serviceaccount-controller',
+    create: createServiceAccountController,
+  },
+  'root-ca-certificate-publisher-controller': {
+    account: 'root-ca-cert-publisher',
+    component: 'root-ca-cert-publisher',
+    create: (env, { caPem }) => createRootCaController(env, caPem),
+  },
+  'namespace-controller': { account: 'namespace-controller', component: 'namespace-controller', create: createNamespaceController },
+  'garbage-collector-controller': {
+    account: 'generic-garbage-collector',
+    component: 'garbage-collector-controller',
+    create: createGarbageCollector,
+  },
+  'pod-garbage-collector-controller': { account: 'pod-garbage-collector', component: 'pod-garbage-collector', create: createPodGcController },
+  'node-lifecycle-controller': {
+    account: 'node-controller',
+    component: 'node-controller',
+    create: (env, { liveness }) => createNodeLifecycleController(env, liveness),
+  },
+  'node-ipam-controller': { account: 'node-controller', component: 'cidrAllocator', create: (env, { ipam }) => createNodeIpamController(env, ipam) },
+};
+
+export const controllerNames: readonly string[] = Object.keys(table);
+
+/** Runs the controllers until the signal is aborted; resolves when the last one stopped. */
+export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const { registry, informers, clock, random, metrics } = options;
+  const selected = Object.entries(table).filter(([name]) => isSelected(name, options.controllers ?? ['*'], controllerNames));
+  await Promise.all(
+    selected.map(([name, { account, component, create }]) => {
+      const logger = options.logger.with({ controller: name });
+      const client = createClient({ registry, informers, user: controllerUser(account), logger });
+      const recorder = createEventRecorder({ client, clock, logger, component });
+      const env: ControllerEnv = { client, recorder, clock, random, logger };
+      return runController(create(env, options), { name, env, ...(metrics ? { metrics } : {}) }, signal);
+    }),
+  );
+}
