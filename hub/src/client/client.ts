@@ -1,3 +1,4 @@
+import type { Binding, Pod } from '@flotilla/shared/api/generated/types.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Registry, RequestContext, UserInfo } from '#registry/generic/types.ts';
@@ -36,19 +37,14 @@ export function createClient({ registry, informers, user, logger }: ClientOption
     },
     resources: () => registry.resources().map(({ definition }) => definition),
     async bind(namespace, pod, uid, node) {
-      const binding: Binding = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { name: pod, namespace, uid },
-        target: { apiVersion: 'v1', kind: 'Node', name: node },
-      };
-      await registry.resource('', 'pods').update(ctx, namespace, pod, () => binding, { subresource: 'binding' });
+      const pods = registry.resource<Pod>('', 'pods');
+      const apply = pods.definition.subresources?.find(({ name }) => name === 'binding')?.apply;
+      const metadata = { name: pod, namespace, uid };
+      const binding: Binding = { apiVersion: 'v1', kind: 'Binding', metadata, target: { kind: 'Node', name: node } };
+      if (!apply) throw new Error('pods have no binding subresource');
+      await pods.update(ctx, namespace, pod, (current) => apply(current, binding), { subresource: 'binding', preconditions: { uid } });
     },
   };
-}
-
-interface Binding extends KubeObject {
-  readonly target: { readonly apiVersion: string; readonly kind: string; readonly name: string };
 }
 
 /** The service account a controller writes as, with the groups Kubernetes puts it in. */

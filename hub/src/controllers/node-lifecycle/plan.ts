@@ -1,5 +1,6 @@
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
-import type { Node, NodeCondition, NodeStatus, Pod, Taint, Toleration } from '@flotilla/shared/api/generated/types.js';
+import type { Node, NodeCondition, NodeStatus, Pod, Taint } from '@flotilla/shared/api/generated/types.js';
+import { tolerates } from '@flotilla/shared/api/tolerations.js';
 
 export const unreachable = 'node.kubernetes.io/unreachable';
 export const notReady = 'node.kubernetes.io/not-ready';
@@ -67,13 +68,6 @@ export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
     .filter((want) => !there.some((taint) => same(taint, want)))
     .map((want): Taint => ({ ...want, timeAdded: kubeTime(nowMs) }));
   return added.length === 0 && kept.length === there.length ? undefined : [...kept, ...added];
-}
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  return Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '');
 }
 
 /**
