@@ -151,8 +151,8 @@ export interface ImageState {
   readonly names: readonly string[];
   readonly digest: string | undefined;
   readonly bytes: number;
-  /** The image's USER: empty, a name or a number with an optional group. */
-  readonly user: string;
+  /** The image's USER: empty, a name or a number with an optional group. Only from `image`; undefined in `images`. */
+  readonly user: string | undefined;
 }
 
 export interface RegistryAuth {
@@ -166,7 +166,6 @@ export interface RegistryAuth {
  */
 export type RuntimeReason =
   | 'ErrImagePull'
-  | 'RegistryUnavailable'
   | 'InvalidImageName'
   | 'ImageNotFound'
   | 'NetworkNotReady'

@@ -1,0 +1,369 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Exec } from '@flotilla/shared/platform/exec.js';
+import type { RuntimeLogOptions } from '../log-filter.ts';
+import { type ContainerSpec, type ContainerState, type ImageState, podLabels, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
+import type { SandboxSpec, SandboxState } from '../types.ts';
+import { containerBody } from './container-body.ts';
+import { ExitWatch } from './exit-watch.ts';
+import { type HostFacts, readHostFacts } from './host-facts.ts';
+import { readK8sLog } from './k8s-log-file.ts';
+import { errorText, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
+import type { LibpodContainer, LibpodInspect, LibpodPod } from './libpod-types.ts';
+import { containerName, podmanLabels, podName, shortHash } from './pod-names.ts';
+import { PodNetwork } from './pod-network.ts';
+import { PodmanImages } from './podman-images.ts';
+import { PodmanService } from './podman-service.ts';
+import { preflight } from './preflight.ts';
+import { hostsFile, sandboxBody } from './sandbox-body.ts';
+import { type ContainerTimes, containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
+
+export interface PodmanRuntimeOptions {
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly log: Logger;
+  /** Kept across reboots: container logs and hosts files, below `sandboxes/UID`. Absolute. */
+  readonly dataDir: string;
+  /** For the API socket; `podmanRunDir(dataDir)` is a good one. */
+  readonly runDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Storage of one's own instead of the caller's default: several boards on one machine. */
+  readonly storage?: { readonly root: string; readonly runroot: string; readonly tmpdir: string; readonly networkConfigDir: string };
+  /** Whose pods these are, when several agents share one podman; by default each data directory is somebody. */
+  readonly owner?: string;
+  /** Where a container's log begins anew; 10 MiB (the kubelet's containerLogMaxSize) when left out. */
+  readonly logMaxBytes?: number;
+  readonly pullTimeoutMs?: number;
+  readonly facts?: HostFacts;
+}
+
+const createTimeoutMs = 120_000;
+const graceRoomMs = 30_000;
+const addressAttempts = 8;
+const inspectAtOnce = 4;
+
+/** Pods with podman, through its REST API. How it works and how it fails: agent/docs/runtime.md. */
+export class PodmanRuntime implements Runtime {
+  readonly name = 'podman';
+  readonly #options: PodmanRuntimeOptions;
+  readonly #facts: HostFacts;
+  readonly #owner: string;
+  readonly #service: PodmanService;
+  readonly #client: LibpodClient;
+  readonly #network: PodNetwork;
+  readonly #images: PodmanImages;
+  readonly #exits = new ExitWatch((id) => this.#exited(id));
+  readonly #watchers = new Set<(podUid: string | undefined) => void>();
+  readonly #exitListeners = new Map<string, Set<() => void>>();
+  readonly #times = new Map<string, ContainerTimes>();
+  /** Pod uid by container id (infra containers too), and by pod id. */
+  readonly #uidOf = new Map<string, string>();
+  /** Addresses by pod uid, those being created included. */
+  readonly #addresses = new Map<string, string>();
+  /** By pod uid: `pid`, `ipc`, when the pod uses the host's. */
+  readonly #hostNamespaces = new Map<string, readonly string[]>();
+  #listed = false;
+
+  constructor(options: PodmanRuntimeOptions) {
+    this.#options = options;
+    this.#facts = options.facts ?? readHostFacts(options.env['PATH']);
+    this.#owner = options.owner ?? shortHash(options.dataDir, 12);
+    const { clock, exec, log, dataDir, runDir, env, storage } = options;
+    const flags = storage
+      ? ['--root', storage.root, '--runroot', storage.runroot, '--tmpdir', storage.tmpdir, '--network-config-dir', storage.networkConfigDir]
+      : [];
+    this.#service = new PodmanService({ clock, exec, log, facts: this.#facts, dataDir, runDir, flags, env, onRestarted: () => this.#notify(undefined) });
+    this.#client = new LibpodClient({ socketPath: this.#service.socketPath, clock });
+    this.#network = new PodNetwork(this.#client, this.#owner);
+    this.#images = new PodmanImages(this.#client, { pullTimeoutMs: options.pullTimeoutMs ?? 3_600_000 });
+  }
+
+  async version(): Promise<string> {
+    const { body } = await this.#call('GET', '/version');
+    const { Components: components } = body as { Components?: readonly { Name: string; Version: string }[] };
+    return `podman://${components?.find((one) => one.Name === 'Podman Engine')?.Version ?? 'unknown'}`;
+  }
+
+  preflight(): Promise<readonly string[]> {
+    return preflight(this.#facts, this.#options.exec);
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    await mkdir(this.#options.dataDir, { recursive: true });
+    await this.#service.start(signal);
+    await this.list(signal);
+  }
+
+  async close(): Promise<void> {
+    this.#exits.stop();
+    this.#watchers.clear();
+    this.#client.close();
+    await this.#service.stop();
+  }
+
+  async setPodCidr(podCIDR: string, signal?: AbortSignal): Promise<void> {
+    await this.#service.ready();
+    await this.#network.use(podCIDR, signal);
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly SandboxState[]> {
+    const filters = JSON.stringify({ label: [`${podmanLabels.owner}=${this.#owner}`] });
+    const [pods, containers] = await Promise.all([
+      this.#call('GET', '/pods/json', { query: { filters }, signal }).then(({ body }) => (body ?? []) as LibpodPod[]),
+      this.#call('GET', '/containers/json', { query: { filters, all: 'true' }, signal }).then(({ body }) => (body ?? []) as LibpodContainer[]),
+    ]);
+    await this.#learnTimes(containers, signal);
+    const states = sandboxStates(pods, containers, this.#times);
+    this.#remember(states, pods, containers);
+    return states;
+  }
+
+  watch(onChange: (podUid: string | undefined) => void): { stop(): void } {
+    this.#watchers.add(onChange);
+    return { stop: () => this.#watchers.delete(onChange) };
+  }
+
+  async createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxState> {
+    if (!this.#listed) await this.list(signal);
+    for (let attempt = 1; ; attempt++) {
+      const ip = spec.hostNetwork ? undefined : (spec.ip ?? this.#addresses.get(spec.uid) ?? this.#network.take(new Set(this.#addresses.values())));
+      const created = await this.#tryCreateSandbox(spec, ip, signal);
+      if (typeof created === 'object') return created;
+      // podman knows of somebody else with this address: one of a pod that was half made, or removed by force.
+      if (spec.ip !== undefined || attempt === addressAttempts) throw new RuntimeError('CreatePodSandboxError', created);
+      if (ip !== undefined) this.#network.refuse(ip);
+    }
+  }
+
+  async createContainer(sandbox: SandboxState, spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState> {
+    const folder = join(this.#sandboxDir(sandbox.uid), spec.name);
+    await mkdir(folder, { recursive: true });
+    const imageUser = spec.runAsGroup !== undefined && spec.runAsUser === undefined ? ((await this.image(spec.image))?.user ?? '') : '';
+    const { memoryController, cpuController, swapAccounting } = this.#facts;
+    const body = containerBody(sandbox, spec, {
+      owner: this.#owner,
+      logPath: join(folder, `${spec.attempt}.log`),
+      logMaxBytes: this.#options.logMaxBytes ?? 10 << 20,
+      hostsPath: this.#hostsPath(sandbox.uid),
+      limits: { memory: memoryController, swap: memoryController && swapAccounting, cpu: cpuController },
+      hostNamespaces: this.#hostNamespaces.get(sandbox.uid) ?? [],
+      imageUser,
+    });
+    const id = await this.#createOrFind(sandbox, spec, body, signal);
+    this.#uidOf.set(id, sandbox.uid);
+    await this.#call('POST', `/containers/${id}/start`, { accept: [304], timeoutMs: createTimeoutMs, signal }).catch((error: unknown) => {
+      throw failed('RunContainerError', error);
+    });
+    const inspected = await this.#inspect(id, signal);
+    if (!inspected) throw new RuntimeError('NotFound', `container ${id} is gone`);
+    if (!this.#exits.watching && inspected.State.ConmonPid) {
+      await this.#exits.learn(inspected.State.ConmonPid);
+      // It may have ended before anybody watched.
+      this.#notify(sandbox.uid);
+    }
+    const times = inspectedTimes(inspected);
+    this.#times.set(id, times);
+    return containerState(inspectedContainer(inspected, sandbox.id), times);
+  }
+
+  async stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const query = { timeout: String(graceSeconds) };
+    const timeoutMs = graceSeconds * 1000 + graceRoomMs;
+    await this.#call('POST', `/containers/${id}/stop`, { query, timeoutMs, signal, accept: [304, 404] });
+  }
+
+  async removeContainer(id: string, signal?: AbortSignal): Promise<void> {
+    const logPath = (await this.#inspect(id, signal))?.HostConfig.LogConfig.Path;
+    const query = { force: 'true', v: 'true', timeout: '0' };
+    await this.#call('DELETE', `/containers/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
+    if (logPath) await rm(logPath, { force: true });
+    this.#times.delete(id);
+  }
+
+  async removeSandbox(id: string, signal?: AbortSignal): Promise<void> {
+    const uid = this.#uidOf.get(id) ?? (await this.list(signal)).find((sandbox) => sandbox.id === id)?.uid;
+    const query = { force: 'true', timeout: '0' };
+    await this.#call('DELETE', `/pods/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
+    if (!uid) return;
+    this.#addresses.delete(uid);
+    this.#hostNamespaces.delete(uid);
+    await rm(this.#sandboxDir(uid), { recursive: true, force: true });
+  }
+
+  async image(reference: string): Promise<ImageState | undefined> {
+    await this.#service.ready();
+    return this.#images.find(reference);
+  }
+
+  async images(): Promise<readonly ImageState[]> {
+    await this.#service.ready();
+    return this.#images.list();
+  }
+
+  async pullImage(reference: string, auth: RegistryAuth | undefined, signal?: AbortSignal): Promise<ImageState> {
+    await this.#service.ready();
+    return this.#images.pull(reference, auth, signal);
+  }
+
+  async *logs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Buffer> {
+    const inspected = await this.#inspect(containerId, signal);
+    if (!inspected) throw new RuntimeError('NotFound', `container ${containerId} is not there`);
+    const source = {
+      path: inspected.HostConfig.LogConfig.Path,
+      nowWallMs: this.#options.clock.wallMs(),
+      // Without the caller's signal: the reader looks at that itself, and ends without an error.
+      ended: async () => statusOf((await this.#inspect(containerId, undefined))?.State.Status ?? 'exited') === 'exited',
+      onMaybeEnded: (wake: () => void) => this.#onExit(containerId, wake),
+    };
+    yield* readK8sLog(source, options, signal);
+  }
+
+  /** The sandbox, or podman's words when the address is somebody's already. */
+  async #tryCreateSandbox(spec: SandboxSpec, ip: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState | string> {
+    const network = spec.hostNetwork ? undefined : this.#network.current.name;
+    if (ip !== undefined) this.#addresses.set(spec.uid, ip);
+    const createdWallMs = this.#options.clock.wallMs();
+    const dir = this.#sandboxDir(spec.uid);
+    await mkdir(dir, { recursive: true });
+    await writeFile(this.#hostsPath(spec.uid), hostsFile(spec, ip, await readFile('/etc/hosts', 'utf8').catch(() => '')));
+    try {
+      const body = sandboxBody(spec, { owner: this.#owner, createdWallMs, ip, network });
+      const created = await this.#call('POST', '/pods/create', { body, timeoutMs: createTimeoutMs, signal, accept: [409] });
+      if (created.status === 409) return await this.#adoptSandbox(spec, errorText(created.body), signal);
+      const { Id: id } = created.body as { Id: string };
+      const refused = await this.#startSandbox(id, signal);
+      if (refused !== undefined) {
+        this.#addresses.delete(spec.uid);
+        await this.removeSandbox(id, signal);
+        if (/already allocated/.test(refused)) return refused;
+        throw new RuntimeError('CreatePodSandboxError', refused);
+      }
+      this.#uidOf.set(id, spec.uid);
+      this.#hostNamespaces.set(spec.uid, [...(spec.hostPid ? ['pid'] : []), ...(spec.hostIpc ? ['ipc'] : [])]);
+      return { id, namespace: spec.namespace, name: spec.name, uid: spec.uid, ready: true, ip, createdWallMs, containers: [] };
+    } catch (error) {
+      throw failed('CreatePodSandboxError', error);
+    }
+  }
+
+  /** A pod with this name is there: ours from before, whole or half made. Without its network it is made anew by the next call. */
+  async #adoptSandbox(spec: SandboxSpec, why: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState> {
+    const there = (await this.list(signal)).find((sandbox) => sandbox.uid === spec.uid);
+    if (!there) throw new RuntimeError('CreatePodSandboxError', why ?? `${podName(spec)} is somebody else's`);
+    if (there.ready) return there;
+    const refused = await this.#startSandbox(there.id, signal);
+    if (refused === undefined) return { ...there, ready: true };
+    await this.removeSandbox(there.id, signal);
+    throw new RuntimeError('CreatePodSandboxError', refused);
+  }
+
+  async #startSandbox(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const { status, body } = await this.#call('POST', `/pods/${id}/start`, { timeoutMs: createTimeoutMs, signal, accept: [304, 409, 500] });
+    return status >= 400 ? (errorText(body) ?? `podman answered ${status}`) : undefined;
+  }
+
+  async #createOrFind(sandbox: SandboxState, spec: ContainerSpec, body: unknown, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      const created = await this.#call('POST', '/containers/create', { body, timeoutMs: createTimeoutMs, signal });
+      return (created.body as { Id: string }).Id;
+    } catch (error) {
+      if (!(error instanceof LibpodError)) throw error;
+      if (/already in use/.test(error.message)) {
+        const there = await this.#inspect(containerName(sandbox, spec.name, spec.attempt), signal);
+        if (there) return there.Id;
+      }
+      if (/image not known|no such image/i.test(error.message)) throw new RuntimeError('ImageNotFound', error.message, { cause: error });
+      if (/no such pod/.test(error.message)) throw new RuntimeError('NotFound', error.message, { cause: error });
+      throw failed('CreateContainerError', error);
+    }
+  }
+
+  async #inspect(idOrName: string, signal: AbortSignal | undefined): Promise<LibpodInspect | undefined> {
+    const { status, body } = await this.#call('GET', `/containers/${idOrName}/json`, { signal, accept: [404] });
+    return status === 404 ? undefined : (body as LibpodInspect);
+  }
+
+  /** Inspects each container once for each state it is seen in: the list has whole seconds and does not tell of lack of memory. */
+  async #learnTimes(containers: readonly LibpodContainer[], signal: AbortSignal | undefined): Promise<void> {
+    const watching = this.#exits.watching;
+    const stale = containers.filter(
+      (one) => (!one.IsInfra && statusOf(one.State) !== 'created' && this.#times.get(one.Id)?.key !== listedKey(one)) || (!watching && isRunning(one)),
+    );
+    const next = stale[Symbol.iterator]();
+    const worker = async (): Promise<void> => {
+      for (const container of next) {
+        const inspected = await this.#inspect(container.Id, signal);
+        if (!inspected) continue;
+        if (!container.IsInfra) this.#times.set(container.Id, inspectedTimes(inspected));
+        if (!this.#exits.watching && inspected.State.ConmonPid) await this.#exits.learn(inspected.State.ConmonPid);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker));
+  }
+
+  #remember(states: readonly SandboxState[], pods: readonly LibpodPod[], containers: readonly LibpodContainer[]): void {
+    this.#listed = true;
+    const known = new Set(containers.map((container) => container.Id));
+    for (const id of this.#times.keys()) if (!known.has(id)) this.#times.delete(id);
+    this.#uidOf.clear();
+    for (const state of states) {
+      this.#uidOf.set(state.id, state.uid);
+      if (state.ip !== undefined) this.#addresses.set(state.uid, state.ip);
+    }
+    for (const pod of pods) {
+      const names = pod.Labels?.[podmanLabels.hostNamespaces]?.split(',').filter(Boolean) ?? [];
+      if (names.length > 0) this.#hostNamespaces.set(pod.Labels?.[podLabels.uid] ?? '', names);
+    }
+    for (const container of containers) this.#uidOf.set(container.Id, container.Labels?.[podLabels.uid] ?? '');
+  }
+
+  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, options: LibpodCall = {}): Promise<{ status: number; body: unknown }> {
+    if (options.signal?.aborted) throw new RuntimeError('Aborted', 'the call was aborted', { cause: options.signal.reason });
+    await this.#service.ready();
+    return this.#client.call(method, path, options);
+  }
+
+  #exited(containerId: string): void {
+    for (const wake of this.#exitListeners.get(containerId) ?? []) wake();
+    this.#notify(this.#uidOf.get(containerId) || undefined);
+  }
+
+  #onExit(containerId: string, wake: () => void): { stop(): void } {
+    const listeners = this.#exitListeners.get(containerId) ?? new Set();
+    this.#exitListeners.set(containerId, listeners.add(wake));
+    return {
+      stop: () => {
+        listeners.delete(wake);
+        if (listeners.size === 0) this.#exitListeners.delete(containerId);
+      },
+    };
+  }
+
+  #notify(podUid: string | undefined): void {
+    for (const watcher of this.#watchers) watcher(podUid);
+  }
+
+  #sandboxDir(uid: string): string {
+    return join(this.#options.dataDir, 'sandboxes', uid);
+  }
+
+  #hostsPath(uid: string): string {
+    return join(this.#sandboxDir(uid), 'hosts');
+  }
+}
+
+/** A folder in memory for this data directory's socket. */
+export function podmanRunDir(dataDir: string, env: Readonly<Record<string, string | undefined>>): string {
+  const base = process.getuid?.() === 0 ? '/run' : (env['XDG_RUNTIME_DIR'] ?? `/tmp/flotilla-${process.getuid?.()}`);
+  return join(base, 'flotilla', shortHash(dataDir, 12));
+}
+
+function isRunning(container: LibpodContainer): boolean {
+  return statusOf(container.State) === 'running';
+}
+
+function failed(reason: 'CreatePodSandboxError' | 'CreateContainerError' | 'RunContainerError', error: unknown): unknown {
+  return error instanceof LibpodError ? new RuntimeError(reason, error.message, { cause: error }) : error;
+}

@@ -1,0 +1,229 @@
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Child, Exec } from '@flotilla/shared/platform/exec.js';
+import { RuntimeError } from '../types.ts';
+import { conmonWrapper, containersConf } from './containers-conf.ts';
+import type { HostFacts } from './host-facts.ts';
+import { LibpodClient } from './libpod-client.ts';
+import { shortHash } from './pod-names.ts';
+
+/*
+ * INVARIANTS
+ * - At most one API service of ours serves the socket: one left behind by an agent that was killed is taken over when it runs with
+ *   the same settings, else ended first. Ending a service never touches a container: each has its own conmon.
+ * - The file `service.json` names the process that serves the socket, by pid and start time, so that no stranger is ever killed.
+ */
+
+export interface PodmanServiceOptions {
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly log: Logger;
+  readonly facts: HostFacts;
+  /** For the socket and the settings; short (a socket's path has 107 characters at most), best in memory. */
+  readonly runDir: string;
+  /** For the program that starts conmon: somewhere programs may be run from. */
+  readonly dataDir: string;
+  /** Global flags, for a podman of one's own: `--root`, `--runroot`, `--tmpdir`, `--network-config-dir`. */
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The service was gone for a while and answers again. */
+  readonly onRestarted: () => void;
+}
+
+interface ServiceRecord {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
+  readonly startTicks: string;
+  readonly settings: string;
+}
+
+const startTimeoutMs = 20_000;
+
+/** Podman's API service, kept running for as long as the agent is there. */
+export class PodmanService {
+  readonly socketPath: string;
+  readonly #options: PodmanServiceOptions;
+  readonly #recordPath: string;
+  #child: Child | undefined;
+  #stopped = true;
+  #ready: Promise<void> = Promise.reject(new RuntimeError('Unavailable', 'podman was not started'));
+  #restarts = 0;
+
+  constructor(options: PodmanServiceOptions) {
+    this.#options = options;
+    this.socketPath = join(options.runDir, 'podman.sock');
+    this.#recordPath = join(options.runDir, 'service.json');
+    this.#ready.catch(() => {});
+  }
+
+  /** Resolves when the service answers. @throws RuntimeError with reason Unavailable */
+  async start(signal?: AbortSignal): Promise<void> {
+    if (Buffer.byteLength(this.socketPath) > 107) throw new RuntimeError('Unavailable', `${this.socketPath} is too long for a socket`);
+    this.#stopped = false;
+    this.#ready = this.#bringUp(signal);
+    this.#ready.catch(() => {});
+    return this.#ready;
+  }
+
+  /** Resolves when the service can be called; waits while it is being restarted. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** Ends the service. Containers run on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#ready.catch(() => {});
+    await this.#endRecorded();
+    this.#child = undefined;
+  }
+
+  async #bringUp(signal: AbortSignal | undefined): Promise<void> {
+    const { runDir, dataDir } = this.#options;
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const confPath = join(runDir, 'containers.conf');
+    const conf = containersConf(this.#options.facts, await this.#conmon());
+    const settings = shortHash(JSON.stringify([conf, this.#options.flags, this.#options.env['CONTAINERS_REGISTRIES_CONF']]), 16);
+    const left = await this.#record();
+    if (left && left.settings === settings && (await this.#answers(1_000))) {
+      this.#options.log.info('taking over the podman service that was left running', { pid: left.pid });
+      return this.#watchAdopted(left);
+    }
+    await this.#endRecorded();
+    await writeFile(confPath, conf);
+    await rm(this.socketPath, { force: true });
+    await this.#spawn(confPath, settings);
+    await this.#untilAnswers(signal);
+  }
+
+  async #spawn(confPath: string, settings: string): Promise<void> {
+    const { exec, env, flags, facts, log, runDir } = this.#options;
+    const podman = facts.found.podman;
+    if (podman === undefined) throw new RuntimeError('Unavailable', 'podman is not installed: install the package podman');
+    const childEnv: Record<string, string | undefined> = { ...env, CONTAINERS_CONF: confPath };
+    // A service manager's sockets and notifications are the agent's, not podman's.
+    for (const name of ['NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES']) delete childEnv[name];
+    const args = [...flags, 'system', 'service', '--time=0', `unix://${this.socketPath}`];
+    const child = await exec.start(podman, args, { env: childEnv, cwd: runDir, onLine: (line) => log.debug('podman', { line }) });
+    this.#child = child;
+    await writeFile(this.#recordPath, JSON.stringify({ pid: child.pid, startTicks: await startTicks(child.pid), settings }));
+    void child.exited.then((code) => this.#ended(child, code));
+  }
+
+  #ended(child: Child, code: number): void {
+    if (this.#child !== child || this.#stopped) return;
+    this.#child = undefined;
+    this.#restart(`podman's API service ended with status ${code}`);
+  }
+
+  #restart(why: string): void {
+    const waitMs = Math.min(30_000, 100 * 2 ** this.#restarts++);
+    this.#options.log.warn(`${why}; starting it anew`, { waitMs });
+    this.#ready = this.#options.clock.sleep('podman service restart', waitMs).then(() => (this.#stopped ? undefined : this.#bringUp(undefined)));
+    this.#ready.then(
+      () => {
+        if (!this.#stopped) this.#options.onRestarted();
+      },
+      (error: unknown) => {
+        if (!this.#stopped) this.#restart(error instanceof Error ? error.message : String(error));
+      },
+    );
+    this.#options.clock.after('podman service is stable', 60_000, () => {
+      this.#restarts = 0;
+    });
+  }
+
+  /** A service that is no child of ours tells nobody when it ends: look now and then. */
+  #watchAdopted(record: ServiceRecord): void {
+    this.#options.clock.after('look at the podman service', 10_000, () => {
+      void startTicks(record.pid).then((ticks) => {
+        if (this.#stopped || this.#child) return;
+        if (ticks === record.startTicks) this.#watchAdopted(record);
+        else this.#restart("podman's API service has ended");
+      });
+    });
+  }
+
+  async #untilAnswers(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + startTimeoutMs;
+    for (let waitMs = 10; !(await this.#answers(5_000)); waitMs = Math.min(200, waitMs * 1.5)) {
+      if (signal?.aborted) throw new RuntimeError('Aborted', 'the start was given up');
+      if (clock.monotonicMs() > deadlineMs) throw new RuntimeError('Unavailable', `podman's API service did not start within ${startTimeoutMs / 1000} s`);
+      if (!this.#child) throw new RuntimeError('Unavailable', "podman's API service ended at once");
+      await clock.sleep('podman service start', waitMs);
+    }
+  }
+
+  async #answers(timeoutMs: number): Promise<boolean> {
+    const client = new LibpodClient({ socketPath: this.socketPath, clock: this.#options.clock });
+    try {
+      await client.call('GET', '/_ping', { timeoutMs });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      client.close();
+    }
+  }
+
+  async #record(): Promise<ServiceRecord | undefined> {
+    try {
+      const record = JSON.parse(await readFile(this.#recordPath, 'utf8')) as ServiceRecord;
+      return (await startTicks(record.pid)) === record.startTicks ? record : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #endRecorded(): Promise<void> {
+    const record = await this.#record();
+    for (const [signal, forMs] of [
+      ['SIGTERM', 5_000],
+      ['SIGKILL', 5_000],
+    ] as const) {
+      if (!record || !(await isThere(record))) break;
+      try {
+        process.kill(record.pid, signal);
+      } catch {
+        break;
+      }
+      for (let waitedMs = 0; waitedMs < forMs && (await isThere(record)); waitedMs += 20) await this.#options.clock.sleep('podman service end', 20);
+    }
+    await rm(this.#recordPath, { force: true });
+  }
+
+  /** The wrapper's path when it can be run, else undefined: podman finds conmon by itself. */
+  async #conmon(): Promise<string | undefined> {
+    const { facts, dataDir, exec, log } = this.#options;
+    if (facts.found.conmon === undefined) return undefined;
+    const path = join(dataDir, 'conmon');
+    const text = conmonWrapper(facts.found.conmon);
+    try {
+      if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text);
+      await chmod(path, 0o755);
+      if ((await exec.run(path, ['--version'])).code === 0) return path;
+    } catch (error) {
+      log.warn('cannot start conmon from the data directory: a container killed for want of memory will not say so', { error });
+    }
+    return undefined;
+  }
+}
+
+async function isThere(record: ServiceRecord): Promise<boolean> {
+  return (await startTicks(record.pid)) === record.startTicks;
+}
+
+/** When the process started, in clock ticks since boot; empty when it is not there, or is a zombie. */
+async function startTicks(pid: number): Promise<string> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { containersConf } from '@flotilla/agent/runtime/podman/containers-conf.js';
+import { readHostFacts } from '@flotilla/agent/runtime/podman/host-facts.js';
+import { SystemExec } from '@flotilla/shared/platform/exec.js';
+
+/** A podman of the tests' own: storage, networks and settings below one temporary folder. */
+export interface PodmanPlace {
+  readonly dir: string;
+  /** For `PodmanRuntimeOptions.storage`. */
+  readonly storage: { readonly root: string; readonly runroot: string; readonly tmpdir: string; readonly networkConfigDir: string };
+  /** podman's global flags that say the same. */
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Runs `podman ARGS` there; its standard output. @throws Error when it fails */
+  podman(...args: string[]): Promise<string>;
+  /** Removes all of it: pods, processes, mounts, bridges, files. */
+  close(): Promise<void>;
+}
+
+const prefix = 'flotilla-test-podman-';
+const exec = new SystemExec();
+
+/** A fresh place; sweeps first what test runs that were killed left behind. */
+export async function podmanPlace(): Promise<PodmanPlace> {
+  await sweepPodmanPlaces();
+  const dir = await mkdtemp(join(tmpdir(), prefix));
+  await writeFile(join(dir, 'owner'), await ownerMark(process.pid));
+  await writeFile(join(dir, 'containers.conf'), containersConf(readHostFacts(), undefined));
+  const place = placeAt(dir);
+  for (const folder of Object.values(place.storage)) await mkdir(folder, { recursive: true });
+  return place;
+}
+
+/** Removes the places whose test process is gone. */
+export async function sweepPodmanPlaces(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix)) continue;
+    const dir = join(tmpdir(), name);
+    const mark = await readFile(join(dir, 'owner'), 'utf8').catch(() => '');
+    if (mark === '' || mark !== (await ownerMark(Number(mark.split(' ')[0])))) await removePlace(placeAt(dir));
+  }
+}
+
+function placeAt(dir: string): PodmanPlace {
+  const storage = { root: join(dir, 'root'), runroot: join(dir, 'run'), tmpdir: join(dir, 'tmp'), networkConfigDir: join(dir, 'networks') };
+  const flags = ['--root', storage.root, '--runroot', storage.runroot, '--tmpdir', storage.tmpdir, '--network-config-dir', storage.networkConfigDir];
+  const env = { ...process.env, CONTAINERS_CONF: join(dir, 'containers.conf') };
+  const place: PodmanPlace = {
+    dir,
+    storage,
+    flags,
+    env,
+    podman: async (...args) => {
+      const { code, stdout, stderr } = await exec.run('podman', [...flags, ...args], { env, timeoutMs: 60_000 });
+      if (code !== 0) throw new Error(`podman ${args.join(' ')}: ${stderr.trim()}`);
+      return stdout.toString();
+    },
+    close: () => removePlace(place),
+  };
+  return place;
+}
+
+async function removePlace(place: PodmanPlace): Promise<void> {
+  const { dir, storage } = place;
+  for (const args of [
+    ['pod', 'rm', '--all', '--force', '--time', '0'],
+    ['rm', '--all', '--force', '--time', '0'],
+  ]) {
+    await place.podman(...args).catch(() => {});
+  }
+  for (const pid of await processesOf(dir)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+  for (const file of await readdir(storage.networkConfigDir).catch(() => [])) {
+    if (!file.endsWith('.json')) continue;
+    const { network_interface: bridge } = JSON.parse(await readFile(join(storage.networkConfigDir, file), 'utf8')) as { network_interface?: string };
+    if (bridge?.startsWith('flt')) await exec.run('ip', ['link', 'delete', bridge]).catch(() => {});
+  }
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((one) => one.startsWith(`${dir}/`)).reverse()) await exec.run('umount', ['--lazy', mount]);
+  await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+/** Processes that name the folder on their command line: conmon and podman's service. */
+async function processesOf(dir: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (/(^|\/)(conmon|podman|sh)$/.test(words[0] ?? '') && words.some((word) => word.includes(`${dir}/`))) found.push(pid);
+  }
+  return found;
+}
+
+async function ownerMark(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return started === undefined ? 'gone' : `${pid} ${started}`;
+}
