@@ -1,0 +1,98 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { badRequest, StatusError, unauthorized } from '@flotilla/shared/errors/status.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import { type Authenticator, anonymous, bearerToken } from '#auth/authn/authenticator.ts';
+import { type Attributes, type Authorizer, forbiddenError } from '#auth/authz/types.ts';
+import type { UserInfo } from '#registry/generic/types.ts';
+import { methodNotAllowed, noSuchPage, replyError } from './answers.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import type { RequestLimiter } from './request-limiter.ts';
+import type { RequestMetrics } from './request-metrics.ts';
+import { WarningContext } from './warning-context.ts';
+
+export interface ApiHandlerOptions {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly endpoints: Endpoints;
+  readonly dispatch: Dispatch;
+  /** The handler of a path that is no resource. */
+  readonly page: (path: string, query: URLSearchParams) => ExchangeHandler | undefined;
+  readonly limiter: RequestLimiter;
+  readonly metrics: RequestMetrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Every request of the API: who asks, may they, and then the handler. Errors become their answer here and nowhere else. */
+export function createApiHandler(options: ApiHandlerOptions): (exchange: Exchange) => Promise<void> {
+  const { limiter, metrics, clock, random, logger } = options;
+  return async (exchange) => {
+    const startedMs = clock.monotonicMs();
+    exchange.setHeader('Audit-Id', random.uuid());
+    exchange.setHeader('Cache-Control', 'no-cache, private');
+    let info: RequestInfo | undefined;
+    let release: (() => void) | undefined;
+    try {
+      info = parse(exchange);
+      release = limiter.enter(info);
+      await handle(options, exchange, info);
+    } catch (error) {
+      // A client that hung up gets no answer and is no fault of ours.
+      if (!(error instanceof StatusError) && !exchange.signal.aborted) {
+        logger.error('request failed', { method: exchange.method, path: info?.path, error });
+      }
+      if (!exchange.answered) await replyError(exchange, error);
+    } finally {
+      release?.();
+      if (info) metrics.done(info, exchange.code, clock.monotonicMs() - startedMs);
+    }
+  };
+}
+
+function parse(exchange: Exchange): RequestInfo {
+  try {
+    return parseRequestInfo(exchange.method, exchange.url);
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : 'the path cannot be read');
+  }
+}
+
+async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const user = await identify(options.authenticator, exchange);
+  const attributes: Attributes = { user, verb: info.verb, path: info.path, ...(info.resource ? { resource: scoped(info) } : {}) };
+  const decision = await options.authorizer.authorize(attributes);
+  if (decision.verdict !== 'allow') throw user === anonymous ? unauthorized() : forbiddenError(attributes, decision);
+
+  if (info.resource) {
+    if (!options.endpoints.hasVersion(info.resource.group, info.resource.version)) return noSuchPage(exchange);
+    return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user) }, info.resource);
+  }
+  const page = options.page(info.path, info.query);
+  if (!page) return noSuchPage(exchange);
+  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
+  return page(exchange);
+}
+
+async function identify(authenticator: Authenticator, exchange: Exchange): Promise<UserInfo> {
+  const bearer = bearerToken(exchange.header('authorization'));
+  if (bearer === undefined && exchange.header('authorization') !== undefined) throw unauthorized();
+  const peer = exchange.peer;
+  return (await authenticator.authenticate({ ...(peer ? { peer } : {}), ...(bearer === undefined ? {} : { bearer }) })) ?? anonymous;
+}
+
+/** A list or watch of one name counts as being about that name (apiserver, RequestInfoFactory). */
+function scoped({ resource, verb, query }: RequestInfo): NonNullable<Attributes['resource']> {
+  const { group, version, namespace, resource: plural, subresource, name } = resource ?? emptyTarget;
+  const base = { group, version, namespace, resource: plural, subresource, name };
+  if (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection') return base;
+  const fieldSelector = query.get('fieldSelector') ?? '';
+  const named = /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(fieldSelector)?.[1];
+  return { ...base, name: name || (named ?? ''), ...(fieldSelector ? { fieldSelector } : {}) };
+}
+
+const emptyTarget = { group: '', version: '', namespace: '', resource: '', subresource: '', name: '' };

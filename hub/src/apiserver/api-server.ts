@@ -1,0 +1,60 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { Authenticator } from '#auth/authn/authenticator.ts';
+import type { ServiceAccountTokens } from '#auth/authn/service-account-tokens.ts';
+import type { Authorizer } from '#auth/authz/types.ts';
+import type { ServerTls } from '#auth/pki/pki.ts';
+import type { NodeConnector, Registry } from '#registry/generic/types.ts';
+import type { HealthRegistry } from '#telemetry/health.ts';
+import type { Metrics } from '#telemetry/metrics.ts';
+import { createApiHandler } from './api-handler.ts';
+import { createDispatch } from './dispatch.ts';
+import { Endpoints } from './endpoints.ts';
+import { createPages } from './pages.ts';
+import { logSubresource } from './pod-log.ts';
+import { RequestLimiter, type RequestLimits } from './request-limiter.ts';
+import { createRequestMetrics } from './request-metrics.ts';
+import { accessReviews, authenticationReviews } from './reviews.ts';
+import { createHttpsServer, type HttpsServer } from './server.ts';
+import { tokenSubresource } from './token-request.ts';
+
+export interface ApiServerOptions {
+  /** All kinds must be registered. */
+  readonly registry: Registry;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly tokens: ServiceAccountTokens;
+  readonly nodeConnector: NodeConnector;
+  readonly tls: ServerTls;
+  readonly health: HealthRegistry;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits?: RequestLimits;
+}
+
+/** The Kubernetes API over HTTPS in front of the registry. */
+export function createApiServer(options: ApiServerOptions): HttpsServer {
+  const { registry, authenticator, authorizer, tokens, nodeConnector, tls, health, metrics, clock, random, logger, limits } = options;
+  const endpoints = new Endpoints(
+    registry.resources(),
+    [logSubresource(nodeConnector), tokenSubresource({ registry, tokens, clock })],
+    [...accessReviews(authorizer), ...authenticationReviews(tokens, clock)],
+  );
+  const limiter = new RequestLimiter(limits);
+  const handler = createApiHandler({
+    authenticator,
+    authorizer,
+    endpoints,
+    dispatch: createDispatch({ endpoints, clock, random }),
+    page: createPages({ endpoints, health, metrics }),
+    limiter,
+    metrics: createRequestMetrics(metrics, limiter),
+    clock,
+    random,
+    logger,
+  });
+  return createHttpsServer({ tls, fallback: handler, logger, clock });
+}

@@ -1,0 +1,122 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { badRequest, notFound } from '@flotilla/shared/errors/status.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import { methodNotAllowed, noSuchResource, replyObject, setWarnings } from './answers.ts';
+import { decodeBody } from './body.ts';
+import type { Endpoints, QuestionResource, StoredEndpoint } from './endpoints.ts';
+import { FrameCache } from './frame-cache.ts';
+import { negotiate } from './negotiation.ts';
+import { handlePatch } from './patch-handler.ts';
+import { readWriteOptions } from './query-options.ts';
+import { handleGet, handleGetView, handleList } from './read-handlers.ts';
+import type { ResourceTarget } from './request-info.ts';
+import { handleWatch } from './watch-handler.ts';
+import { handleCreate, handleCreateView, handleDelete, handleDeleteCollection, handleUpdate, type WriteRequest } from './write-handlers.ts';
+
+export interface DispatchOptions {
+  readonly endpoints: Endpoints;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export type Dispatch = (request: WriteRequest, target: ResourceTarget) => void | Promise<void>;
+
+/** From a known and allowed request of a resource to the handler of its verb. @throws StatusError */
+export function createDispatch({ endpoints, clock, random }: DispatchOptions): Dispatch {
+  const frames = new FrameCache();
+  return (request, target) => {
+    const endpoint = endpoints.find(target);
+    if (!endpoint) throw noSuchResource();
+    if ('question' in endpoint) return answerQuestion(request, target, endpoint.question);
+    checkScope(endpoint, target, request.info.verb);
+    if (target.subresource) return handleSubresource(request, target, endpoint, clock.wallMs());
+    return handleVerb(request, target, endpoint, { clock, random, frames });
+  };
+}
+
+function handleVerb(
+  request: WriteRequest,
+  target: ResourceTarget,
+  { stored }: StoredEndpoint,
+  dependencies: { readonly clock: Clock; readonly random: Random; readonly frames: FrameCache },
+): void | Promise<void> {
+  const { verb } = request.info;
+  const nowMs = dependencies.clock.wallMs();
+  if (stored.definition.verbs && !stored.definition.verbs.includes(verb)) throw methodNotAllowed();
+  switch (verb) {
+    case 'get':
+      return handleGet(request, stored, target, nowMs);
+    case 'list':
+      return handleList(request, stored, target, nowMs);
+    case 'watch':
+      return handleWatch(request, stored, target, dependencies);
+    case 'create':
+      if (target.name) throw methodNotAllowed();
+      return handleCreate(request, stored, target, nowMs);
+    case 'update':
+      if (!target.name) throw methodNotAllowed();
+      return handleUpdate(request, stored, target, undefined, nowMs);
+    case 'patch':
+      if (!target.name) throw methodNotAllowed();
+      return handlePatch(request, stored, target, undefined, nowMs);
+    case 'delete':
+      return handleDelete(request, stored, target, nowMs);
+    case 'deletecollection':
+      return handleDeleteCollection(request, stored, target, nowMs);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function handleSubresource(
+  request: WriteRequest,
+  target: ResourceTarget,
+  { stored, special }: StoredEndpoint,
+  nowMs: number,
+): void | Promise<void> {
+  const { verb } = request.info;
+  const own = special.get(target.subresource);
+  const known = stored.definition.subresources?.find(({ name }) => name === target.subresource);
+  const verbs = own?.description.verbs ?? known?.verbs;
+  if (!verbs || target.rest.length > 0) throw noSuchResource();
+  if (!verbs.includes(verb)) throw methodNotAllowed();
+  if (own) return own.handle(request, stored, target);
+  if (!known) throw noSuchResource();
+  switch (verb) {
+    case 'get':
+      return handleGetView(request, stored, known, target, nowMs);
+    case 'create':
+      return handleCreateView(request, stored, target, known);
+    case 'update':
+      return handleUpdate(request, stored, target, known, nowMs);
+    case 'patch':
+      return handlePatch(request, stored, target, known, nowMs);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+/** A resource with a namespace is created and named in one; one without is never in one. */
+function checkScope({ stored: { definition } }: StoredEndpoint, target: ResourceTarget, verb: string): void {
+  if (!definition.namespaced) {
+    // `namespaces/NS` is the Namespace itself, its name standing in both places.
+    if (target.namespace && definition.resource !== 'namespaces') throw noSuchResource();
+    return;
+  }
+  if (target.namespace) return;
+  if (target.name) throw noSuchResource();
+  if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed();
+}
+
+async function answerQuestion(request: WriteRequest, target: ResourceTarget, question: QuestionResource): Promise<void> {
+  const { exchange, info, ctx } = request;
+  if (info.verb !== 'create' || target.name) throw methodNotAllowed();
+  if (question.namespaced !== Boolean(target.namespace)) throw notFound(question, '');
+  const { format, as } = negotiate(exchange.header('accept'));
+  if (as !== 'Object') throw badRequest(`${question.kind} has no ${as} form`);
+  const options = readWriteOptions(info.query, 'CreateOptions');
+  const object = decodeBody(ctx, await exchange.readBody(), exchange.header('content-type'), question, options.fieldValidation);
+  const answer = await question.answer(request, target, object);
+  setWarnings(exchange, ctx.warnings);
+  await replyObject(exchange, 201, answer, format);
+}

@@ -1,0 +1,48 @@
+import type { PeerCertificate } from '#auth/authn/authenticator.ts';
+import type { RequestContext } from '#registry/generic/types.ts';
+import type { RequestInfo } from './request-info.ts';
+
+/** One request and its answer, without the socket: what handlers see of HTTP. */
+export interface Exchange {
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly url: string;
+  /** A request header; several of one name are joined with commas. */
+  header(name: string): string | undefined;
+  readonly peer: PeerCertificate | undefined;
+  readonly remoteAddress: string;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Whether an answer has begun: an error can no longer be told. */
+  readonly answered: boolean;
+  /** The status of the answer, once it has begun. */
+  readonly code: number;
+  /** @throws StatusError RequestEntityTooLarge */
+  readBody(limitBytes?: number): Promise<Buffer>;
+  /** A header of the answer to come. */
+  setHeader(name: string, value: string | readonly string[]): void;
+  /** The whole answer; compressed when it is large and the client takes that. */
+  reply(code: number, contentType: string, body: string | Buffer): void | Promise<void>;
+  /** An answer in parts. */
+  stream(code: number, contentType: string, options?: { readonly compress?: boolean }): AnswerStream;
+}
+
+export interface AnswerStream {
+  /** Bytes waiting for the client. */
+  readonly backlog: number;
+  write(data: string | Buffer): void;
+  /** Resolves when the client has taken what waits; rejects when it went away. */
+  drained(): Promise<void>;
+  end(): void;
+  /** Breaks the connection: the client must not take what it got for the whole. */
+  destroy(): void;
+}
+
+/** A request of the API that is known and allowed. */
+export interface ApiRequest {
+  readonly exchange: Exchange;
+  readonly info: RequestInfo;
+  readonly ctx: RequestContext;
+}
+
+export type ExchangeHandler = (exchange: Exchange) => void | Promise<void>;

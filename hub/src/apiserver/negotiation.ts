@@ -1,0 +1,89 @@
+import { StatusError } from '@flotilla/shared/errors/status.js';
+
+/** In what form an answer goes out: text form and, by `as=`, which kind of object. */
+export interface Representation {
+  readonly format: 'json' | 'yaml';
+  readonly as: 'Object' | 'Table' | 'PartialObjectMetadata';
+  /** `v1` or `v1beta1`, of meta.k8s.io; `v1` for plain objects. */
+  readonly version: string;
+}
+
+interface Clause {
+  readonly type: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly quality: number;
+}
+
+const plain: Representation = { format: 'json', as: 'Object', version: 'v1' };
+const cache = new Map<string, Representation>();
+const cacheSize = 100;
+
+/**
+ * Picks the first form in the client's order of preference that we can give (apimachinery, `negotiation`).
+ * @throws StatusError NotAcceptable
+ */
+export function negotiate(accept: string | undefined): Representation {
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/json') return plain;
+  const known = cache.get(accept);
+  if (known) return known;
+  for (const clause of parseAccept(accept)) {
+    const representation = match(clause);
+    if (!representation) continue;
+    if (cache.size < cacheSize) cache.set(accept, representation);
+    return representation;
+  }
+  throw notAcceptable();
+}
+
+export function notAcceptable(): StatusError {
+  return new StatusError(406, 'NotAcceptable', 'only the following media types are accepted: application/json, application/yaml');
+}
+
+/** The media types of an Accept header, best first. */
+export function parseAccept(accept: string): Clause[] {
+  const clauses = accept.split(',').map((text): Clause => {
+    const [type = '', ...rest] = text.split(';').map((part) => part.trim());
+    const parameters: Record<string, string> = {};
+    for (const part of rest) {
+      const equals = part.indexOf('=');
+      if (equals > 0) parameters[part.slice(0, equals).toLowerCase()] = part.slice(equals + 1).replace(/^"(.*)"$/, '$1');
+    }
+    const quality = parameters['q'] === undefined ? 1 : Number(parameters['q']);
+    return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 0 };
+  });
+  return clauses.filter((clause) => clause.quality > 0).sort((a, b) => b.quality - a.quality);
+}
+
+function match({ type, parameters }: Clause): Representation | undefined {
+  const format =
+    type === 'application/json' || type === '*/*' || type === 'application/*' ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;
+  if (!format) return undefined;
+  const { as, g, v = 'v1' } = parameters;
+  if (as === undefined) return { format, as: 'Object', version: 'v1' };
+  if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) return undefined;
+  if (as === 'Table') return { format, as, version: v };
+  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { format, as: 'PartialObjectMetadata', version: v };
+  return undefined;
+}
+
+export type BodyFormat = 'application/json' | 'application/yaml';
+
+/** The form of a request body. A body without a type is JSON. @throws StatusError UnsupportedMediaType */
+export function bodyFormat(contentType: string | undefined): BodyFormat {
+  const type = mediaType(contentType);
+  if (type === '' || type === 'application/json') return 'application/json';
+  if (type === 'application/yaml') return 'application/yaml';
+  throw unsupportedMediaType(['application/json', 'application/yaml']);
+}
+
+export function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+  return new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  );
+}

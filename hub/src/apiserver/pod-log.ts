@@ -1,0 +1,136 @@
+import { type FieldError, invalid, invalidObject } from '@flotilla/shared/errors/field.js';
+import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { NodeConnector } from '#registry/generic/types.ts';
+import { replyText } from './answers.ts';
+import type { SpecialSubresource } from './endpoints.ts';
+import type { AnswerStream, ApiRequest } from './exchange.ts';
+import { integer } from './query-options.ts';
+import { isTrue } from './request-info.ts';
+
+interface Container {
+  readonly name: string;
+}
+
+interface PodView extends KubeObject {
+  readonly spec?: { readonly nodeName?: string; readonly containers?: Container[]; readonly initContainers?: Container[] };
+  readonly status?: { readonly containerStatuses?: ContainerStatus[]; readonly initContainerStatuses?: ContainerStatus[] };
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly state?: { readonly waiting?: { readonly reason?: string } };
+  readonly lastState?: { readonly terminated?: object };
+  readonly restartCount?: number;
+}
+
+const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';
+
+/** `GET pods/NAME/log` (registry/core/pod, `LogREST`, and the kubelet's answers): text, as it comes from the board. */
+export function logSubresource(connector: NodeConnector): SpecialSubresource {
+  return {
+    group: '',
+    resource: 'pods',
+    description: { name: 'log', kind: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get'] },
+    async handle(request, resource, target) {
+      const pod: PodView = resource.get(request.ctx, target.namespace, target.name).object;
+      const options = readLogOptions(request.info.query, pod);
+      const node = pod.spec?.nodeName;
+      // A pod without a node has written nothing yet: an empty answer, as kube-apiserver gives.
+      if (!node) return replyText(request.exchange, 200, '');
+      checkStarted(pod, options);
+      const { uid = '', name = '', namespace = '' } = pod.metadata ?? {};
+      return copy(request, connector.logs(node, { namespace, name, uid }, options, request.exchange.signal), options);
+    },
+  };
+}
+
+/** Errors that come before the first byte become a Status; later ones cut the answer. */
+async function copy({ exchange }: ApiRequest, chunks: AsyncIterable<Buffer>, { follow }: LogOptions): Promise<void> {
+  let stream: AnswerStream | undefined;
+  // Who follows wants to see the answer begin before the first line is written.
+  const begin = (): AnswerStream => exchange.stream(200, 'text/plain');
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    let next = await iterator.next();
+    stream = begin();
+    for (; !next.done; next = await iterator.next()) {
+      stream.write(next.value);
+      await stream.drained();
+    }
+    stream.end();
+  } catch (error) {
+    if (exchange.signal.aborted) return;
+    if (!stream) throw error;
+    if (follow) stream.end();
+    else stream.destroy();
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+function readLogOptions(query: URLSearchParams, pod: PodView): LogOptions {
+  const tailLines = integer(query, 'tailLines');
+  const limitBytes = integer(query, 'limitBytes');
+  const sinceSeconds = integer(query, 'sinceSeconds');
+  const sinceTime = query.get('sinceTime') || undefined;
+  const faults: FieldError[] = [];
+  if (tailLines !== undefined && tailLines < 0) faults.push(invalid('tailLines', tailLines, 'must be greater than or equal to 0'));
+  if (limitBytes !== undefined && limitBytes < 1) faults.push(invalid('limitBytes', limitBytes, 'must be greater than 0'));
+  if (sinceSeconds !== undefined && sinceTime !== undefined) {
+    faults.push({ type: 'FieldValueForbidden', field: '', detail: 'at most one of `sinceTime` or `sinceSeconds` may be specified' });
+  }
+  if (sinceSeconds !== undefined && sinceSeconds < 1) faults.push(invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
+  if (faults.length > 0) throw invalidObject('PodLogOptions', '', pod.metadata?.name ?? '', faults);
+  return {
+    container: chosenContainer(pod, query.get('container') ?? ''),
+    ...(isTrue(query.get('follow')) ? { follow: true } : {}),
+    ...(isTrue(query.get('previous')) ? { previous: true } : {}),
+    ...(isTrue(query.get('timestamps')) ? { timestamps: true } : {}),
+    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+    ...(sinceTime === undefined ? {} : { sinceTime }),
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(limitBytes === undefined ? {} : { limitBytes }),
+  };
+}
+
+/** The container asked for, or the only one. @throws StatusError BadRequest in kube-apiserver's words */
+function chosenContainer(pod: PodView, asked: string): string {
+  const podName = pod.metadata?.name ?? '';
+  const containers = (pod.spec?.containers ?? []).map(({ name }) => name);
+  const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
+  if (asked) {
+    if (containers.includes(asked) || init.includes(asked)) return asked;
+    throw badRequest(`container ${asked} is not valid for pod ${podName}`);
+  }
+  const [only] = containers;
+  if (only !== undefined && containers.length === 1) return only;
+  const preferred = pod.metadata?.annotations?.[defaultContainerAnnotation];
+  if (preferred && containers.includes(preferred)) return preferred;
+  const named = `a container name must be specified for pod ${podName}, choose one of: [${containers.join(' ')}]`;
+  throw badRequest(init.length > 0 ? `${named} or one of the init containers: [${init.join(' ')}]` : named);
+}
+
+/** What the kubelet says when there can be no log yet. @throws StatusError BadRequest */
+function checkStarted(pod: PodView, { container, previous }: LogOptions): void {
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const status = statuses.find(({ name }) => name === container);
+  const podName = pod.metadata?.name ?? '';
+  const refuse = (why: string): never => {
+    throw new StatusError(400, 'BadRequest', why);
+  };
+  const quoted = `container ${JSON.stringify(container)} in pod ${JSON.stringify(podName)}`;
+  if (previous) {
+    if (status && !status.lastState?.terminated) refuse(`previous terminated ${quoted} not found`);
+    return;
+  }
+  const waiting = status?.state?.waiting;
+  if (!status) refuse(`${quoted} is waiting to start: ContainerCreating`);
+  // One that ran before still has its log while it waits for the next start.
+  if (waiting && !status?.lastState?.terminated) {
+    if (waiting.reason === 'ErrImagePull' || waiting.reason === 'ImagePullBackOff')
+      refuse(`${quoted} is waiting to start: trying and failing to pull image`);
+    refuse(`${quoted} is waiting to start: ${waiting.reason || 'no reason given'}`);
+  }
+}

@@ -1,0 +1,114 @@
+import { badRequest } from '@flotilla/shared/errors/status.js';
+import type { ResourceRegistry, Subresource } from '#registry/generic/types.ts';
+import type { CachedObject } from '#store/cache.ts';
+import { replyObject } from './answers.ts';
+import type { ApiRequest, Exchange } from './exchange.ts';
+import { negotiate, notAcceptable } from './negotiation.ts';
+import { readListOptions } from './query-options.ts';
+import { type IncludeObject, listText, objectText, type View } from './representation.ts';
+import type { ResourceTarget } from './request-info.ts';
+
+/** Text gathered before it is written: large enough for few writes, small enough not to hold up the loop. */
+const chunkLength = 64 * 1024;
+
+export function viewOf({ exchange, info }: ApiRequest, definition: View['definition'], nowMs: number): View {
+  const representation = negotiate(exchange.header('accept'));
+  const includeObject = info.query.get('includeObject') || 'Metadata';
+  if (includeObject !== 'None' && includeObject !== 'Metadata' && includeObject !== 'Object') {
+    throw badRequest(`unrecognized includeObject value: ${JSON.stringify(includeObject)}`);
+  }
+  return { definition, representation, includeObject: includeObject satisfies IncludeObject, nowMs };
+}
+
+export function handleGet(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): void | Promise<void> {
+  const view = viewOf(request, resource.definition, nowMs);
+  return replyCached(request.exchange, 200, view, resource.get(request.ctx, target.namespace, target.name));
+}
+
+/** A subresource that is read like an object: the object itself (status) or its view (scale). */
+export function handleGetView(
+  request: ApiRequest,
+  resource: ResourceRegistry,
+  subresource: Subresource,
+  target: ResourceTarget,
+  nowMs: number,
+): void | Promise<void> {
+  const cached = resource.get(request.ctx, target.namespace, target.name);
+  return replyView(request, 200, resource, subresource, cached, nowMs);
+}
+
+export function replyView(
+  request: ApiRequest,
+  code: number,
+  resource: ResourceRegistry,
+  subresource: Subresource,
+  cached: CachedObject,
+  nowMs: number,
+): void | Promise<void> {
+  const view = viewOf(request, resource.definition, nowMs);
+  if (!subresource.view) return replyCached(request.exchange, code, view, cached);
+  if (view.representation.as !== 'Object') throw notAcceptable();
+  return replyObject(request.exchange, code, subresource.view(cached.object), view.representation.format);
+}
+
+export function replyCached(exchange: Exchange, code: number, view: View, cached: CachedObject): void | Promise<void> {
+  const { format, as } = view.representation;
+  if (format === 'json') return exchange.reply(code, 'application/json', `${objectText(view, cached)}\n`);
+  return replyObject(exchange, code, as === 'Object' ? cached.object : JSON.parse(objectText(view, cached)), format);
+}
+
+export async function handleList(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const view = viewOf(request, resource.definition, nowMs);
+  const options = readListOptions(info.query);
+  const named = target.name ? withName(options.fieldSelector, target.name) : options.fieldSelector;
+  const list = await resource.list(ctx, target.namespace, { ...options, fieldSelector: named });
+  await replyList(exchange, view, list.items, {
+    resourceVersion: list.resourceVersion,
+    ...(list.continue ? { continue: list.continue } : {}),
+    ...(list.remainingItemCount !== undefined ? { remainingItemCount: list.remainingItemCount } : {}),
+  });
+}
+
+function withName(selector: string | undefined, name: string): string {
+  return selector ? `${selector},metadata.name=${name}` : `metadata.name=${name}`;
+}
+
+/** Writes a list in pieces: a long one neither fills the memory with its text nor holds up other requests. */
+export async function replyList(
+  exchange: Exchange,
+  view: View,
+  items: readonly CachedObject[],
+  metadata: Parameters<typeof listText>[1],
+): Promise<void> {
+  const parts = listText(view, metadata);
+  if (view.representation.format === 'yaml') {
+    const json = parts.start + items.map((item) => parts.item(item)).join(',') + parts.end;
+    return replyObject(exchange, 200, JSON.parse(json), 'yaml');
+  }
+  let text = parts.start;
+  let index = 0;
+  const fill = (): void => {
+    for (; index < items.length && text.length < chunkLength; index++) {
+      const item = items[index];
+      if (item) text += index === 0 ? parts.item(item) : `,${parts.item(item)}`;
+    }
+  };
+  fill();
+  if (index >= items.length) return exchange.reply(200, 'application/json', `${text}${parts.end}\n`);
+  const stream = exchange.stream(200, 'application/json', { compress: true });
+  try {
+    while (index < items.length) {
+      stream.write(text);
+      await stream.drained();
+      text = '';
+      fill();
+    }
+  } catch (error) {
+    // The client is gone, or an item cannot be shown: what it has must not look complete.
+    stream.destroy();
+    throw error;
+  }
+  stream.write(`${text}${parts.end}\n`);
+  stream.end();
+}

@@ -1,0 +1,44 @@
+import { tooManyRequests } from '@flotilla/shared/errors/status.js';
+import type { RequestInfo } from './request-info.ts';
+
+export interface RequestLimits {
+  /** Requests that read, at once (kube-apiserver: 400). */
+  readonly reads: number;
+  /** Requests that write, at once (kube-apiserver: 200). */
+  readonly writes: number;
+  /** Watches and followed logs, at once. */
+  readonly streams: number;
+}
+
+export const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
+
+const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
+
+/** Counts what is under way; what comes beyond the limits is told to come again. */
+export class RequestLimiter {
+  readonly #limits: RequestLimits;
+  readonly #inFlight = { reads: 0, writes: 0, streams: 0 };
+
+  constructor(limits: RequestLimits = defaultLimits) {
+    this.#limits = limits;
+  }
+
+  inFlight(kind: keyof RequestLimits): number {
+    return this.#inFlight[kind];
+  }
+
+  /** Call what it returns when the request is over. @throws StatusError TooManyRequests */
+  enter(info: RequestInfo): () => void {
+    const kind = kindOf(info);
+    if (this.#inFlight[kind] >= this.#limits[kind]) throw tooManyRequests('Too many requests, please try again later.', 1);
+    this.#inFlight[kind]++;
+    return () => {
+      this.#inFlight[kind]--;
+    };
+  }
+}
+
+function kindOf({ verb, resource, query }: RequestInfo): keyof RequestLimits {
+  if (verb === 'watch' || (resource?.subresource === 'log' && query.has('follow'))) return 'streams';
+  return readVerbs.has(verb) ? 'reads' : 'writes';
+}

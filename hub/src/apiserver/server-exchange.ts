@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { constants, createGzip, type Gzip, gzip } from 'node:zlib';
+import { tooLarge } from '@flotilla/shared/errors/status.js';
+import type { PeerCertificate } from '#auth/authn/authenticator.ts';
+import type { AnswerStream, Exchange } from './exchange.ts';
+
+/** What kube-apiserver takes at most. */
+export const maxBodyBytes = 3 * 1024 * 1024;
+/** From this size on an answer is compressed (apiserver, `defaultGzipThresholdBytes`). */
+export const compressFromBytes = 128 * 1024;
+
+const peers = new WeakMap<object, { peer: PeerCertificate | undefined }>();
+
+/** The certificate at the other end of a connection, looked at once a connection. */
+export function peerOf(socket: TLSSocket): PeerCertificate | undefined {
+  const known = peers.get(socket);
+  if (known) return known.peer;
+  const certificate = socket.getPeerX509Certificate?.();
+  const chainError = socket.authorized ? undefined : String(socket.authorizationError ?? 'the certificate is not trusted');
+  const peer = certificate ? { certificate, chainError } : undefined;
+  peers.set(socket, { peer });
+  return peer;
+}
+
+export class ServerExchange implements Exchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #headers: Record<string, string | readonly string[]> = {};
+  #abort: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request;
+    this.#response = response;
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET';
+  }
+
+  get url(): string {
+    return this.#request.url ?? '/';
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name.toLowerCase()];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  get peer(): PeerCertificate | undefined {
+    return peerOf(this.#request.socket as TLSSocket);
+  }
+
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      if (this.#response.destroyed) abort.abort();
+      else this.#response.once('close', () => abort.abort());
+    }
+    return this.#abort.signal;
+  }
+
+  get answered(): boolean {
+    return this.#response.headersSent;
+  }
+
+  get code(): number {
+    return this.#response.statusCode;
+  }
+
+  readBody(limitBytes = maxBodyBytes): Promise<Buffer> {
+    const request = this.#request;
+    const refuse = (): Error => {
+      this.setHeader('Connection', 'close');
+      return tooLarge(`Request entity too large: limit is ${limitBytes}`);
+    };
+    if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(refuse());
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > limitBytes) {
+          request.pause();
+          request.removeAllListeners('data');
+          reject(refuse());
+        } else chunks.push(chunk);
+      });
+      request.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+      request.once('error', reject);
+      request.once('close', () => reject(new Error('the client went away before its request was complete')));
+    });
+  }
+
+  setHeader(name: string, value: string | readonly string[]): void {
+    this.#headers[name] = value;
+  }
+
+  async reply(code: number, contentType: string, body: string | Buffer): Promise<void> {
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.#headers['Content-Type'] = contentType;
+    let data = body;
+    if (length >= compressFromBytes && this.#takesGzip()) {
+      data = await compressed(body);
+      this.#headers['Content-Encoding'] = 'gzip';
+      this.#headers['Vary'] = 'Accept-Encoding';
+      this.#headers['Content-Length'] = String(data.length);
+    } else this.#headers['Content-Length'] = String(length);
+    if (this.#response.destroyed) return;
+    this.#response.writeHead(code, this.#headers as Record<string, string | string[]>);
+    this.#response.end(this.method === 'HEAD' ? undefined : data);
+  }
+
+  stream(code: number, contentType: string, options: { readonly compress?: boolean } = {}): AnswerStream {
+    this.#headers['Content-Type'] = contentType;
+    const compress = options.compress && this.#takesGzip();
+    if (compress) {
+      this.#headers['Content-Encoding'] = 'gzip';
+      this.#headers['Vary'] = 'Accept-Encoding';
+    }
+    this.#response.writeHead(code, this.#headers as Record<string, string | string[]>);
+    this.#response.flushHeaders();
+    return new ServerStream(this.#response, compress ? createGzip({ level: constants.Z_BEST_SPEED }) : undefined);
+  }
+
+  #takesGzip(): boolean {
+    return /\bgzip\b(?!;q=0(\.0*)?(,|$))/.test(this.header('accept-encoding') ?? '');
+  }
+}
+
+class ServerStream implements AnswerStream {
+  readonly #response: ServerResponse;
+  readonly #gzip: Gzip | undefined;
+
+  constructor(response: ServerResponse, gzip: Gzip | undefined) {
+    this.#response = response;
+    this.#gzip = gzip;
+    gzip?.pipe(response);
+    // What is written to a client that went away is dropped; who waits learns it from `drained`.
+    response.on('error', () => {});
+    response.once('close', () => gzip?.destroy());
+  }
+
+  get backlog(): number {
+    return (this.#gzip?.writableLength ?? 0) + this.#response.writableLength;
+  }
+
+  write(data: string | Buffer): void {
+    if (!this.#response.destroyed) (this.#gzip ?? this.#response).write(data);
+  }
+
+  drained(): Promise<void> {
+    const target = this.#gzip ?? this.#response;
+    const response = this.#response;
+    return new Promise((resolve, reject) => {
+      if (response.destroyed) return reject(new Error('the client went away'));
+      if (!target.writableNeedDrain) return resolve();
+      const settle = (): void => {
+        target.off('drain', settle);
+        response.off('close', settle);
+        if (response.destroyed) reject(new Error('the client went away'));
+        else resolve();
+      };
+      target.once('drain', settle);
+      response.once('close', settle);
+    });
+  }
+
+  end(): void {
+    (this.#gzip ?? this.#response).end();
+  }
+
+  destroy(): void {
+    this.#response.destroy();
+  }
+}
+
+function compressed(body: string | Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    gzip(body, { level: constants.Z_BEST_SPEED }, (error, result) => (error ? reject(error) : resolve(result)));
+  });
+}

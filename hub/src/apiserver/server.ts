@@ -1,0 +1,141 @@
+import type { IncomingMessage } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { PeerCertificate } from '#auth/authn/authenticator.ts';
+import type { ServerTls } from '#auth/pki/pki.ts';
+import { replyError } from './answers.ts';
+import type { ExchangeHandler } from './exchange.ts';
+import { peerOf, ServerExchange } from './server-exchange.ts';
+
+/**
+ * The one HTTPS port: API, join endpoint and WebSocket upgrades share it.
+ *
+ * INVARIANT: what a path is handed to is fixed before `listen`; a handler's error ends its own request and nothing else.
+ */
+export interface HttpsServer {
+  /** Resolves with the port, which is another one than asked for when 0 was asked. @throws Error with code EADDRINUSE */
+  listen(host: string, port: number): Promise<number>;
+  /** Stops accepting, ends idle connections at once and the rest after a grace. */
+  close(graceMs?: number): Promise<void>;
+  /** For WebSocket; the handler owns the socket and checks the peer itself. */
+  onUpgrade(path: string, handler: UpgradeHandler): void;
+  /** A path, and all below it, that authenticates by itself. */
+  handle(prefix: string, handler: ExchangeHandler): void;
+  /** After a renewal; connections that stand keep their certificate. */
+  setTls(tls: ServerTls): void;
+}
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, peer: PeerCertificate | undefined) => void;
+
+export interface HttpsServerOptions {
+  readonly tls: ServerTls;
+  /** All paths without a handler of their own. */
+  readonly fallback: ExchangeHandler;
+  readonly logger: Logger;
+  readonly clock: { sleep(name: string, delayMs: number, signal?: AbortSignal): Promise<void> };
+}
+
+const maxHeaderBytes = 64 * 1024;
+const headersTimeoutMs = 32_000;
+const requestTimeoutMs = 60_000;
+/** Longer than the 90 s after which Go clients close an idle connection: the client closes, so no request meets a closing door. */
+const keepAliveTimeoutMs = 120_000;
+const handshakeTimeoutMs = 15_000;
+const maxConnections = 50_000;
+
+export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerOptions): HttpsServer {
+  const upgrades = new Map<string, UpgradeHandler>();
+  const prefixes = new Map<string, ExchangeHandler>();
+  const upgraded = new Set<Duplex>();
+
+  const server = createServer({
+    ...secureContext(tls),
+    requestCert: true,
+    // Without a certificate, or with one that is not trusted, the request is answered 401 in words.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: handshakeTimeoutMs,
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    noDelay: true,
+  });
+  server.maxConnections = maxConnections;
+
+  const find = (url: string): ExchangeHandler => {
+    for (const [prefix, handler] of prefixes) {
+      if (url === prefix || url.startsWith(`${prefix}/`) || url.startsWith(`${prefix}?`)) return handler;
+    }
+    return fallback;
+  };
+  server.on('request', (request, response) => {
+    const exchange = new ServerExchange(request, response);
+    response.on('error', () => {});
+    void run(exchange, find(request.url ?? '/'), logger);
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const handler = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '');
+    if (!handler) {
+      socket.end(
+        'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n404 page not found\n',
+      );
+      return;
+    }
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    handler(request, socket, head, peerOf(socket as TLSSocket));
+  });
+  server.on('tlsClientError', (error, socket) => {
+    logger.debug('TLS handshake failed', { remote: socket.remoteAddress, error });
+    socket.destroy();
+  });
+
+  return {
+    listen: (host, port) => listen(server, host, port),
+    async close(graceMs = 5000) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      for (const socket of upgraded) socket.destroy();
+      const over = new AbortController();
+      const late = clock.sleep('api-server-close', graceMs, over.signal).then(
+        () => server.closeAllConnections(),
+        () => {},
+      );
+      await closed;
+      over.abort();
+      await late;
+    },
+    onUpgrade: (path, handler) => void upgrades.set(path, handler),
+    handle: (prefix, handler) => void prefixes.set(prefix, handler),
+    setTls: (next) => server.setSecureContext(secureContext(next)),
+  };
+}
+
+function secureContext({ cert, key, ca }: ServerTls): { cert: string; key: string; ca: string[] } {
+  return { cert, key, ca: [...ca] };
+}
+
+async function run(exchange: ServerExchange, handler: ExchangeHandler, logger: Logger): Promise<void> {
+  try {
+    await handler(exchange);
+  } catch (error) {
+    if (!exchange.signal.aborted) logger.error('request failed', { method: exchange.method, error });
+    if (!exchange.answered) await replyError(exchange, error);
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}

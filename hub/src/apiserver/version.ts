@@ -1,0 +1,24 @@
+/** The Kubernetes release whose API this is, and ours in it. */
+export const kubernetesVersion = '1.34.2';
+const flotillaBuild = 1;
+export const gitVersion = `v${kubernetesVersion}+flotilla.${flotillaBuild}`;
+
+/** What `/version` answers (apimachinery, `version.Info`). */
+export function versionInfo(): Record<string, string> {
+  const [major = '', minor = ''] = kubernetesVersion.split('.');
+  return {
+    major,
+    minor,
+    emulationMajor: major,
+    emulationMinor: minor,
+    minCompatibilityMajor: major,
+    minCompatibilityMinor: String(Number(minor) - 1),
+    gitVersion,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: '',
+    compiler: process.release.name,
+    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { ResourceRegistry, WatchEvent } from '#registry/generic/types.ts';
+import { asStatusError } from './answers.ts';
+import type { AnswerStream, ApiRequest } from './exchange.ts';
+import type { FrameCache } from './frame-cache.ts';
+import { readWatchOptions } from './query-options.ts';
+import { viewOf } from './read-handlers.ts';
+import { eventObjectText, type View } from './representation.ts';
+import type { ResourceTarget } from './request-info.ts';
+
+/** What a watcher may leave unread before it is dropped, in bytes. */
+export const maxBacklogBytes = 1024 * 1024;
+/** kube-apiserver ends a watch after 30 to 60 minutes when the client names no time. */
+const defaultTimeoutSeconds = 1800;
+
+export interface WatchDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly frames: FrameCache;
+}
+
+/** Streams events as JSON, one a line; those of one commit go out in one write. Resolves when the watch is over. */
+export async function handleWatch(
+  request: ApiRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  dependencies: WatchDependencies,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const { clock, random, frames } = dependencies;
+  const view = viewOf(request, resource.definition, clock.wallMs());
+  const asked = readWatchOptions(info.query);
+  const timeoutSeconds = asked.timeoutSeconds || Math.floor(defaultTimeoutSeconds * (1 + random.next()));
+  const name = target.name ? `metadata.name=${target.name}` : undefined;
+  const fieldSelector = [asked.fieldSelector, name].filter(Boolean).join(',') || undefined;
+
+  const connection = new WatchConnection(view, clock, frames);
+  const watch = await resource.watch(ctx, target.namespace, { ...asked, fieldSelector, timeoutSeconds }, connection);
+  try {
+    await connection.run(exchange.stream(200, 'application/json'), exchange.signal);
+  } finally {
+    watch.stop();
+  }
+}
+
+class WatchConnection {
+  readonly #view: View;
+  readonly #clock: Clock;
+  readonly #frames: FrameCache;
+  #stream: AnswerStream | undefined;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #initialBytes = 0;
+  #streamed = false;
+  #scheduled = false;
+  #first = true;
+  #over = false;
+  #finish: () => void = () => {};
+
+  constructor(view: View, clock: Clock, frames: FrameCache) {
+    this.#view = view;
+    this.#clock = clock;
+    this.#frames = frames;
+  }
+
+  /** Begins with what was handed over already: the initial list may be larger than the backlog a watcher is allowed. */
+  run(stream: AnswerStream, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+      this.#stream = stream;
+      this.#initialBytes = this.#pendingBytes;
+      if (signal.aborted) this.#drop();
+      else signal.addEventListener('abort', () => this.#drop(), { once: true });
+      if (this.#over && this.#pending.length === 0) this.#end();
+      else this.#flush();
+    });
+  }
+
+  event(event: WatchEvent): void {
+    if (!this.#over) this.#push(this.#frame(event));
+  }
+
+  ended(error?: Error): void {
+    if (this.#over) return;
+    if (error) this.#push(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(asStatusError(error).toStatus())}}\n`));
+    this.close();
+  }
+
+  /** Ends the answer in good order, after what is pending. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#schedule();
+  }
+
+  #frame(event: WatchEvent): Buffer {
+    if (this.#view.representation.as === 'Object') return this.#frames.get(event);
+    const view = { ...this.#view, nowMs: this.#clock.wallMs() };
+    const text = eventObjectText(view, event, this.#first);
+    this.#first = false;
+    return Buffer.from(`{"type":"${event.type}","object":${text}}\n`);
+  }
+
+  #push(frame: Buffer): void {
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#stream) return;
+    this.#scheduled = true;
+    // After all events of this commit were handed over.
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const stream = this.#stream;
+    if (!stream) return;
+    if (this.#pending.length > 0) {
+      // A burst is written whole: what counts is what the client left unread before it.
+      if (stream.backlog > maxBacklogBytes + this.#initialBytes) {
+        this.#drop();
+        return;
+      }
+      if (this.#streamed && stream.backlog <= maxBacklogBytes) this.#initialBytes = 0;
+      this.#streamed = true;
+      stream.write(this.#pending.length === 1 && this.#pending[0] ? this.#pending[0] : Buffer.concat(this.#pending, this.#pendingBytes));
+      this.#pending = [];
+      this.#pendingBytes = 0;
+    }
+    if (this.#over) this.#end();
+  }
+
+  #end(): void {
+    this.#stream?.end();
+    this.#finish();
+  }
+
+  #drop(): void {
+    this.#over = true;
+    this.#pending = [];
+    this.#stream?.destroy();
+    this.#finish();
+  }
+}

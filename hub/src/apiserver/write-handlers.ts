@@ -1,0 +1,168 @@
+import { badRequest } from '@flotilla/shared/errors/status.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import type { ResourceDefinition, ResourceRegistry, Subresource, UpdateOptions } from '#registry/generic/types.ts';
+import type { CachedObject } from '#store/cache.ts';
+import { replyObject, setWarnings, successStatus } from './answers.ts';
+import { decodeBody } from './body.ts';
+import { readDeleteOptions } from './delete-options.ts';
+import type { ApiRequest } from './exchange.ts';
+import { negotiate } from './negotiation.ts';
+import { readListOptions, readWriteOptions } from './query-options.ts';
+import { replyCached, replyList, replyView, viewOf } from './read-handlers.ts';
+import type { ResourceTarget } from './request-info.ts';
+import type { WarningContext } from './warning-context.ts';
+
+export interface WriteRequest extends ApiRequest {
+  readonly ctx: WarningContext;
+}
+
+export async function handleCreate(
+  request: WriteRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  nowMs: number,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const view = viewOf(request, resource.definition, nowMs);
+  const options = readWriteOptions(info.query, 'CreateOptions');
+  const body = await exchange.readBody();
+  const object = decodeBody(ctx, body, exchange.header('content-type'), resource.definition, options.fieldValidation);
+  const created = await resource.create(ctx, target.namespace, object, options);
+  setWarnings(exchange, ctx.warnings);
+  await replyCached(exchange, 201, view, created);
+}
+
+export async function handleUpdate(
+  request: WriteRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  subresource: Subresource | undefined,
+  nowMs: number,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  viewOf(request, resource.definition, nowMs);
+  const options = readWriteOptions(info.query, 'UpdateOptions');
+  const body = await exchange.readBody();
+  const decoded = decodeBody(
+    ctx,
+    body,
+    exchange.header('content-type'),
+    shapeOf(resource.definition, subresource),
+    options.fieldValidation,
+  );
+  const own = decoded.metadata?.name;
+  if (own && own !== target.name) {
+    throw badRequest(`the name of the object (${own}) does not match the name on the URL (${target.name})`);
+  }
+  const preconditions = decoded.metadata?.uid ? { uid: decoded.metadata.uid } : undefined;
+  const update: UpdateOptions = {
+    ...options,
+    ...(subresource ? { subresource: subresource.name } : {}),
+    ...(preconditions ? { preconditions } : {}),
+    ...(resource.definition.allowCreateOnUpdate && !subresource ? { createIfMissing: () => decoded } : {}),
+  };
+  const { object, created } = await resource.update(
+    ctx,
+    target.namespace,
+    target.name,
+    (current) => merged(subresource, current, decoded),
+    update,
+  );
+  await replyWritten(request, created ? 201 : 200, resource, subresource, object, nowMs);
+}
+
+/** The object that shall stand when a client sent `sent` for it, or for a view of it. */
+export function merged(subresource: Subresource | undefined, current: KubeObject, sent: KubeObject): KubeObject {
+  if (!subresource?.apply) return sent;
+  const object = subresource.apply(current, sent);
+  const { resourceVersion } = sent.metadata ?? {};
+  return { ...object, metadata: { ...object.metadata, ...(resourceVersion ? { resourceVersion } : {}) } };
+}
+
+export async function replyWritten(
+  request: WriteRequest,
+  code: number,
+  resource: ResourceRegistry,
+  subresource: Subresource | undefined,
+  object: CachedObject,
+  nowMs: number,
+): Promise<void> {
+  setWarnings(request.exchange, request.ctx.warnings);
+  if (subresource) return replyView(request, code, resource, subresource, object, nowMs);
+  return replyCached(request.exchange, code, viewOf(request, resource.definition, nowMs), object);
+}
+
+/** POST to a subresource: it changes the object and answers with a Status (`pods/binding`). */
+export async function handleCreateView(
+  request: WriteRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  subresource: Subresource,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const { format } = negotiate(exchange.header('accept'));
+  const options = readWriteOptions(info.query, 'CreateOptions');
+  const body = await exchange.readBody();
+  const decoded = decodeBody(
+    ctx,
+    body,
+    exchange.header('content-type'),
+    shapeOf(resource.definition, subresource),
+    options.fieldValidation,
+  );
+  const own = decoded.metadata?.name;
+  if (own && own !== target.name) throw badRequest('name in URL does not match name in Binding object');
+  await resource.update(ctx, target.namespace, target.name, (current) => merged(subresource, current, decoded), {
+    ...options,
+    subresource: subresource.name,
+    ...(decoded.metadata?.uid ? { preconditions: { uid: decoded.metadata.uid } } : {}),
+  });
+  setWarnings(exchange, ctx.warnings);
+  const { details: _details, ...success } = successStatus({});
+  await replyObject(exchange, 201, { ...success, code: 201 }, format);
+}
+
+export async function handleDelete(
+  request: WriteRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  nowMs: number,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const view = viewOf(request, resource.definition, nowMs);
+  const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
+  const { object, deleted } = await resource.delete(ctx, target.namespace, target.name, options);
+  setWarnings(exchange, ctx.warnings);
+  if (!deleted || resource.definition.returnsDeletedObject) return replyCached(exchange, 200, view, object);
+  const { group, resource: kind } = resource.definition;
+  const { name, uid } = object.object.metadata ?? {};
+  await replyObject(exchange, 200, successStatus({ name, ...(group ? { group } : {}), kind, uid }), view.representation.format);
+}
+
+export async function handleDeleteCollection(
+  request: WriteRequest,
+  resource: ResourceRegistry,
+  target: ResourceTarget,
+  nowMs: number,
+): Promise<void> {
+  const { exchange, info, ctx } = request;
+  const view = viewOf(request, resource.definition, nowMs);
+  const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
+  const removed = await resource.deleteCollection(ctx, target.namespace, readListOptions(info.query), options);
+  setWarnings(exchange, ctx.warnings);
+  const resourceVersion = String(Math.max(0, ...removed.map(({ revision }) => revision)));
+  await replyList(exchange, view, removed, { resourceVersion });
+}
+
+/** What a body has to be: the kind itself, or the subresource's own kind (Scale, Binding). */
+export function shapeOf(definition: ResourceDefinition, subresource: Subresource | undefined): BodyShape {
+  if (!subresource?.apply) return definition;
+  return { ...subresource.kind, schema: schemaName(subresource.kind) };
+}
+
+export type BodyShape = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>;
+
+/** The definition of a built-in kind in the OpenAPI document: `io.k8s.api.autoscaling.v1.Scale`. */
+function schemaName({ group, version, kind }: Subresource['kind']): string {
+  return `io.k8s.api.${group === '' ? 'core' : (group.split('.', 1)[0] ?? '')}.${version}.${kind}`;
+}
