@@ -101,9 +101,20 @@ export interface ResourceRegistry<T extends KubeObject = KubeObject> {
   watch(ctx: RequestContext, namespace: string, options: WatchOptions, sink: WatchSink<T>): Promise<{ stop(): void }>;
   create(ctx: RequestContext, namespace: string, object: T, options?: WriteRequestOptions): Promise<CachedObject<T>>;
   /** PUT, PATCH and every in-process change. @throws StatusError Conflict when the object carries an old resourceVersion */
-  update(ctx: RequestContext, namespace: string, name: string, update: Update<T>, options?: UpdateOptions): Promise<{ object: CachedObject<T>; created: boolean }>;
+  update(
+    ctx: RequestContext,
+    namespace: string,
+    name: string,
+    update: Update<T>,
+    options?: UpdateOptions,
+  ): Promise<{ object: CachedObject<T>; created: boolean }>;
   /** Resolves with the object when it goes later (finalizers, grace period), with `deleted: true` when it is gone. */
-  delete(ctx: RequestContext, namespace: string, name: string, options?: DeleteOptions): Promise<{ object: CachedObject<T>; deleted: boolean }>;
+  delete(
+    ctx: RequestContext,
+    namespace: string,
+    name: string,
+    options?: DeleteOptions,
+  ): Promise<{ object: CachedObject<T>; deleted: boolean }>;
   deleteCollection(ctx: RequestContext, namespace: string, list: ListOptions, options?: DeleteOptions): Promise<readonly CachedObject<T>[]>;
 }
 
@@ -114,7 +125,7 @@ export interface TableColumn<T extends KubeObject = KubeObject> {
   readonly description: string;
   /** 0 is always shown, above that only with `-o wide`. */
   readonly priority?: number;
-  readonly value: (object: T, nowMs: number) => unknown;
+  value(object: T, nowMs: number): unknown;
 }
 
 /** What is particular to a kind in the write path (apiserver, `rest.RESTCreateUpdateStrategy`). Pure; may change its copy. */
@@ -127,6 +138,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareForUpdate?(object: T, old: T): void;
   validate(object: T): FieldError[];
   validateUpdate(object: T, old: T): FieldError[];
+  /** What changes when the object is marked for deletion but stays for now (a namespace's phase). */
+  prepareForDelete?(object: T): void;
   /** Warnings the real API server gives for this object. */
   warnings?(object: T): string[];
 }
@@ -138,10 +151,13 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   readonly verbs: readonly string[];
   readonly strategy?: Strategy<T>;
   /** Shows the object in the subresource's own kind (Scale); the object itself when left out. */
-  readonly view?: (object: T) => KubeObject;
+  view?(object: T): KubeObject;
   /** Carries a changed view back into a copy of the object. */
-  readonly apply?: (object: T, view: KubeObject) => T;
+  apply?(object: T, view: KubeObject): T;
 }
+
+/** Reads a selectable field; declared as a method so that a definition of one kind is a definition. */
+export type FieldReader<T extends KubeObject = KubeObject> = { read(object: T): string }['read'];
 
 /** Everything the machinery knows of a kind; one file a kind under `registry/<group>/`. */
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
@@ -161,11 +177,15 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly columns: readonly TableColumn<T>[];
   readonly subresources?: readonly Subresource<T>[];
   /** Field selectors beside metadata.name and metadata.namespace. */
-  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  readonly selectableFields?: Readonly<Record<string, FieldReader<T>>>;
   /** Seconds after which an object of this kind vanishes (Events: 3600). */
   readonly ttlSeconds?: number;
   /** Pods and nodes may linger: grace period when the client names none. */
-  readonly graceful?: (object: T, asked: number | undefined) => number;
+  graceful?(object: T, asked: number | undefined): number;
+  /** Whether the object has something of its own to finish before it may vanish, beside its finalizers (a namespace's content). */
+  finalizing?(object: T): boolean;
+  /** Whether a DELETE that removes the object answers with it; otherwise the answer is a Status. */
+  readonly returnsDeletedObject?: boolean;
   /** Whether PUT may create (Kubernetes: leases, events, …). */
   readonly allowCreateOnUpdate?: boolean;
   /** Whether an update without a resourceVersion is taken as it is. */
@@ -203,5 +223,10 @@ export interface Admission {
 /** The port to what happens on a node; implemented by nodesync over the device link. */
 export interface NodeConnector {
   /** Chunks of log text. @throws StatusError when the node is away or the container unknown */
-  logs(node: string, pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
+  logs(
+    node: string,
+    pod: { namespace: string; name: string; uid: string },
+    options: LogOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<Buffer>;
 }

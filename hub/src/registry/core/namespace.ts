@@ -1,0 +1,103 @@
+import type { Namespace } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { invalid } from '@flotilla/shared/errors/field.js';
+import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { labelName, qualifiedName } from '#registry/validation/names.ts';
+
+/** The finalizer of every namespace: its content goes first. */
+export const kubernetesFinalizer = 'kubernetes';
+const nameLabel = 'kubernetes.io/metadata.name';
+
+function setNameLabel({ metadata }: Namespace): void {
+  if (metadata?.name) (metadata.labels ??= {})[nameLabel] = metadata.name;
+}
+
+function validateSpecFinalizers(object: Namespace): FieldError[] {
+  return (object.spec?.finalizers ?? []).flatMap((finalizer, index) => {
+    const path = `spec.finalizers[${index}]`;
+    const faults = qualifiedName(finalizer).map((why) => invalid(path, finalizer, why));
+    if (!finalizer.includes('/') && finalizer !== kubernetesFinalizer)
+      faults.push(invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+    return faults;
+  });
+}
+
+function validatePhase({ metadata, status }: Namespace): FieldError[] {
+  const phase = status?.phase ?? '';
+  if (metadata?.deletionTimestamp === undefined) {
+    return phase === 'Active' || phase === ''
+      ? []
+      : [invalid('status.Phase', phase, "may only be 'Active' if `deletionTimestamp` is empty")];
+  }
+  return phase === 'Terminating' ? [] : [invalid('status.Phase', phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")];
+}
+
+const strategy: Strategy<Namespace> = {
+  default: setNameLabel,
+  prepareForCreate(object) {
+    object.status = { phase: 'Active' };
+    const spec = (object.spec ??= {});
+    if (!spec.finalizers?.includes(kubernetesFinalizer)) spec.finalizers = [...(spec.finalizers ?? []), kubernetesFinalizer];
+    setNameLabel(object);
+  },
+  prepareForUpdate(object, old) {
+    if (old.spec) object.spec = { ...object.spec, ...old.spec };
+    if (old.status) object.status = old.status;
+    else delete object.status;
+  },
+  prepareForDelete(object) {
+    object.status = { ...object.status, phase: 'Terminating' };
+  },
+  validate: (object) => [...validateMetadata(object, { namespaced: false, name: labelName }), ...validateSpecFinalizers(object)],
+  validateUpdate: () => [],
+};
+
+export const namespaces: ResourceDefinition<Namespace> = {
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  resource: 'namespaces',
+  singular: 'namespace',
+  shortNames: ['ns'],
+  namespaced: false,
+  verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
+  schema: 'io.k8s.api.core.v1.Namespace',
+  strategy,
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', description: 'The status of the namespace', value: ({ status }) => status?.phase ?? '' },
+    ageColumn,
+  ],
+  subresources: [
+    {
+      name: 'status',
+      kind: { group: '', version: 'v1', kind: 'Namespace' },
+      verbs: ['get', 'patch', 'update'],
+      strategy: {
+        prepareForUpdate(object, old) {
+          if (old.spec) object.spec = old.spec;
+          else delete object.spec;
+        },
+        validate: () => [],
+        validateUpdate: validatePhase,
+      },
+    },
+    {
+      name: 'finalize',
+      kind: { group: '', version: 'v1', kind: 'Namespace' },
+      verbs: ['update'],
+      strategy: {
+        prepareForUpdate(object, old) {
+          if (old.status) object.status = old.status;
+          else delete object.status;
+        },
+        validate: () => [],
+        validateUpdate: validateSpecFinalizers,
+      },
+    },
+  ],
+  selectableFields: { 'status.phase': ({ status }) => status?.phase ?? '' },
+  finalizing: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
+};

@@ -1,0 +1,121 @@
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { alreadyExists, StatusError } from '@flotilla/shared/errors/status.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { nameSuffix } from '@flotilla/shared/platform/random.js';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import type { CachedObject } from '#store/cache.ts';
+import { clone, jsonEqual } from './json.ts';
+import { objectPath } from './keys.ts';
+import type { RequestContext, WriteRequestOptions } from './types.ts';
+import {
+  admissionAttributes,
+  apiVersionOf,
+  detached,
+  managerOf,
+  matchNamespace,
+  refuseFaults,
+  type WriteParts,
+  writing,
+} from './write-parts.ts';
+
+const maxNameAttempts = 8;
+/** What a generated name may be long at most, its suffix included. */
+const maxGeneratedLength = 63;
+const suffixLength = 5;
+
+/** The create half of the write path. @throws StatusError */
+export async function createObject<T extends KubeObject>(
+  parts: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  input: T,
+  options: WriteRequestOptions & { operation?: 'Apply' | 'Update' } = {},
+): Promise<CachedObject<T>> {
+  const generated = Boolean(input.metadata?.generateName) && !input.metadata?.name;
+  for (let attempt = 1; ; attempt++) {
+    ctx.signal?.throwIfAborted();
+    const object = await admitNew(parts, ctx, namespace, clone(input), options);
+    const stored = await storeNew(parts, object, options.dryRun ?? false);
+    if (stored) return stored;
+    const name = object.metadata?.name ?? '';
+    if (!generated) throw alreadyExists(parts.definition, name);
+    if (attempt >= maxNameAttempts) throw generateNameConflict(parts, name);
+  }
+}
+
+/** Everything before the store: default → managed fields → mutating admission → strategy → validation → validating admission. */
+async function admitNew<T extends KubeObject>(
+  { definition, clock, random, admission, trackFields }: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  object: T,
+  options: WriteRequestOptions & { operation?: 'Apply' | 'Update' },
+): Promise<T> {
+  object.apiVersion = apiVersionOf(definition);
+  object.kind = definition.kind;
+  matchNamespace(definition, object, namespace);
+  const metadata = (object.metadata ??= {});
+  if (metadata.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+  for (const field of [
+    'creationTimestamp',
+    'uid',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'selfLink',
+    'resourceVersion',
+  ] as const) {
+    delete metadata[field];
+  }
+  const now = kubeTime(clock.wallMs());
+  const owners = dropDuplicateOwners(object);
+  if (owners) ctx.warn(owners);
+  definition.strategy.default?.(object);
+  if (options.operation !== 'Apply') {
+    const live = { apiVersion: object.apiVersion, kind: object.kind };
+    const manager = managerOf(ctx, options.fieldManager);
+    const managedFields = trackFields({ live, object, manager, apiVersion: object.apiVersion, subresource: '', time: now });
+    if (managedFields) metadata.managedFields = managedFields;
+  }
+  const about = { ctx, operation: 'CREATE', namespace, object, old: undefined, options } as const;
+  await admission.mutate(admissionAttributes(definition, { ...about, name: metadata.name ?? '' }));
+
+  metadata.creationTimestamp = now;
+  metadata.uid = random.uuid();
+  if (metadata.generateName && !metadata.name) {
+    metadata.name = `${metadata.generateName.slice(0, maxGeneratedLength - suffixLength)}${nameSuffix(random, suffixLength)}`;
+  }
+  matchNamespace(definition, object, namespace);
+  definition.strategy.prepareForCreate?.(object);
+  const name = metadata.name ?? '';
+  refuseFaults(definition, name, definition.strategy.validate(object));
+  refuseFaults(definition, name, validateMetadata(object, { namespaced: definition.namespaced }));
+  for (const warning of definition.strategy.warnings?.(object) ?? []) ctx.warn(warning);
+  await admission.validate(admissionAttributes(definition, { ...about, name }));
+  return object;
+}
+
+async function storeNew<T extends KubeObject>(parts: WriteParts<T>, object: T, dryRun: boolean): Promise<CachedObject<T> | undefined> {
+  const { definition, cache } = parts;
+  const key = objectPath(definition, object.metadata?.namespace ?? '', object.metadata?.name ?? '');
+  if (cache.get(key)) return undefined;
+  if (dryRun) return detached(key, object);
+  return writing(() => cache.create(key, object, { ttlSeconds: definition.ttlSeconds }));
+}
+
+function generateNameConflict({ definition }: Pick<WriteParts, 'definition'>, name: string): StatusError {
+  const { group, resource } = definition;
+  const title = group ? `${resource}.${group}` : resource;
+  const message = `${title} ${JSON.stringify(name)} already exists, the server was not able to generate a unique name for the object`;
+  return new StatusError(409, 'AlreadyExists', message, { name, ...(group ? { group } : {}), kind: resource, retryAfterSeconds: 1 });
+}
+
+/** Removes owners that are named twice; answers with Kubernetes' warning when there were any. */
+export function dropDuplicateOwners(object: KubeObject): string | undefined {
+  const owners = object.metadata?.ownerReferences;
+  if (!owners) return undefined;
+  const kept = owners.filter((owner, index) => !owners.slice(0, index).some((earlier) => jsonEqual(earlier, owner)));
+  if (kept.length === owners.length) return undefined;
+  const uids = owners.filter((owner) => !kept.includes(owner)).map(({ uid }) => uid);
+  (object.metadata ??= {}).ownerReferences = kept;
+  return `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${[...new Set(uids)].join(', ')}`;
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { WatchCache } from '#store/watch-cache.ts';
+import { GenericRegistry, WatchBudget } from './generic-registry.ts';
+import type { Admission, Registry, ResourceDefinition, ResourceRegistry } from './types.ts';
+import type { FieldTracker } from './write-parts.ts';
+
+export interface RegistryOptions {
+  readonly cache: WatchCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: Admission;
+  readonly definitions: readonly ResourceDefinition[];
+  /** Computes managedFields; they stay as the caller left them when left out. */
+  readonly trackFields?: FieldTracker;
+  /** Watches open at once in the whole hub; above that the answer is 429. */
+  readonly maxWatches?: number;
+}
+
+const defaultMaxWatches = 20_000;
+
+/** The resources of a hub behind the one write path. @throws Error when two definitions claim one resource */
+export function createRegistry({ cache, clock, random, admission, definitions, trackFields, maxWatches }: RegistryOptions): Registry {
+  const watches = new WatchBudget(maxWatches ?? defaultMaxWatches);
+  const found = new Map<string, GenericRegistry>();
+  for (const definition of definitions) {
+    const key = `${definition.group}/${definition.resource}`;
+    if (found.has(key)) throw new Error(`the resource ${key} is defined twice`);
+    const parts = { definition, cache, clock, random, admission, trackFields: trackFields ?? (() => undefined) };
+    found.set(key, new GenericRegistry(parts, watches));
+  }
+  const all = [...found.values()];
+  return {
+    resource<T extends KubeObject>(group: string, resource: string): ResourceRegistry<T> {
+      const registry = found.get(`${group}/${resource}`);
+      if (!registry) throw new StatusError(404, 'NotFound', 'the server could not find the requested resource');
+      // The definition registered for this resource decides what T is; the caller names the type that belongs to it.
+      return registry as unknown as ResourceRegistry<T>;
+    },
+    resources: () => all,
+  };
+}

@@ -1,0 +1,206 @@
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { invalid, invalidObject } from '@flotilla/shared/errors/field.js';
+import { badRequest, conflict, isAlreadyExists, modified, notFound } from '@flotilla/shared/errors/status.js';
+import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
+import { validateMetadata, validateMetadataUpdate } from '#registry/validation/metadata.ts';
+import type { CachedObject } from '#store/cache.ts';
+import { createObject, dropDuplicateOwners } from './create-object.ts';
+import { clone, jsonEqual } from './json.ts';
+import { objectPath } from './keys.ts';
+import type { RequestContext, Update, UpdateOptions } from './types.ts';
+import {
+  admissionAttributes,
+  apiVersionOf,
+  detached,
+  managerOf,
+  matchNamespace,
+  maxAttempts,
+  refuseFaults,
+  strategyOf,
+  type WriteParts,
+  writing,
+} from './write-parts.ts';
+
+export interface UpdateResult<T extends KubeObject> {
+  readonly object: CachedObject<T>;
+  readonly created: boolean;
+}
+
+/**
+ * The guaranteed update: every attempt begins with what stands now, goes through the whole write path and is written only if
+ * nobody was faster. Without a resourceVersion in the object the next attempt follows; with one it is a conflict. @throws StatusError
+ */
+export async function updateObject<T extends KubeObject>(
+  parts: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  name: string,
+  update: Update<T>,
+  options: UpdateOptions = {},
+): Promise<UpdateResult<T>> {
+  const { definition, cache } = parts;
+  const key = objectPath(definition, definition.namespaced ? namespace : '', name);
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    ctx.signal?.throwIfAborted();
+    const current = cache.get<T>(key);
+    checkPreconditions(parts, key, name, current, options);
+    if (!current) {
+      const created = await createMissing(parts, ctx, namespace, name, options);
+      if (created) return created;
+      continue;
+    }
+    const next = await update(current.object);
+    if (next === current.object) return { object: current, created: false };
+    const object = await admitChanged(parts, ctx, namespace, name, clone(next), current.object, options);
+    if (sameButForTimes(object, current.object)) return { object: current, created: false };
+    const gone = vanishes(parts, object);
+    if (options.dryRun) return { object: detached(key, object, current.revision), created: false };
+    const written = await writing(() => writeChanged(parts, key, object, current, gone));
+    if (written) return { object: written, created: false };
+  }
+  throw modified(definition, name);
+}
+
+async function writeChanged<T extends KubeObject>(
+  { cache, definition }: WriteParts<T>,
+  key: string,
+  object: T,
+  current: CachedObject<T>,
+  gone: boolean,
+): Promise<CachedObject<T>> {
+  if (!gone) return cache.update(key, current.revision, object, { ttlSeconds: definition.ttlSeconds });
+  const { revision } = await cache.delete(key, current.revision);
+  return detached(key, object, revision);
+}
+
+/** @throws StatusError Conflict as Kubernetes' storage words it */
+function checkPreconditions(
+  { definition }: WriteParts,
+  key: string,
+  name: string,
+  current: CachedObject | undefined,
+  options: UpdateOptions,
+): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const stands = current?.object.metadata;
+  const refuse = (what: string, wanted: string, found: string): never => {
+    const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`;
+    throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`);
+  };
+  if (uid !== undefined && uid !== stands?.uid) refuse('UID', uid, stands?.uid ?? '');
+  if (resourceVersion !== undefined && resourceVersion !== stands?.resourceVersion) {
+    refuse('ResourceVersion', resourceVersion, stands?.resourceVersion ?? '');
+  }
+}
+
+/** @returns undefined when somebody else created it meanwhile */
+async function createMissing<T extends KubeObject>(
+  parts: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  name: string,
+  options: UpdateOptions,
+): Promise<UpdateResult<T> | undefined> {
+  if (!options.createIfMissing || options.subresource) throw notFound(parts.definition, name);
+  const fresh = clone(options.createIfMissing()) as T;
+  checkName(fresh, name);
+  // As in Kubernetes an update may carry the resourceVersion of what is gone.
+  if (fresh.metadata?.resourceVersion) throw notFound(parts.definition, name);
+  try {
+    return { object: await createObject(parts, ctx, namespace, fresh, options), created: true };
+  } catch (error) {
+    if (isAlreadyExists(error)) return undefined;
+    throw error;
+  }
+}
+
+function checkName(object: KubeObject, name: string): void {
+  const own = object.metadata?.name ?? '';
+  if (own === '') throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  if (own !== name) throw badRequest(`the name of the object (${own}) does not match the name on the URL (${name})`);
+}
+
+async function admitChanged<T extends KubeObject>(
+  { definition, admission, clock, trackFields }: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  name: string,
+  object: T,
+  old: T,
+  options: UpdateOptions,
+): Promise<T> {
+  const strategy = strategyOf(definition, options.subresource);
+  checkName(object, name);
+  object.apiVersion = apiVersionOf(definition);
+  object.kind = definition.kind;
+  const metadata = (object.metadata ??= {});
+  const was = old.metadata ?? {};
+  matchNamespace(definition, object, namespace);
+  if (!metadata.resourceVersion) {
+    if (definition.allowUnconditionalUpdate === false) {
+      const fault = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
+      throw invalidObject(definition.resource, definition.group, name, [fault]);
+    }
+    metadata.resourceVersion = was.resourceVersion ?? '';
+  } else if (metadata.resourceVersion !== was.resourceVersion) throw modified(definition, name);
+  const owners = dropDuplicateOwners(object);
+  if (owners) ctx.warn(owners);
+  definition.strategy.default?.(object);
+  if (options.operation !== 'Apply') {
+    const subresource = options.subresource ?? '';
+    const manager = managerOf(ctx, options.fieldManager);
+    const time = kubeTime(clock.wallMs());
+    const managedFields = trackFields({ live: old, object, manager, apiVersion: object.apiVersion, subresource, time });
+    if (managedFields) metadata.managedFields = managedFields;
+  }
+  const operation = options.subresource === 'binding' ? 'CREATE' : 'UPDATE';
+  const attributes = admissionAttributes(definition, { ctx, operation, namespace, name, object, old, options });
+  await admission.mutate(attributes);
+
+  matchNamespace(definition, object, namespace);
+  keepSystemFields(metadata, was);
+  strategy.prepareForUpdate?.(object, old);
+  const faults = [
+    ...validateMetadata(object, { namespaced: definition.namespaced }),
+    ...validateMetadataUpdate(object, old),
+    ...strategy.validateUpdate(object, old),
+  ];
+  refuseFaults(definition, name, faults);
+  for (const warning of strategy.warnings?.(object) ?? []) ctx.warn(warning);
+  await admission.validate(attributes);
+  return object;
+}
+
+type Metadata = NonNullable<KubeObject['metadata']>;
+
+/** What an update can neither set nor remove (apiserver, registry/rest BeforeUpdate). */
+function keepSystemFields(metadata: Metadata, was: Readonly<Metadata>): void {
+  if (was.generation === undefined) delete metadata.generation;
+  else metadata.generation = was.generation;
+  if (!metadata.uid && was.uid) metadata.uid = was.uid;
+  if (was.creationTimestamp) metadata.creationTimestamp = was.creationTimestamp;
+  if (was.deletionTimestamp) metadata.deletionTimestamp = was.deletionTimestamp;
+  if (was.deletionGracePeriodSeconds !== undefined && metadata.deletionGracePeriodSeconds === undefined) {
+    metadata.deletionGracePeriodSeconds = was.deletionGracePeriodSeconds;
+  }
+}
+
+/** Whether this update removes the last thing a deletion was waiting for. */
+function vanishes<T extends KubeObject>({ definition }: WriteParts<T>, object: T): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
+  return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0 && !definition.finalizing?.(object);
+}
+
+/** An update that changes nothing but times in managedFields changes nothing. */
+function sameButForTimes(object: KubeObject, old: KubeObject): boolean {
+  const { metadata, ...rest } = object;
+  const { metadata: was, ...oldRest } = old;
+  if (!jsonEqual(rest, oldRest)) return false;
+  const { managedFields, ...meta } = metadata ?? {};
+  const { managedFields: oldManaged, ...oldMeta } = was ?? {};
+  return jsonEqual(meta, oldMeta) && jsonEqual(timeless(managedFields), timeless(oldManaged));
+}
+
+function timeless(entries: readonly ManagedFieldsEntry[] | undefined): unknown {
+  return (entries ?? []).map(({ time: _time, ...entry }) => entry);
+}

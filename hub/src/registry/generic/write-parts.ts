@@ -1,0 +1,109 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { describeFieldError, invalidObject } from '@flotilla/shared/errors/field.js';
+import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
+import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { CachedObject } from '#store/cache.ts';
+import { StoreUnavailableError } from '#store/contract.ts';
+import type { WatchCache } from '#store/watch-cache.ts';
+import { FencedError, RevisionConflictError } from '#store/write-errors.ts';
+import { deepFreeze } from './json.ts';
+import type { Admission, AdmissionAttributes, RequestContext, ResourceDefinition, Strategy, UpdateOptions } from './types.ts';
+
+export interface FieldChange {
+  /** What stood before; an object of the kind without fields on create. */
+  readonly live: KubeObject;
+  readonly object: KubeObject;
+  readonly manager: string;
+  readonly apiVersion: string;
+  readonly subresource: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+/** Works out who owns which field after an update (`metadata.managedFields`). */
+export type FieldTracker = (change: FieldChange) => ManagedFieldsEntry[] | undefined;
+
+/** What the write path of one resource works with. */
+export interface WriteParts<T extends KubeObject = KubeObject> {
+  readonly definition: ResourceDefinition<T>;
+  readonly cache: WatchCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly admission: Admission;
+  readonly trackFields: FieldTracker;
+}
+
+/** Attempts against others who write the same object; whoever loses that often is told of a conflict. */
+export const maxAttempts = 100;
+
+export function apiVersionOf({ group, version }: Pick<ResourceDefinition, 'group' | 'version'>): string {
+  return group ? `${group}/${version}` : version;
+}
+
+/** The field manager as Kubernetes derives it: the one that is named, else the user agent up to its first slash. */
+export function managerOf(ctx: RequestContext, fieldManager: string | undefined): string {
+  return fieldManager || (ctx.userAgent ?? '').split('/')[0] || 'unknown';
+}
+
+/** The strategy of a subresource, or of the kind. @throws StatusError NotFound for a subresource the kind does not have */
+export function strategyOf<T extends KubeObject>(definition: ResourceDefinition<T>, subresource: string | undefined): Strategy<T> {
+  if (!subresource) return definition.strategy;
+  const found = definition.subresources?.find(({ name }) => name === subresource);
+  if (!found) throw new StatusError(404, 'NotFound', 'the server could not find the requested resource');
+  return found.strategy ?? definition.strategy;
+}
+
+/** Gives the object the namespace of the request. @throws StatusError BadRequest when it names another */
+export function matchNamespace(definition: ResourceDefinition, object: KubeObject, namespace: string): void {
+  const metadata = (object.metadata ??= {});
+  if (!definition.namespaced) delete metadata.namespace;
+  else if (!metadata.namespace) metadata.namespace = namespace;
+  else if (metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}
+
+/** @throws StatusError Invalid when there are faults; each is told once */
+export function refuseFaults(definition: Pick<ResourceDefinition, 'kind' | 'group'>, name: string, faults: readonly FieldError[]): void {
+  if (faults.length === 0) return;
+  const once = new Map(faults.map((fault) => [describeFieldError(fault), fault]));
+  throw invalidObject(definition.kind, definition.group, name, [...once.values()]);
+}
+
+export interface Admitted {
+  readonly ctx: RequestContext;
+  readonly operation: AdmissionAttributes['operation'];
+  readonly namespace: string;
+  readonly name: string;
+  readonly object: KubeObject | undefined;
+  readonly old: KubeObject | undefined;
+  readonly options: Pick<UpdateOptions, 'subresource' | 'dryRun'>;
+}
+
+export function admissionAttributes(definition: ResourceDefinition, admitted: Admitted): AdmissionAttributes {
+  const { ctx, operation, namespace, name, object, old, options } = admitted;
+  const { dryRun = false, subresource = '' } = options;
+  return { ctx, operation, definition, subresource, namespace, name, object, old, dryRun };
+}
+
+/** An answer that was never stored (dry run, the last state of what was deleted by an update). */
+export function detached<T extends KubeObject>(key: string, object: T, revision = 0): CachedObject<T> {
+  const frozen = deepFreeze(object);
+  return { key, object: frozen, revision, json: () => JSON.stringify(frozen) };
+}
+
+/**
+ * Runs a write. Undefined when somebody else was faster; what the store cannot take becomes the StatusError that tells the
+ * client to come again.
+ */
+export async function writing<R>(write: () => Promise<R>): Promise<R | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof RevisionConflictError) return undefined;
+    if (error instanceof StoreUnavailableError || error instanceof FencedError) throw unavailable(error.message, { cause: error });
+    throw error;
+  }
+}
