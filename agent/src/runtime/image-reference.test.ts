@@ -27,7 +27,7 @@ describe('parseImageReference', () => {
 
   test('says that a repository must be in lower case', () => {
     expect(() => parseImageReference('Busybox')).toThrow(
-      `Failed to apply default image tag "Busybox": couldn't parse image name "Busybox": invalid reference format: repository name (library/Busybox) must be lowercase`,
+      `couldn't parse image name "Busybox": invalid reference format: repository name (library/Busybox) must be lowercase`,
     );
   });
 });

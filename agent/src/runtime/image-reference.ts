@@ -23,7 +23,7 @@ const hostPart = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](
  */
 export function parseImageReference(text: string): ImageReference {
   const bad = (why: string): RuntimeError =>
-    new RuntimeError('InvalidImageName', `Failed to apply default image tag "${text}": couldn't parse image name "${text}": ${why}`);
+    new RuntimeError('InvalidImageName', `couldn't parse image name "${text}": ${why}`);
   const [beforeDigest = '', digest, ...more] = text.split('@');
   if (more.length > 0 || (digest !== undefined && !digestPattern.test(digest))) throw bad('invalid reference format');
   const lastSlash = beforeDigest.lastIndexOf('/');

@@ -44,10 +44,10 @@ export class PodmanImages {
     const status = await this.#client.stream('POST', '/images/pull', options, onData);
     failure = pullError(rest) ?? failure;
     if (failure !== undefined || status >= 400) {
-      throw new RuntimeError('ErrImagePull', `failed to pull image ${JSON.stringify(reference)}: ${failure ?? (rest || whole || `status ${status}`)}`);
+      throw new RuntimeError('ErrImagePull', failure ?? (rest || whole || `podman answered ${status}`));
     }
     const image = await this.find(reference);
-    if (!image) throw new RuntimeError('ErrImagePull', `failed to pull image ${JSON.stringify(reference)}: it is not there after the pull`);
+    if (!image) throw new RuntimeError('ErrImagePull', `podman pulled ${name}, but it is not there`);
     return image;
   }
 }

@@ -175,7 +175,12 @@ export class PodmanRuntime implements Runtime {
   }
 
   async removeContainer(id: string, signal?: AbortSignal): Promise<void> {
-    const logPath = (await this.#inspect(id, signal))?.HostConfig.LogConfig.Path;
+    const inspected = await this.#inspect(id, signal);
+    if (!inspected) return;
+    const logPath = inspected.HostConfig.LogConfig.Path;
+    if (statusOf(inspected.State.Status) === 'running') {
+      await this.#call('POST', `/containers/${id}/kill`, { query: { signal: 'KILL' }, signal, accept: [404, 409, 500] });
+    }
     const query = { force: 'true', v: 'true', timeout: '0' };
     await this.#call('DELETE', `/containers/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
     if (logPath) await rm(logPath, { force: true });
@@ -184,6 +189,8 @@ export class PodmanRuntime implements Runtime {
 
   async removeSandbox(id: string, signal?: AbortSignal): Promise<void> {
     const uid = this.#uidOf.get(id) ?? (await this.list(signal)).find((sandbox) => sandbox.id === id)?.uid;
+    // Removing by force alone waits some 15 s for a stop that somebody began and gave up.
+    await this.#call('POST', `/pods/${id}/kill`, { query: { signal: 'KILL' }, timeoutMs: createTimeoutMs, signal, accept: [404, 409, 500] });
     const query = { force: 'true', timeout: '0' };
     await this.#call('DELETE', `/pods/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
     if (!uid) return;
