@@ -74,9 +74,9 @@ export class CacheEvents {
   add(prefix: string, after: Revision, sink: CacheSink): CacheWatch {
     const { bucket } = placeOf(prefix);
     const watcher: Watcher = { prefix, after, sink };
-    let group = this.#watchers.get(bucket);
-    if (!group) this.#watchers.set(bucket, (group = new Set()));
-    group.add(watcher);
+    const group = this.#watchers.get(bucket);
+    if (group) group.add(watcher);
+    else this.#watchers.set(bucket, new Set([watcher]));
     return { stop: () => this.#remove(bucket, watcher) };
   }
 
@@ -103,8 +103,8 @@ export class CacheEvents {
     const selected = new Map<string, readonly CacheEvent[]>([[bucket, events]]);
     for (const watcher of group) {
       if (watcher.after >= last) continue;
-      let own = selected.get(watcher.prefix);
-      if (!own) selected.set(watcher.prefix, (own = events.filter((event) => event.object.key.startsWith(watcher.prefix))));
+      let own = selected.get(watcher.prefix) ?? events.filter((event) => event.object.key.startsWith(watcher.prefix));
+      selected.set(watcher.prefix, own);
       if ((own[0]?.revision ?? last) <= watcher.after) own = own.filter((event) => event.revision > watcher.after);
       if (own.length === 0) continue;
       try {

@@ -46,6 +46,8 @@ export interface WriteOptions {
 export interface PutOptions extends WriteOptions {
   /** After this many seconds the key is deleted, with an event like any other delete. */
   readonly ttlSeconds?: number | undefined;
+  /** Part of a deletion (marking, taking off a finalizer): may use the space that is kept back for deleting on a full disk. */
+  readonly deleting?: boolean | undefined;
 }
 
 export type WriteResult =
@@ -132,4 +134,11 @@ export class StoreUnavailableError extends Error {
     super(message, options);
     this.name = 'StoreUnavailableError';
   }
+}
+
+/** Encryption at rest: seals every value on its way in and opens it on its way out. The key binds a value to its place. */
+export interface ValueTransformer {
+  seal(key: string, text: string): string | Uint8Array;
+  /** @throws when the value was not sealed for this key */
+  open(key: string, sealed: string | Uint8Array): string;
 }

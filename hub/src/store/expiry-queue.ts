@@ -34,8 +34,8 @@ export class ExpiryQueue {
   add(key: string, revision: Revision, ttlSeconds: number): void {
     if (this.#closed) return;
     const dueMs = this.#clock.monotonicMs() + ttlSeconds * 1000;
-    let queue = this.#queues.get(ttlSeconds);
-    if (!queue) this.#queues.set(ttlSeconds, (queue = { entries: [], head: 0 }));
+    const queue = this.#queues.get(ttlSeconds) ?? { entries: [], head: 0 };
+    this.#queues.set(ttlSeconds, queue);
     queue.entries.push({ key, revision, dueMs });
     if (dueMs < this.#timerMs) this.#arm(dueMs);
   }

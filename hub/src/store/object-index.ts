@@ -80,10 +80,10 @@ export class ObjectIndex {
 
   #touch(key: string, at: Revision): Shelf {
     const place = placeOf(key);
-    let bucket = this.#buckets.get(place.bucket);
-    if (!bucket) this.#buckets.set(place.bucket, (bucket = { shelves: new Map(), changedAt: 0, all: undefined }));
-    let shelf = bucket.shelves.get(place.namespace);
-    if (!shelf) bucket.shelves.set(place.namespace, (shelf = { entries: new SortedEntries(), changedAt: 0 }));
+    const bucket: Bucket = this.#buckets.get(place.bucket) ?? { shelves: new Map(), changedAt: 0, all: undefined };
+    const shelf: Shelf = bucket.shelves.get(place.namespace) ?? { entries: new SortedEntries(), changedAt: 0 };
+    this.#buckets.set(place.bucket, bucket);
+    bucket.shelves.set(place.namespace, shelf);
     bucket.changedAt = at;
     bucket.all = undefined;
     shelf.changedAt = at;

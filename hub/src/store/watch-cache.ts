@@ -34,6 +34,8 @@ export interface WatchCacheOptions {
 export interface CacheWriteOptions {
   readonly fence?: Fence | undefined;
   readonly ttlSeconds?: number | undefined;
+  /** Part of a deletion: goes through on a full disk too. */
+  readonly deleting?: boolean | undefined;
 }
 
 /** A write under way: its event takes over the very object that the writer handed in. */
@@ -201,7 +203,7 @@ export class WatchCache {
     this.#own.set(key, writes);
     writes.push(own);
     try {
-      const result = await this.#store.put(key, own.text, { expectedRevision, fence: options.fence, ttlSeconds: options.ttlSeconds });
+      const result = await this.#store.put(key, own.text, { expectedRevision, ...options });
       const { revision } = await this.#settled(key, result);
       const entry = own.entry?.revision === revision ? own.entry : entryOf(key, object, revision, own.text, this.#codec);
       return entry as CachedObject as CachedObject<T>;

@@ -1,0 +1,269 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Revision } from '../contract.ts';
+import { page } from '../sorted-entries.ts';
+import { isDiskFull, StoreBrokenError } from './errors.ts';
+import { LogIndex, type Place } from './log-index.ts';
+import {
+  type Batch,
+  type BatchResult,
+  type Calls,
+  type HistoryPage,
+  type ListPage,
+  type Opened,
+  outcome,
+  type Row,
+  type Sealed,
+} from './protocol.ts';
+import { Reserve } from './reserve.ts';
+import { openDatabase, readMeta, transaction, writeMeta } from './schema.ts';
+
+const pageRows = 1000;
+const pageBytes = 4 << 20;
+const sliceRows = 500;
+const vacuumPages = 2000;
+
+interface Statements {
+  readonly begin: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: StatementSync;
+  readonly insert: StatementSync;
+  readonly value: StatementSync;
+  readonly remove: StatementSync;
+}
+
+/**
+ * The log in its file. Lives on a thread of its own; every call runs to its end before the next begins.
+ *
+ * INVARIANTS
+ * - The row id is the revision. `newest` in the file's meta table is raised before a newest row can vanish, so no revision
+ *   is given twice.
+ * - The index in memory changes only after the commit.
+ * - A failed commit leaves nothing behind, in the file or in memory.
+ */
+export class LogFile implements Calls {
+  #db!: DatabaseSync;
+  #statements!: Statements;
+  #index = new LogIndex(0, 0);
+  #reserve!: Reserve;
+  #full = false;
+
+  get revision(): Revision {
+    return this.#index.current;
+  }
+
+  open(options: Parameters<Calls['open']>[0]): Opened {
+    this.#db = openDatabase(options.file, options.synchronous);
+    this.#reserve = new Reserve(`${options.file}.reserve`, options.reserveBytes);
+    this.#full = !this.#reserve.fill();
+    this.#statements = prepare(this.#db);
+    const expiring = this.#load();
+    return {
+      epoch: readMeta(this.#db, 'epoch'),
+      revision: this.#index.current,
+      compacted: this.#index.compacted,
+      full: this.#full,
+      expiring,
+    };
+  }
+
+  commit(batch: Batch): BatchResult {
+    try {
+      return this.#tryCommit(batch);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      // From here on only deletes go through, on the room that was kept back for them.
+      this.#full = true;
+      this.#reserve.release();
+    }
+    try {
+      return this.#tryCommit(batch);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      return this.#refuse(batch);
+    }
+  }
+
+  get(key: string): Row | null {
+    const place = this.#index.get(key);
+    return place ? this.#row(place) : null;
+  }
+
+  list({ prefix, revision, after, limit }: Parameters<Calls['list']>[0]): ListPage {
+    const at = revision || this.#index.current;
+    const asked = Math.min(limit || pageRows, pageRows);
+    const { items, remaining } = page(this.#index.at(prefix, at), { after: after ?? undefined, limit: asked });
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const place of items) {
+      const row = this.#row(place);
+      bytes += row.value.length;
+      rows.push(row);
+      if (bytes > pageBytes) break;
+    }
+    return { items: rows, revision: at, remaining: remaining + items.length - rows.length };
+  }
+
+  history({ prefix, after }: Parameters<Calls['history']>[0]): HistoryPage {
+    const changes = this.#index.since(after, pageRows);
+    const events: HistoryPage['events'] = [];
+    let upTo = after;
+    let bytes = 0;
+    for (const change of changes) {
+      upTo = change.revision;
+      if (!change.key.startsWith(prefix)) continue;
+      const value = change.deleted ? null : this.#value(change.revision);
+      const previous = change.previous ? this.#row(change.previous) : null;
+      events.push({ key: change.key, value, previous, revision: change.revision });
+      bytes += (value?.length ?? 0) + (previous?.value.length ?? 0);
+      if (bytes > pageBytes) break;
+    }
+    return { events, upTo, complete: upTo >= this.#index.current };
+  }
+
+  compact(revision: Revision): boolean {
+    const moved = this.#index.compact(revision);
+    const rows = this.#index.garbage(sliceRows);
+    if (!moved && rows.length === 0) return false;
+    try {
+      transaction(this.#db, () => {
+        writeMeta(this.#db, 'compacted', this.#index.compacted);
+        writeMeta(this.#db, 'newest', this.#index.current);
+        for (const row of rows) this.#statements.remove.run(row);
+      });
+      this.#index.collected(rows.length);
+      return this.#index.garbage(1).length > 0 || this.#giveBack();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      // The rows stay garbage for the next time; with the room kept back that may work.
+      this.#full = true;
+      this.#reserve.release();
+      return false;
+    }
+  }
+
+  recover(): boolean {
+    if (!this.#full) return true;
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#full = !this.#reserve.fill();
+    return !this.#full;
+  }
+
+  backup(file: string): void {
+    this.#db.prepare('VACUUM INTO ?').run(file);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #tryCommit(batch: Batch): BatchResult {
+    const result: BatchResult = { outcomes: [], revisions: [], previous: [], full: this.#full };
+    const written: (Place & { deleted: boolean })[] = [];
+    /** What this batch has changed so far; undefined where it deleted. */
+    const now = new Map<string, (Place & { value: Sealed }) | undefined>();
+    const { begin, commit, rollback } = this.#statements;
+    begin.run();
+    try {
+      for (let at = 0; at < batch.keys.length; at++) this.#write(batch, at, result, written, now);
+      commit.run();
+    } catch (error) {
+      if (this.#db.isTransaction) rollback.run();
+      throw error;
+    }
+    for (const row of written) this.#index.apply(row);
+    return result;
+  }
+
+  #write(
+    batch: Batch,
+    at: number,
+    result: BatchResult,
+    written: (Place & { deleted: boolean })[],
+    now: Map<string, (Place & { value: Sealed }) | undefined>,
+  ): void {
+    const place = (key: string): Place | undefined => (now.has(key) ? now.get(key) : this.#index.get(key));
+    const done = (code: number, revision: Revision, previous: Row | null): void => {
+      result.outcomes.push(code);
+      result.revisions.push(revision);
+      result.previous.push(previous);
+    };
+    const key = batch.keys[at] as string;
+    const value = batch.values[at] ?? null;
+    const expected = batch.expected[at] ?? -1;
+    const fence = batch.fences[at];
+    if (fence && (place(fence.key)?.revision ?? 0) !== fence.revision) return done(outcome.fenced, 0, null);
+    const current = place(key);
+    const previous = current ? { ...current, value: now.get(key)?.value ?? this.#value(current.revision) } : null;
+    const unexpected = expected >= 0 && (current?.revision ?? 0) !== expected;
+    if (unexpected || (value === null && !current)) return done(outcome.conflict, 0, previous);
+    if (this.#full && value !== null && !batch.deleting[at]) return done(outcome.full, 0, null);
+    const revision = (written.at(-1)?.revision ?? this.#index.current) + 1;
+    const createRevision = current?.createRevision ?? revision;
+    this.#statements.insert.run(revision, key, createRevision, batch.ttlSeconds[at] || null, value);
+    written.push({ key, revision, createRevision, deleted: value === null });
+    now.set(key, value === null ? undefined : { key, revision, createRevision, value });
+    done(outcome.ok, revision, previous);
+  }
+
+  #refuse(batch: Batch): BatchResult {
+    return {
+      outcomes: batch.keys.map(() => outcome.full),
+      revisions: batch.keys.map(() => 0),
+      previous: batch.keys.map(() => null),
+      full: true,
+    };
+  }
+
+  /** Returns free pages to the file system when they are more than half of the file; true when there is more to do. */
+  #giveBack(): boolean {
+    const free = Number(this.#db.prepare('PRAGMA freelist_count').get()?.['freelist_count'] ?? 0);
+    const pages = Number(this.#db.prepare('PRAGMA page_count').get()?.['page_count'] ?? 0);
+    if (free === 0 || (!this.#full && (free < vacuumPages || free * 2 < pages))) return false;
+    this.#db.exec(`PRAGMA incremental_vacuum(${vacuumPages})`);
+    return free > vacuumPages;
+  }
+
+  #load(): Opened['expiring'] {
+    const compacted = readMeta(this.#db, 'compacted');
+    const newest = readMeta(this.#db, 'newest');
+    const expiring = new Map<string, Opened['expiring'][number]>();
+    const rows = this.#db.prepare('SELECT revision, key, create_revision, ttl_seconds, value IS NULL FROM log ORDER BY revision');
+    rows.setReturnArrays(true);
+    this.#index = new LogIndex(compacted, Math.max(compacted, 1));
+    for (const columns of rows.iterate() as unknown as Iterable<unknown[]>) {
+      const [revision, key, createRevision, ttlSeconds, isNull] = columns as [number, string, number, number | null, number];
+      const row = { key, revision, createRevision, deleted: isNull === 1 };
+      if (revision <= this.#index.compacted) this.#index.restore(row);
+      else if (revision === this.#index.current + 1) this.#index.apply(row);
+      else throw new StoreBrokenError(`the log has a gap: after revision ${this.#index.current} comes ${revision}`);
+      if (ttlSeconds && !row.deleted) expiring.set(key, { key, revision, ttlSeconds });
+      else expiring.delete(key);
+    }
+    if (newest > this.#index.current)
+      throw new StoreBrokenError(`the log ends at revision ${this.#index.current}, but ${newest} was given out`);
+    return [...expiring.values()];
+  }
+
+  #row(place: Place): Row {
+    return { key: place.key, revision: place.revision, createRevision: place.createRevision, value: this.#value(place.revision) };
+  }
+
+  #value(revision: Revision): Sealed {
+    const row = this.#statements.value.get(revision) as unknown as [Sealed] | undefined;
+    if (!row) throw new StoreBrokenError(`revision ${revision} is missing in the log`);
+    return row[0];
+  }
+}
+
+function prepare(db: DatabaseSync): Statements {
+  const value = db.prepare('SELECT value FROM log WHERE revision = ?');
+  value.setReturnArrays(true);
+  return {
+    begin: db.prepare('BEGIN IMMEDIATE'),
+    commit: db.prepare('COMMIT'),
+    rollback: db.prepare('ROLLBACK'),
+    insert: db.prepare('INSERT INTO log (revision, key, create_revision, ttl_seconds, value) VALUES (?, ?, ?, ?, ?)'),
+    value,
+    remove: db.prepare('DELETE FROM log WHERE revision = ?'),
+  };
+}

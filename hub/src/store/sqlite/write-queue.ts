@@ -1,0 +1,133 @@
+import { type PutOptions, type StoreEvent, StoreUnavailableError, type ValueTransformer, type WriteResult } from '../contract.ts';
+import { type Batch, type BatchResult, outcome, type Row } from './protocol.ts';
+
+const batchWrites = 512;
+const batchBytes = 4 << 20;
+
+interface Waiting {
+  readonly key: string;
+  /** undefined deletes. */
+  readonly value: string | undefined;
+  readonly options: PutOptions;
+  resolve(result: WriteResult): void;
+  reject(error: Error): void;
+}
+
+/** What a batch came to. */
+export interface Committed {
+  readonly events: readonly StoreEvent[];
+  /** For each event the time to live; undefined lives for ever. */
+  readonly ttlSeconds: readonly (number | undefined)[];
+  /** Answers the writers: after the events were handed out. */
+  answer(): void;
+}
+
+export interface WriteQueueLimits {
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+/** The writes that wait for the next commit. Bounded: who comes when it is full is sent away. */
+export class WriteQueue {
+  readonly #limits: WriteQueueLimits;
+  readonly #transformer: ValueTransformer | undefined;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+
+  constructor(limits: WriteQueueLimits, transformer: ValueTransformer | undefined) {
+    this.#limits = limits;
+    this.#transformer = transformer;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  add(key: string, value: string | undefined, options: PutOptions): Promise<WriteResult> {
+    const bytes = key.length + (value?.length ?? 0);
+    if (this.#waiting.length >= this.#limits.writes || (this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytes)) {
+      return Promise.reject(new StoreUnavailableError('the store is busy: too many writes are waiting'));
+    }
+    this.#bytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ key, value, options, resolve, reject });
+    });
+  }
+
+  /** Takes what shall commit together, and what to do with the result. */
+  take(): { batch: Batch; settle: (result: BatchResult) => Committed; refuse: (error: Error) => void } {
+    const batch: Batch = { keys: [], values: [], expected: [], ttlSeconds: [], fences: [], deleting: [] };
+    const taken: Waiting[] = [];
+    let bytes = 0;
+    let count = 0;
+    for (const write of this.#waiting) {
+      if (count === batchWrites || bytes > batchBytes) break;
+      count++;
+      bytes += write.key.length + (write.value?.length ?? 0);
+      if (this.#enter(batch, write)) taken.push(write);
+    }
+    this.#waiting = this.#waiting.slice(count);
+    this.#bytes -= bytes;
+    return {
+      batch,
+      settle: (result) => this.#settle(taken, result),
+      refuse: (error) => {
+        for (const write of taken) write.reject(error);
+      },
+    };
+  }
+
+  refuseAll(error: Error): void {
+    for (const write of this.#waiting) write.reject(error);
+    this.#waiting = [];
+    this.#bytes = 0;
+  }
+
+  #enter(batch: Batch, { key, value, options, reject }: Waiting): boolean {
+    try {
+      const sealed = value === undefined ? null : (this.#transformer?.seal(key, value) ?? value);
+      batch.values.push(sealed);
+    } catch (cause) {
+      reject(new StoreUnavailableError(`${key} cannot be encrypted`, { cause }));
+      return false;
+    }
+    batch.keys.push(key);
+    batch.expected.push(options.expectedRevision ?? -1);
+    batch.ttlSeconds.push(options.ttlSeconds ?? 0);
+    batch.fences.push(options.fence ? { key: options.fence.key, revision: options.fence.revision } : null);
+    batch.deleting.push(options.deleting ?? false);
+    return true;
+  }
+
+  #settle(taken: readonly Waiting[], result: BatchResult): Committed {
+    const events: StoreEvent[] = [];
+    const ttlSeconds: (number | undefined)[] = [];
+    const answers: (() => void)[] = [];
+    for (const [at, { key, value, options, resolve, reject }] of taken.entries()) {
+      const row = result.previous[at] ?? undefined;
+      const revision = result.revisions[at] ?? 0;
+      const code = result.outcomes[at];
+      const previous = row && open(row, this.#transformer);
+      if (code === outcome.ok) {
+        events.push({ type: value === undefined ? 'delete' : 'put', key, value, previous, revision });
+        ttlSeconds.push(options.ttlSeconds);
+        answers.push(() => resolve({ ok: true, revision, previous }));
+      } else if (code === outcome.conflict) answers.push(() => resolve({ ok: false, reason: 'conflict', current: previous }));
+      else if (code === outcome.fenced) answers.push(() => resolve({ ok: false, reason: 'fenced' }));
+      else answers.push(() => reject(new StoreUnavailableError('the disk of the hub is full: only deleting is possible')));
+    }
+    return {
+      events,
+      ttlSeconds,
+      answer: () => {
+        for (const one of answers) one();
+      },
+    };
+  }
+}
+
+/** What a row holds, as it was before it was sealed. */
+export function open(row: Row, transformer: ValueTransformer | undefined): Row & { readonly value: string } {
+  if (transformer) return { ...row, value: transformer.open(row.key, row.value) };
+  return { ...row, value: typeof row.value === 'string' ? row.value : Buffer.from(row.value).toString('utf8') };
+}
