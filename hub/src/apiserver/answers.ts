@@ -1,8 +1,8 @@
 import { internalError, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { stringify as yamlText } from 'yaml';
+import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { Exchange } from './exchange.ts';
-import { toJson } from './json-text.ts';
 import type { Representation } from './negotiation.ts';
 
 /** An object as the whole answer. `json` is its text when it is there already. */
@@ -15,7 +15,7 @@ export function replyObject(
 ): void | Promise<void> {
   if (format === 'yaml')
     return exchange.reply(code, 'application/yaml', yamlText(object, { version: '1.1', schema: 'core', lineWidth: 0 }));
-  return exchange.reply(code, 'application/json', `${json ?? toJson(object)}\n`);
+  return exchange.reply(code, 'application/json', `${json ?? encodeJson(object)}\n`);
 }
 
 /** The answer to a request that failed; what is no StatusError is ours to mend and is told without its inside. */

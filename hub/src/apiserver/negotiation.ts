@@ -66,14 +66,16 @@ function match({ type, parameters }: Clause): Representation | undefined {
   return undefined;
 }
 
-export type BodyFormat = 'application/json' | 'application/yaml';
+const bodyFormats = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const;
+export type BodyFormat = (typeof bodyFormats)[number];
 
 /** The form of a request body. A body without a type is JSON. @throws StatusError UnsupportedMediaType */
 export function bodyFormat(contentType: string | undefined): BodyFormat {
   const type = mediaType(contentType);
-  if (type === '' || type === 'application/json') return 'application/json';
-  if (type === 'application/yaml') return 'application/yaml';
-  throw unsupportedMediaType(['application/json', 'application/yaml']);
+  if (type === '') return 'application/json';
+  const format = bodyFormats.find((known) => known === type);
+  if (!format) throw unsupportedMediaType(bodyFormats);
+  return format;
 }
 
 export function mediaType(contentType: string | undefined): string {

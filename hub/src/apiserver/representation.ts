@@ -1,7 +1,7 @@
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { ResourceDefinition, WatchEvent } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
-import { toJson } from './json-text.ts';
 import type { Representation } from './negotiation.ts';
 
 /** How much of each object a Table carries along (`includeObject`). */
@@ -54,19 +54,19 @@ export function listText(view: View, metadata: ListMeta): ListText {
       return { start: tableStart(view, metadata), item: (cached) => rowText(view, cached), end: tableEnd };
     case 'PartialObjectMetadata': {
       const apiVersion = `meta.k8s.io/${view.representation.version}`;
-      const start = `{"kind":"PartialObjectMetadataList","apiVersion":"${apiVersion}","metadata":${toJson(metadata)},"items":[`;
+      const start = `{"kind":"PartialObjectMetadataList","apiVersion":"${apiVersion}","metadata":${encodeJson(metadata)},"items":[`;
       return { start, item: (cached) => partialText(cached.object, view.representation.version), end: ']}' };
     }
     case 'Object': {
       const apiVersion = group ? `${group}/${version}` : version;
-      const start = `{"kind":"${kind}List","apiVersion":"${apiVersion}","metadata":${toJson(metadata)},"items":[`;
+      const start = `{"kind":"${kind}List","apiVersion":"${apiVersion}","metadata":${encodeJson(metadata)},"items":[`;
       return { start, item: (cached) => cached.json(), end: ']}' };
     }
   }
 }
 
 function partialText(object: KubeObject, version: string): string {
-  return toJson({ kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata });
+  return encodeJson({ kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata });
 }
 
 const tableEnd = ']}';
@@ -76,12 +76,12 @@ function tableStart({ definition, representation }: View, metadata: ListMeta, co
     ? definition.columns.map(({ name, type, format = '', description, priority = 0 }) => ({ name, type, format, description, priority }))
     : null;
   const apiVersion = `meta.k8s.io/${representation.version}`;
-  return `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${toJson(metadata)},"columnDefinitions":${toJson(columnDefinitions)},"rows":[`;
+  return `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${encodeJson(metadata)},"columnDefinitions":${encodeJson(columnDefinitions)},"rows":[`;
 }
 
 function rowText(view: View, cached: CachedObject): string {
   const cells = view.definition.columns.map((column) => column.value(cached.object, view.nowMs) ?? null);
-  return `{"cells":${toJson(cells)},"object":${rowObject(view, cached)}}`;
+  return `{"cells":${encodeJson(cells)},"object":${rowObject(view, cached)}}`;
 }
 
 function rowObject({ includeObject, representation }: View, cached: CachedObject): string {

@@ -3,7 +3,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { ResourceDefinition, ResourceRegistry, Subresource, UpdateOptions } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { replyObject, setWarnings, successStatus } from './answers.ts';
-import { decodeBody } from './body.ts';
+import { type BodyShape, decodeBody } from './body.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import type { ApiRequest } from './exchange.ts';
 import { negotiate } from './negotiation.ts';
@@ -159,8 +159,6 @@ export function shapeOf(definition: ResourceDefinition, subresource: Subresource
   if (!subresource?.apply) return definition;
   return { ...subresource.kind, schema: schemaName(subresource.kind) };
 }
-
-export type BodyShape = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>;
 
 /** The definition of a built-in kind in the OpenAPI document: `io.k8s.api.autoscaling.v1.Scale`. */
 function schemaName({ group, version, kind }: Subresource['kind']): string {

@@ -13,7 +13,7 @@ export const mastersAuthorizer: Authorizer = {
 };
 
 const openPaths = ['/healthz', '/livez', '/readyz', '/version'];
-const discoveryPaths = ['/api', '/apis', '/openapi', '/version', '/healthz', '/livez', '/readyz'];
+const discoveryPaths = ['/api', '/apis', '/openapi'];
 
 /** Anybody, also without credentials: version and health. */
 export const publicAuthorizer: Authorizer = {
