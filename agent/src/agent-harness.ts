@@ -1,0 +1,175 @@
+import type { Container, Pod, PodStatus } from '@flotilla/shared/api/generated/types.js';
+import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
+import { SeededRandom } from '@flotilla/shared/platform/random.js';
+import type { BoardEvent, NodeManifest, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { HubLink, LinkHandlers, TokenRequest } from '#hublink/types.ts';
+import { FakeHost } from '#node/fake-host.ts';
+import { FakeRuntime } from '#runtime/fake/fake-runtime.ts';
+import { type Agent, createAgent } from './agent.ts';
+
+/** The hub's side of the link, in memory: what it was told, and a switch for the network. */
+export class FakeHub {
+  readonly pods = new Map<string, PodReport>();
+  readonly history: PodReport[] = [];
+  readonly events: BoardEvent[] = [];
+  node: NodeReport | undefined;
+  reports = 0;
+  tokens = 0;
+  tokenLifeMs = 3_600_000;
+  reachable = true;
+  readonly #clock: FakeClock;
+  #handlers: LinkHandlers | undefined;
+  #started = false;
+  #revision = 0;
+  manifest: NodeManifest | undefined;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  /** What a new agent gets. */
+  link(handlers: LinkHandlers): HubLink {
+    this.#handlers = handlers;
+    const connected = (): boolean => this.#started && this.reachable && this.#handlers === handlers;
+    return {
+      start: () => {
+        this.#started = true;
+        if (this.reachable) this.#greet();
+      },
+      stop: async () => {
+        this.#started = false;
+      },
+      get connected() {
+        return connected();
+      },
+      report: async (report) => {
+        if (!connected()) throw new Error('the hub is away');
+        this.#take(report);
+      },
+      requestToken: async (request: TokenRequest) => {
+        if (!connected()) throw new Error('the hub is away');
+        const token = `token ${++this.tokens} of ${request.serviceAccount}`;
+        return { token, expirationWallMs: this.#clock.wallMs() + this.tokenLifeMs };
+      },
+    };
+  }
+
+  /** Wants exactly these pods from now on; sends it when the board can be reached. */
+  async want(pods: readonly Pod[], more: { configMaps?: readonly KubeObject[]; secrets?: readonly KubeObject[] } = {}): Promise<void> {
+    this.manifest = {
+      node: 'board',
+      generation: { epoch: 1, revision: ++this.#revision },
+      podCIDR: '10.213.7.0/26',
+      pods: pods as readonly KubeObject[],
+      configMaps: more.configMaps ?? [],
+      secrets: more.secrets ?? [],
+      serviceAccounts: {},
+    };
+    if (this.reachable && this.#started) await this.#handlers?.manifest(this.manifest).catch(() => {});
+  }
+
+  cutOff(): void {
+    this.reachable = false;
+    if (this.#started) this.#handlers?.disconnected();
+  }
+
+  comeBack(): void {
+    this.reachable = true;
+    if (this.#started) this.#greet();
+  }
+
+  status(name: string): PodStatus {
+    const found = [...this.pods.values()].filter((report) => report.name === name).at(-1);
+    return (found?.status ?? {}) as PodStatus;
+  }
+
+  /** The events of a pod as `reason: message`. */
+  said(name: string): string[] {
+    return this.events.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason, message }) => `${reason}: ${message}`);
+  }
+
+  #greet(): void {
+    this.#handlers?.connected();
+    if (this.manifest) void this.#handlers?.manifest(this.manifest).catch(() => {});
+  }
+
+  #take(report: StatusReport): void {
+    this.reports++;
+    if (report.node) this.node = report.node;
+    if (report.full) this.pods.clear();
+    for (const pod of report.pods) {
+      const known = this.pods.get(pod.uid);
+      if (known && known.sequence > pod.sequence) throw new Error(`the sequence of ${pod.name} went back`);
+      this.pods.set(pod.uid, pod);
+      this.history.push(pod);
+    }
+    this.events.push(...report.events);
+  }
+}
+
+export interface Board {
+  readonly clock: FakeClock;
+  readonly files: FakeFiles;
+  readonly runtime: FakeRuntime;
+  readonly hub: FakeHub;
+  agent: Agent;
+  /** Starts a new agent on the same disk and the same runtime. */
+  boot(): Promise<void>;
+  /** The agent is gone without a word. */
+  kill(): Promise<void>;
+  /** Lets time pass and everything settle. */
+  pass(ms?: number): Promise<void>;
+}
+
+/** A board with a fake clock, disk, runtime and hub around a real agent. */
+export async function makeBoard(options: { readonly start?: boolean; readonly log?: boolean } = {}): Promise<Board> {
+  const clock = new FakeClock();
+  const files = new FakeFiles();
+  await files.mkdir('/data');
+  const runtime = new FakeRuntime({ clock, images: { 'localhost/app:1': { present: true }, 'localhost/app:2': { present: true } } });
+  const hub = new FakeHub(clock);
+  const logger = options.log ? createLogger({ level: 'debug', wallMs: () => clock.wallMs(), write: (line) => process.stderr.write(line) }) : silentLogger;
+  let runs = 0;
+  const newAgent = (): Agent =>
+    createAgent(
+      { dataDir: '/data/agent', nodeName: 'board', labels: {}, taints: [], capacity: {}, version: 'v1.34.0+flotilla.0' },
+      { clock, random: new SeededRandom(++runs), files, logger, runtime, host: new FakeHost(), link: (handlers) => hub.link(handlers) },
+    );
+  const board: Board = {
+    ...{ clock, files, runtime, hub },
+    agent: newAgent(),
+    async boot() {
+      board.agent = newAgent();
+      await board.agent.start();
+    },
+    async kill() {
+      // Nothing of a killed process reaches disk or hub any more; its promises end here.
+      const stopped = board.agent.stop();
+      await clock.advance(0);
+      await stopped;
+    },
+    async pass(ms = 0) {
+      await clock.advance(ms);
+      for (let turn = 0; turn < 4; turn++) await clock.advance(0);
+    },
+  };
+  if (options.start !== false) await board.agent.start();
+  return board;
+}
+
+let uids = 0;
+
+export function makePod(name: string, spec: Partial<NonNullable<Pod['spec']>> = {}, metadata: Pod['metadata'] = {}): Pod {
+  return {
+    metadata: { name, namespace: 'default', uid: `uid-${name}-${++uids}`, ...metadata },
+    spec: { containers: [makeContainer('main')], restartPolicy: 'Always', terminationGracePeriodSeconds: 30, nodeName: 'board', ...spec },
+  };
+}
+
+/** @param env scripts the fake runtime, see runtime/fake/fake-behaviour.ts */
+export function makeContainer(name: string, env: Record<string, string> = {}, more: Partial<Container> = {}): Container {
+  return { name, image: 'localhost/app:1', env: Object.entries(env).map(([key, value]) => ({ name: key, value })), ...more };
+}

@@ -1,0 +1,153 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Files } from '@flotilla/shared/platform/files.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { PodReport } from '@flotilla/shared/protocol/messages.js';
+import type { Taint } from '#config/agent-config.ts';
+import type { HubLink, LinkHandlers } from '#hublink/types.ts';
+import type { Host } from '#node/host.ts';
+import { NodeReporter } from '#node/node-reporter.ts';
+import { containerForLogs } from '#pods/container-logs.ts';
+import type { PodImages, PodSnapshot } from '#pods/pod-doors.ts';
+import { PodWorkers } from '#pods/pod-workers.ts';
+import { Tombstones } from '#pods/tombstones.ts';
+import type { Runtime } from '#runtime/types.ts';
+import { SpecStore } from '#spec/spec-store.ts';
+import { EventOutbox } from '#status/event-outbox.ts';
+import { podStatus } from '#status/pod-status.ts';
+import { Sequence } from '#status/sequence.ts';
+import { StatusReporter } from '#status/status-reporter.ts';
+import { TokenCache } from '#volumes/token-cache.ts';
+import { VolumeManager } from '#volumes/volume-manager.ts';
+
+export interface AgentOptions {
+  readonly dataDir: string;
+  /** A directory on a tmpfs for what must not reach flash; the data directory serves when undefined. */
+  readonly volatileDir?: string;
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly capacity: Readonly<Record<string, string>>;
+  /** What the Node shows as kubeletVersion: `v1.34.2+flotilla.1`. */
+  readonly version: string;
+}
+
+export interface AgentDoors {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  /** The runtime itself when undefined. */
+  readonly images?: PodImages;
+  readonly host: Host;
+  /** Makes the link; it is started last. */
+  readonly link: (handlers: LinkHandlers) => HubLink;
+}
+
+export interface Agent {
+  /** Resolves when the pods of the last manifest are being run; needs no network. @throws what keeps this board from running pods at all */
+  start(): Promise<void>;
+  /** Containers run on. */
+  stop(): Promise<void>;
+  /** For tests and dumps. */
+  readonly pods: PodWorkers;
+  readonly reporter: StatusReporter;
+}
+
+/** The composition. Start order: disk, last manifest, runtime, pods, link. */
+export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
+  const { clock, random, files, logger, runtime } = doors;
+  const { dataDir, nodeName } = options;
+  const spec = new SpecStore({ files, dir: `${dataDir}/spec`, logger });
+  const tombstones = new Tombstones(files, `${dataDir}/tombstones`);
+  const requestToken: HubLink['requestToken'] = (request) => link.requestToken(request);
+  const tokens = new TokenCache({ files, clock, logger, requestToken });
+  const volumes = new VolumeManager({ files, clock, dataDir, volatileDir: options.volatileDir, objects: spec, tokens });
+  const events = new EventOutbox(clock, random.uuid());
+  const node = new NodeReporter({ ...options, clock, files, logger, host: doors.host, runtime, changed: () => reporter?.nodeChanged() });
+  const statusOf = (snapshot: PodSnapshot): Record<string, unknown> => ({
+    ...podStatus(snapshot, { runtimeName: runtime.name, hostIPs: node.facts.hostIPs }),
+  });
+  const pods = new PodWorkers({
+    ...{ clock, random, files, logger, runtime, spec, volumes, tombstones, statusOf },
+    images: doors.images ?? runtime,
+    node: () => node.facts,
+    event(event) {
+      events.add(event);
+      reporter?.eventAdded();
+      if (event.reason === 'Pulled' && event.message.startsWith('Successfully')) void node.look();
+    },
+    changed: (uid) => reporter?.podChanged(uid),
+  });
+
+  const reportOf = (uid: string): Omit<PodReport, 'sequence'> | undefined => {
+    const stone = tombstones.get(uid);
+    if (stone) return { uid, namespace: stone.namespace, name: stone.name, status: stone.status, gone: true };
+    const snapshot = pods.snapshot(uid);
+    return snapshot && { uid, namespace: snapshot.record.namespace, name: snapshot.record.name, status: statusOf(snapshot) };
+  };
+  const allPods = (): string[] => [
+    ...[...pods.snapshots()].map(({ uid }) => uid),
+    ...[...tombstones.all()].filter(({ uid, acknowledged }) => !acknowledged || spec.pod(uid)).map(({ uid }) => uid),
+  ];
+
+  const link = doors.link({
+    async manifest(manifest) {
+      if (!(await spec.apply(manifest))) return;
+      await networkReady();
+      pods.kickAll();
+    },
+    applied: () => spec.generation,
+    connected() {
+      reporter?.connected();
+      pods.kickAll();
+    },
+    disconnected: () => logger.info('working without the hub'),
+    logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
+  });
+  let reporter: StatusReporter | undefined;
+  const networkReady = async (): Promise<void> => {
+    if (!spec.podCIDR) return;
+    await runtime.setPodCidr(spec.podCIDR).catch((error: unknown) => logger.error('cannot set up the pod network', { podCIDR: spec.podCIDR, error }));
+  };
+
+  return {
+    pods,
+    get reporter() {
+      if (!reporter) throw new Error('the agent has not been started');
+      return reporter;
+    },
+    async start() {
+      await files.mkdir(dataDir, { mode: 0o700 });
+      if (options.volatileDir) await files.mkdir(options.volatileDir, { mode: 0o700 });
+      await spec.load();
+      await tombstones.load();
+      const sequence = await Sequence.open(files, `${dataDir}/run`, clock);
+      const acknowledged = (report: PodReport): void => {
+        if (report.gone) tombstones.acknowledge(report.uid);
+      };
+      reporter = new StatusReporter({
+        ...{ clock, logger, link, sequence, events, acknowledged },
+        pod: reportOf,
+        pods: allPods,
+        node: () => node.report(),
+        applied: () => spec.generation,
+      });
+      await runtime.start();
+      await networkReady();
+      await node.start();
+      await pods.start();
+      link.start();
+      logger.info('the agent runs', { node: nodeName, generation: spec.generation });
+    },
+    async stop() {
+      await link.stop();
+      reporter?.stop();
+      node.stop();
+      await pods.stop();
+      await runtime.close();
+    },
+  };
+}

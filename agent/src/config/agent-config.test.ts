@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { agentHelp, ConfigError, parseAgentConfig } from './agent-config.ts';
+
+describe('agent config', () => {
+  it('has defaults', () => {
+    expect(parseAgentConfig([])).toMatchObject({ runtime: 'podman', labels: {}, taints: [], capacity: {}, dataDir: '/var/lib/flotilla-agent' });
+  });
+
+  it('reads every option', () => {
+    const text =
+      '--hub https://h:6443 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi';
+    expect(parseAgentConfig(text.split(' '))).toEqual({
+      ...{ hub: 'https://h:6443', token: 't', tokenFile: undefined, dataDir: '/d', nodeName: 'n-1', runtime: 'fake', logLevel: 'info' },
+      labels: { a: 'b', 'x.io/c': '' },
+      taints: [
+        { key: 'k', value: 'v', effect: 'NoSchedule' },
+        { key: 'only', effect: 'NoExecute' },
+      ],
+      capacity: { cpu: '4', memory: '1Gi' },
+    });
+  });
+
+  it.each([
+    ['--hub http://h', '--hub: "http://h" is not an address like https://HOST:6443'],
+    ['--runtime docker', '--runtime: "docker" is none of podman, containerd, fake'],
+    ['--node-name Upper', '--node-name: "Upper" is not a name'],
+    ['--node-labels nothing', '--node-labels: "nothing" is not KEY=VALUE'],
+    ['--node-labels a=!', '--node-labels: "!" is not a value'],
+    ['--register-with-taints a=b:Never', '--register-with-taints: "Never" is none of'],
+    ['--capacity cpu', '--capacity: "cpu" is not RESOURCE=QUANTITY'],
+    ['--capacity cpu=lots', '--capacity: '],
+    ['--unknown 1', "Unknown option '--unknown'"],
+  ])('says what is wrong with %s', (text, message) => {
+    expect(() => parseAgentConfig(text.split(' '))).toThrow(ConfigError);
+    expect(() => parseAgentConfig(text.split(' '))).toThrow(message);
+  });
+
+  it('explains itself', () => {
+    expect(agentHelp()).toContain('--node-labels K=V,…');
+  });
+});

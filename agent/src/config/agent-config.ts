@@ -1,0 +1,162 @@
+import { parseArgs } from 'node:util';
+import { parseQuantity } from '@flotilla/shared/quantity/quantity.js';
+
+/** A message for whoever typed the command. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+}
+
+export interface AgentConfig {
+  readonly hub: string | undefined;
+  readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly dataDir: string;
+  readonly nodeName: string | undefined;
+  readonly runtime: 'podman' | 'containerd' | 'fake';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  /** Quantities that take the place of what was measured. */
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+interface Option<Value> {
+  readonly flag: string;
+  readonly type: string;
+  readonly fallback?: string;
+  readonly description: string;
+  readonly parse: (text: string) => Value;
+}
+
+const runtimes = ['podman', 'containerd', 'fake'] as const;
+const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
+
+/** Every option of the agent, once: what it is called, what it takes, what it means. All need a restart. */
+const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]> } = {
+  hub: { flag: 'hub', type: 'URL', description: 'the hub, as https://HOST:6443; needed once, to join', parse: hubUrl },
+  token: { flag: 'token', type: 'TOKEN', description: 'a join token from `flotilla token create`; needed once', parse: (text) => text.trim() },
+  tokenFile: { flag: 'token-file', type: 'FILE', description: 'a file that holds the join token', parse: (text) => text },
+  dataDir: { flag: 'data-dir', type: 'DIR', fallback: '/var/lib/flotilla-agent', description: 'where everything is kept', parse: (text) => text },
+  nodeName: { flag: 'node-name', type: 'NAME', description: "the node's name in the cluster; the host name by default", parse: nodeName },
+  runtime: { flag: 'runtime', type: runtimes.join('|'), fallback: 'podman', description: 'what runs the containers', parse: (text) => oneOf(runtimes, text) },
+  labels: { flag: 'node-labels', type: 'K=V,…', fallback: '', description: 'labels of the Node', parse: labels },
+  taints: { flag: 'register-with-taints', type: 'K=V:EFFECT,…', fallback: '', description: 'taints the Node is registered with', parse: taints },
+  capacity: {
+    flag: 'capacity',
+    type: 'RESOURCE=QUANTITY,…',
+    fallback: '',
+    description: 'what the Node offers, in place of what was measured: cpu=4,memory=1Gi',
+    parse: capacity,
+  },
+  logLevel: { flag: 'log-level', type: logLevels.join('|'), fallback: 'info', description: 'the least that is logged', parse: (text) => oneOf(logLevels, text) },
+};
+
+/** @throws ConfigError that names the option and what it should be */
+export function parseAgentConfig(argv: readonly string[]): AgentConfig {
+  const flags = Object.fromEntries(Object.values(options).map(({ flag }) => [flag, { type: 'string' as const }]));
+  let values: Record<string, string | boolean | undefined>;
+  try {
+    values = parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
+  }
+  const read = ([name, option]: [string, Option<unknown>]): [string, unknown] => {
+    const given = values[option.flag];
+    const text = typeof given === 'string' ? given : option.fallback;
+    if (text === undefined) return [name, undefined];
+    try {
+      return [name, option.parse(text)];
+    } catch (error) {
+      throw new ConfigError(`--${option.flag}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  return Object.fromEntries(Object.entries(options).map(read)) as unknown as AgentConfig;
+}
+
+/** The options as help text, one a line. */
+export function agentHelp(): string {
+  const left = Object.values(options).map(({ flag, type }) => `--${flag} ${type}`);
+  const width = Math.max(...left.map(({ length }) => length));
+  return Object.values(options)
+    .map(({ description, fallback }, index) => `  ${left[index]?.padEnd(width)}  ${description}${fallback ? ` (${fallback})` : ''}\n`)
+    .join('');
+}
+
+function hubUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' || !url.hostname) throw new Error(`${JSON.stringify(text)} is not an address like https://HOST:6443`);
+  return text;
+}
+
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
+function nodeName(text: string): string {
+  if (text.length > 253 || !dnsSubdomain.test(text)) {
+    throw new Error(`${JSON.stringify(text)} is not a name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit`);
+  }
+  return text;
+}
+
+function oneOf<Value extends string>(allowed: readonly Value[], text: string): Value {
+  const found = allowed.find((value) => value === text);
+  if (found === undefined) throw new Error(`${JSON.stringify(text)} is none of ${allowed.join(', ')}`);
+  return found;
+}
+
+function pairs(text: string): string[] {
+  return text.split(',').filter((part) => part !== '');
+}
+
+function qualifiedName(key: string): string {
+  const slash = key.indexOf('/');
+  const prefix = slash < 0 ? undefined : key.slice(0, slash);
+  if (!labelName.test(key.slice(slash + 1)) || (prefix !== undefined && !dnsSubdomain.test(prefix))) throw new Error(`${JSON.stringify(key)} is not a key`);
+  return key;
+}
+
+function keyValue(part: string): [string, string] {
+  const equals = part.indexOf('=');
+  if (equals < 1) throw new Error(`${JSON.stringify(part)} is not KEY=VALUE`);
+  const value = part.slice(equals + 1);
+  if (value !== '' && !labelName.test(value)) throw new Error(`${JSON.stringify(value)} is not a value: at most 63 letters, digits, '-', '_' and '.'`);
+  return [qualifiedName(part.slice(0, equals)), value];
+}
+
+function labels(text: string): Record<string, string> {
+  return Object.fromEntries(pairs(text).map(keyValue));
+}
+
+function taints(text: string): Taint[] {
+  return pairs(text).map((part) => {
+    const colon = part.lastIndexOf(':');
+    if (colon < 1) throw new Error(`${JSON.stringify(part)} is not KEY=VALUE:EFFECT`);
+    const effect = oneOf(effects, part.slice(colon + 1));
+    const head = part.slice(0, colon);
+    if (!head.includes('=')) return { key: qualifiedName(head), effect };
+    const [key, value] = keyValue(head);
+    return { key, ...(value === '' ? {} : { value }), effect };
+  });
+}
+
+function capacity(text: string): Record<string, string> {
+  return Object.fromEntries(
+    pairs(text).map((part) => {
+      const equals = part.indexOf('=');
+      if (equals < 1) throw new Error(`${JSON.stringify(part)} is not RESOURCE=QUANTITY`);
+      const quantity = part.slice(equals + 1);
+      parseQuantity(quantity);
+      return [qualifiedName(part.slice(0, equals)), quantity];
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+import type { Pod } from '@flotilla/shared/api/generated/types.js';
+import { DurableRecord } from '@flotilla/shared/platform/durable-record.js';
+import type { SandboxState } from '#runtime/types.ts';
+import type { PodDoors } from './pod-doors.ts';
+import { containerMemory, newPodMemory, type PodMemory } from './pod-memory.ts';
+import { observe, type PodRecord } from './pod-record.ts';
+
+/**
+ * One pod in the hands of its worker.
+ *
+ * INVARIANT: only the pod's worker changes it. The record on disk may be older than the one here; it is brought up to date in the
+ * background, and waited for before anything is removed that the record then is the only trace of.
+ */
+export class PodEntry {
+  readonly uid: string;
+  record: PodRecord;
+  readonly memory: PodMemory;
+  /** The pod as the manifest had it last; its spec outlives its place there. */
+  lastPod: Pod | undefined;
+  readonly #doors: PodDoors;
+  readonly #disk: DurableRecord<PodRecord>;
+  #saved: PodRecord | undefined;
+  #saving: Promise<void> | undefined;
+
+  private constructor(doors: PodDoors, record: PodRecord, saved: boolean) {
+    this.uid = record.uid;
+    this.record = record;
+    this.#doors = doors;
+    this.#disk = diskOf(doors, record.uid);
+    this.#saved = saved ? record : undefined;
+    const { clock } = doors;
+    this.memory = newPodMemory(clock.monotonicMs() - Math.max(0, clock.wallMs() - record.startWallMs));
+  }
+
+  /** From its record on disk, else from the manifest, else from the runtime's labels; undefined when nobody knows it. */
+  static async open(doors: PodDoors, uid: string, pod: Pod | undefined, sandbox: SandboxState | undefined): Promise<PodEntry | undefined> {
+    const { value } = await diskOf(doors, uid).read();
+    if (value) return new PodEntry(doors, value, true);
+    const { namespace, name } = pod?.metadata ?? sandbox ?? {};
+    if (namespace === undefined || name === undefined) return undefined;
+    const startWallMs = sandbox?.createdWallMs ?? doors.clock.wallMs();
+    return new PodEntry(doors, { namespace, name, uid, startWallMs, graceSeconds: graceOf(pod), containers: {} }, false);
+  }
+
+  /** Takes in what the manifest and the runtime show now. */
+  look(pod: Pod | undefined, sandboxes: readonly SandboxState[]): void {
+    if (pod) this.lastPod = pod;
+    const grace = pod ? graceOf(pod) : this.record.graceSeconds;
+    if (grace !== this.record.graceSeconds) this.record = { ...this.record, graceSeconds: grace };
+    this.record = observe(this.record, sandboxes);
+    const nowMs = this.#doors.clock.monotonicMs();
+    for (const [name, { attempt, ended }] of Object.entries(this.record.containers)) {
+      const memory = containerMemory(this.memory, name);
+      if (ended && memory.endSeen?.attempt !== attempt) memory.endSeen = { attempt, atMs: nowMs };
+    }
+  }
+
+  /** Resolves when the record as it is now is safe on disk. */
+  async save(): Promise<void> {
+    while (this.#saved !== this.record) {
+      this.#saving ??= this.#write().finally(() => {
+        this.#saving = undefined;
+      });
+      await this.#saving;
+    }
+  }
+
+  /** Saves without anybody waiting; a failure is tried again with the next change. */
+  saveSoon(): void {
+    if (Object.keys(this.record.containers).length === 0 && !this.record.terminal) return;
+    this.save().catch((error: unknown) => {
+      this.#doors.logger.warn('cannot write the record of a pod', { pod: this.record.name, namespace: this.record.namespace, error });
+    });
+  }
+
+  async #write(): Promise<void> {
+    const { record } = this;
+    await this.#doors.files.mkdir(this.#doors.volumes.podDir(this.uid), { mode: 0o750 });
+    await this.#disk.write(record);
+    this.#saved = record;
+  }
+}
+
+function diskOf(doors: PodDoors, uid: string): DurableRecord<PodRecord> {
+  return new DurableRecord(doors.files, `${doors.volumes.podDir(uid)}/record`);
+}
+
+function graceOf(pod: Pod | undefined): number {
+  return pod?.spec?.terminationGracePeriodSeconds ?? 30;
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
+import { type ContainerSpec, RuntimeError } from '#runtime/types.ts';
+import { buildContainerSpec, buildMounts } from './container-spec.ts';
+import { buildEnvironment, ContainerConfigError } from './environment.ts';
+import { containerEvent, isPassing, messageOf, type StepContext } from './executors.ts';
+import type { Step } from './plan-steps.ts';
+import { type ContainerMemory, containerMemory, nextBackOff } from './pod-memory.ts';
+import { startFailed } from './pod-record.ts';
+import { findContainer } from './pod-rules.ts';
+
+/** How soon a container that could not be made is tried again. */
+const retryMs = 10_000;
+
+export async function startContainer(step: Extract<Step, { do: 'startContainer' }>, context: StepContext): Promise<boolean> {
+  const { doors, entry, view, pod, sandboxes, signal } = context;
+  const { container: name, attempt, backOff } = step;
+  const memory = containerMemory(entry.memory, name);
+  const container = pod && findContainer(pod, name);
+  const sandbox = sandboxes.find(({ ready }) => ready);
+  const { image } = memory;
+  if (!container || !sandbox || image?.state !== 'ready') return false;
+
+  let spec: ContainerSpec;
+  try {
+    spec = await specOf(context, pod, container, attempt, image);
+  } catch (error) {
+    return refused(context, name, memory, error instanceof ContainerConfigError ? 'CreateContainerConfigError' : 'CreateContainerError', error);
+  }
+
+  const nowMs = doors.clock.monotonicMs();
+  const restart = (): void => {
+    // The image is looked for anew at the next start, which may be long from now.
+    memory.image = undefined;
+    memory.startRetryAtMs = undefined;
+    if (backOff) memory.backOff = nextBackOff(memory, memory.endSeen?.atMs ?? nowMs, nowMs);
+  };
+  try {
+    const state = await doors.runtime.createContainer(sandbox, spec, signal);
+    restart();
+    memory.waiting = undefined;
+    view.putContainer(entry.uid, sandbox.id, state);
+    containerEvent(doors, entry, name, { type: 'Normal', reason: 'Created', message: `Created container: ${name}` });
+    containerEvent(doors, entry, name, { type: 'Normal', reason: 'Started', message: `Started container ${name}` });
+    return true;
+  } catch (error) {
+    if (isPassing(error) || !(error instanceof RuntimeError)) throw error;
+    if (error.reason === 'ImageNotFound') {
+      // Somebody removed it since it was looked for.
+      memory.image = undefined;
+      memory.startRetryAtMs = nowMs + 1000;
+      return false;
+    }
+    if (error.reason === 'NotFound') {
+      await view.refresh();
+      memory.startRetryAtMs = nowMs + 1000;
+      return false;
+    }
+    if (error.reason !== 'RunContainerError') return refused(context, name, memory, 'CreateContainerError', error);
+    restart();
+    await view.refresh();
+    const left = view.sandboxes(entry.uid).flatMap(({ containers }) => containers).find((other) => other.name === name && other.attempt === attempt);
+    const before = entry.record.containers[name];
+    const ended = startFailed(attempt, left?.id ?? '', container.image ?? '', image.id, error.message);
+    const previous = before?.ended;
+    const record = { attempt, id: ended.id, image: ended.image, imageId: ended.imageId, ended, ...(previous ? { previous } : {}) };
+    entry.record = { ...entry.record, containers: { ...entry.record.containers, [name]: record } };
+    memory.endSeen = { attempt, atMs: nowMs };
+    memory.waiting = { reason: 'RunContainerError', message: error.message };
+    containerEvent(doors, entry, name, { type: 'Normal', reason: 'Created', message: `Created container: ${name}` });
+    containerEvent(doors, entry, name, { type: 'Warning', reason: 'Failed', message: `Error: ${error.message}` });
+    return false;
+  }
+}
+
+function refused({ doors, entry }: StepContext, name: string, memory: ContainerMemory, reason: string, error: unknown): boolean {
+  const message = messageOf(error);
+  memory.waiting = { reason, message };
+  memory.startRetryAtMs = doors.clock.monotonicMs() + retryMs;
+  containerEvent(doors, entry, name, { type: 'Warning', reason: 'Failed', message: `Error: ${message}` });
+  return false;
+}
+
+async function specOf(
+  { doors, entry }: StepContext,
+  pod: Pod,
+  container: Container,
+  attempt: number,
+  image: { readonly id: string; readonly user: string },
+): Promise<ContainerSpec> {
+  const { files, volumes, spec: objects } = doors;
+  const node = doors.node();
+  const podIPs = pod.spec?.hostNetwork ? node.hostIPs : entry.record.podIP ? [entry.record.podIP] : [];
+  const env = buildEnvironment(container, { ...node, pod, podIPs }, objects);
+  const mounts = await buildMounts({ files, container, volumes: volumes.paths(pod), env });
+  const message = terminationMessageFile(volumes.podDir(entry.uid), container.name, attempt);
+  await files.mkdir(join(message, '..'), { mode: 0o755 });
+  await files.write(message, '', { mode: 0o666 });
+  const containerPath = container.terminationMessagePath || '/dev/termination-log';
+  return buildContainerSpec({
+    ...{ pod, container, attempt, image, env },
+    mounts: [...mounts, { hostPath: message, containerPath, readOnly: false }],
+  });
+}
+
+export function terminationMessageFile(podDir: string, container: string, attempt: number): string {
+  return join(podDir, 'containers', container, `${attempt}`);
+}

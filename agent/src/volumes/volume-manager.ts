@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type { Pod, Volume, VolumeProjection } from '@flotilla/shared/api/generated/types.js';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Files } from '@flotilla/shared/platform/files.js';
+import { giveTo, type Payload, writePayload } from './atomic-writer.ts';
+import type { FieldContext } from './field-ref.ts';
+import { prepareHostPath } from './host-path.ts';
+import { configMapPayload, downwardPayload, type ObjectLookup, secretPayload } from './payloads.ts';
+import type { TokenCache } from './token-cache.ts';
+
+export interface VolumeManagerOptions {
+  readonly files: Files;
+  readonly clock: Clock;
+  /** `DIR/pods/UID/volumes/NAME` is where volumes lie. */
+  readonly dataDir: string;
+  /** On a tmpfs: secrets, tokens and `medium: Memory` lie there and never reach flash. The data directory when undefined. */
+  readonly volatileDir: string | undefined;
+  readonly objects: ObjectLookup;
+  readonly tokens: TokenCache;
+}
+
+export interface MountedVolumes {
+  /** Host paths by volume name. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** Monotonic; when a token in them is due. */
+  readonly refreshAtMs: number | undefined;
+}
+
+/** Names the volume that could not be set up, in the words of the kubelet's FailedMount event. */
+export class MountError extends Error {
+  constructor(volume: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${why}`, { cause });
+    this.name = 'MountError';
+  }
+}
+
+/** Makes the directories behind a pod's volumes, keeps their content current, and clears them away. */
+export class VolumeManager {
+  readonly #options: VolumeManagerOptions;
+  #stamps = 0;
+
+  constructor(options: VolumeManagerOptions) {
+    this.#options = options;
+  }
+
+  /** Holds a directory per pod, named by its uid. */
+  get podsDir(): string {
+    return join(this.#options.dataDir, 'pods');
+  }
+
+  podDir(uid: string): string {
+    return join(this.podsDir, uid);
+  }
+
+  /** Sets all volumes up, or brings them up to date; writes only what changed. @throws MountError for the first that cannot be */
+  async mount(context: FieldContext): Promise<MountedVolumes> {
+    const paths = new Map<string, string>();
+    let refreshAtMs: number | undefined;
+    for (const volume of context.pod.spec?.volumes ?? []) {
+      try {
+        const made = await this.#make(volume, context);
+        paths.set(volume.name, made.path);
+        if (made.refreshAtMs !== undefined) refreshAtMs = Math.min(made.refreshAtMs, refreshAtMs ?? Number.POSITIVE_INFINITY);
+      } catch (error) {
+        throw new MountError(volume.name, error);
+      }
+    }
+    return { paths, refreshAtMs };
+  }
+
+  /** Where the volumes lie once they are set up. */
+  paths(pod: Pod): ReadonlyMap<string, string> {
+    const uid = pod.metadata?.uid ?? '';
+    return new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume.hostPath?.path ?? this.#dir(uid, volume)]));
+  }
+
+  /** Removes all that this board keeps of a pod on disk. */
+  async unmount(uid: string): Promise<void> {
+    this.#options.tokens.forget(uid);
+    if (this.#options.volatileDir) await this.#options.files.remove(join(this.#options.volatileDir, 'pods', uid));
+    await this.#options.files.remove(this.podDir(uid));
+  }
+
+  async #make(volume: Volume, context: FieldContext): Promise<{ path: string; refreshAtMs?: number }> {
+    const { files } = this.#options;
+    const uid = context.pod.metadata?.uid ?? '';
+    if (volume.hostPath) return { path: await prepareHostPath(files, volume.hostPath) };
+    const path = this.#dir(uid, volume);
+    const gid = context.pod.spec?.securityContext?.fsGroup ?? -1;
+    if (volume.emptyDir) {
+      if (!(await files.stat(path))) {
+        await files.mkdir(path, { mode: 0o777 });
+        if (gid >= 0) await giveTo(files, path, gid, 0o2777);
+      }
+      return { path };
+    }
+    const { payload, refreshAtMs } = await this.#payload(volume, context);
+    await files.mkdir(path, { mode: 0o755 });
+    const readable: Payload = gid < 0 ? payload : new Map([...payload].map(([name, file]) => [name, { ...file, mode: file.mode | 0o440 }]));
+    await writePayload(files, path, readable, this.#stamp(), gid);
+    return { path, ...(refreshAtMs === undefined ? {} : { refreshAtMs }) };
+  }
+
+  async #payload(volume: Volume, context: FieldContext): Promise<{ payload: Payload; refreshAtMs?: number }> {
+    const { objects } = this.#options;
+    const namespace = context.pod.metadata?.namespace ?? '';
+    const { configMap, secret, downwardAPI, projected } = volume;
+    if (configMap) {
+      const { name = '', items, optional, defaultMode } = configMap;
+      return { payload: configMapPayload(objects, namespace, { name, items, optional }, defaultMode) };
+    }
+    if (secret) {
+      const { secretName: name = '', items, optional, defaultMode } = secret;
+      return { payload: secretPayload(objects, namespace, { name, items, optional }, defaultMode) };
+    }
+    if (downwardAPI) return { payload: downwardPayload(downwardAPI.items ?? [], context, downwardAPI.defaultMode) };
+    if (!projected) throw new Error('no volume plugin matched');
+    const payload = new Map<string, { data: Buffer; mode: number }>();
+    let refreshAtMs: number | undefined;
+    for (const source of projected.sources ?? []) {
+      const part = await this.#projection(source, context, projected.defaultMode);
+      for (const [path, file] of part.payload) payload.set(path, file);
+      if (part.refreshAtMs !== undefined) refreshAtMs = Math.min(part.refreshAtMs, refreshAtMs ?? Number.POSITIVE_INFINITY);
+    }
+    return { payload, ...(refreshAtMs === undefined ? {} : { refreshAtMs }) };
+  }
+
+  async #projection(source: VolumeProjection, context: FieldContext, mode = 0o644): Promise<{ payload: Payload; refreshAtMs?: number }> {
+    const { objects, tokens } = this.#options;
+    const { metadata, spec } = context.pod;
+    const namespace = metadata?.namespace ?? '';
+    const { configMap, secret, downwardAPI, serviceAccountToken } = source;
+    if (configMap) {
+      const { name = '', items, optional } = configMap;
+      return { payload: configMapPayload(objects, namespace, { name, items, optional }, mode) };
+    }
+    if (secret) {
+      const { name = '', items, optional } = secret;
+      return { payload: secretPayload(objects, namespace, { name, items, optional }, mode) };
+    }
+    if (downwardAPI) return { payload: downwardPayload(downwardAPI.items ?? [], context, mode) };
+    if (!serviceAccountToken) throw new Error('no volume plugin matched');
+    const { token, refreshAtMs } = await tokens.get(
+      {
+        namespace,
+        serviceAccount: spec?.serviceAccountName ?? 'default',
+        podName: metadata?.name ?? '',
+        podUid: metadata?.uid ?? '',
+        ...(serviceAccountToken.audience ? { audience: serviceAccountToken.audience } : {}),
+        expirationSeconds: serviceAccountToken.expirationSeconds ?? 3600,
+      },
+      this.podDir(metadata?.uid ?? ''),
+    );
+    return { payload: new Map([[serviceAccountToken.path, { data: Buffer.from(token), mode }]]), refreshAtMs };
+  }
+
+  #dir(uid: string, volume: Volume): string {
+    const { dataDir, volatileDir } = this.#options;
+    const secrets = volume.projected?.sources?.some((source) => source.secret || source.serviceAccountToken);
+    const volatile = volume.secret || secrets || volume.emptyDir?.medium === 'Memory';
+    return join(volatile ? (volatileDir ?? dataDir) : dataDir, 'pods', uid, 'volumes', volume.name);
+  }
+
+  #stamp(): string {
+    return `${new Date(this.#options.clock.wallMs()).toISOString().replace(/[-:T.]/g, '_').replace('Z', '')}_${this.#stamps++}`;
+  }
+}
