@@ -44,6 +44,13 @@ export class PodNetwork {
     }
   }
 
+  /** Makes the network again: somebody removed it (`podman network prune`). */
+  async renew(signal?: AbortSignal): Promise<void> {
+    const { subnet } = this.current.pool;
+    this.#current = undefined;
+    await this.use(subnet, signal);
+  }
+
   /** A free address. @throws RuntimeError with reason CreatePodSandboxError when there is none */
   take(inUse: ReadonlySet<string>): string {
     const { pool } = this.current;

@@ -10,7 +10,7 @@ import { containerBody } from './container-body.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { readK8sLog } from './k8s-log-file.ts';
-import { errorText, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
+import { errorText, type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
 import type { LibpodContainer, LibpodInspect, LibpodPod } from './libpod-types.ts';
 import { containerName, podmanLabels, podName, shortHash } from './pod-names.ts';
 import { PodNetwork } from './pod-network.ts';
@@ -237,8 +237,16 @@ export class PodmanRuntime implements Runtime {
     await writeFile(this.#hostsPath(spec.uid), hostsFile(spec, ip, await readFile('/etc/hosts', 'utf8').catch(() => '')));
     try {
       const body = sandboxBody(spec, { owner: this.#owner, createdWallMs, ip, network });
-      const created = await this.#call('POST', '/pods/create', { body, timeoutMs: createTimeoutMs, signal, accept: [409] });
-      if (created.status === 409) return await this.#adoptSandbox(spec, errorText(created.body), signal);
+      const create = (): Promise<LibpodAnswer> => this.#call('POST', '/pods/create', { body, timeoutMs: createTimeoutMs, signal, accept: [409] });
+      const created = await create().catch(async (error: unknown) => {
+        if (!(error instanceof LibpodError && /network not found/.test(error.message))) throw error;
+        await this.#network.renew(signal);
+        return create();
+      });
+      if (created.status === 409) {
+        const adopted = await this.#adoptSandbox(spec, errorText(created.body), signal);
+        return adopted ?? (await this.#tryCreateSandbox(spec, ip, signal));
+      }
       const { Id: id } = created.body as { Id: string };
       const refused = await this.#startSandbox(id, signal);
       if (refused !== undefined) {
@@ -255,15 +263,14 @@ export class PodmanRuntime implements Runtime {
     }
   }
 
-  /** A pod with this name is there: ours from before, whole or half made. Without its network it is made anew by the next call. */
-  async #adoptSandbox(spec: SandboxSpec, why: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState> {
+  /** A pod with this name is there: ours from before, whole or half made. One that cannot be started is removed: undefined. */
+  async #adoptSandbox(spec: SandboxSpec, why: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState | undefined> {
     const there = (await this.list(signal)).find((sandbox) => sandbox.uid === spec.uid);
     if (!there) throw new RuntimeError('CreatePodSandboxError', why ?? `${podName(spec)} is somebody else's`);
     if (there.ready) return there;
-    const refused = await this.#startSandbox(there.id, signal);
-    if (refused === undefined) return { ...there, ready: true };
+    if ((await this.#startSandbox(there.id, signal)) === undefined) return { ...there, ready: true };
     await this.removeSandbox(there.id, signal);
-    throw new RuntimeError('CreatePodSandboxError', refused);
+    return undefined;
   }
 
   async #startSandbox(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
@@ -326,7 +333,7 @@ export class PodmanRuntime implements Runtime {
     for (const container of containers) this.#uidOf.set(container.Id, container.Labels?.[podLabels.uid] ?? '');
   }
 
-  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, options: LibpodCall = {}): Promise<{ status: number; body: unknown }> {
+  async #call(method: 'GET' | 'POST' | 'DELETE', path: string, options: LibpodCall = {}): Promise<LibpodAnswer> {
     if (options.signal?.aborted) throw new RuntimeError('Aborted', 'the call was aborted', { cause: options.signal.reason });
     await this.#service.ready();
     return this.#client.call(method, path, options);
