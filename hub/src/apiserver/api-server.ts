@@ -49,7 +49,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
     authorizer,
     endpoints,
     dispatch: createDispatch({ endpoints, clock, random }),
-    page: createPages({ endpoints, health, metrics }),
+    page: createPages({ endpoints, definitions: registry.resources().map(({ definition }) => definition), health, metrics }),
     limiter,
     metrics: createRequestMetrics(metrics, limiter),
     clock,

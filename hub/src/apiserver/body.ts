@@ -3,6 +3,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { DecodeError, decodeJson } from '#registry/decode/json-decode.ts';
 import { decodeYaml } from '#registry/decode/yaml-decode.ts';
 import type { FieldValidation, RequestContext, ResourceDefinition } from '#registry/generic/types.ts';
+import { checkObject, decodeObject } from '#registry/schema/decode-object.ts';
 import { type BodyFormat, bodyFormat } from './negotiation.ts';
 import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
 
@@ -21,12 +22,31 @@ export function parseBody(body: Buffer, format: BodyFormat): unknown {
   }
 }
 
+/** The object in the body of a POST or PUT; what it has beyond the schema becomes warnings or is refused. @throws StatusError */
 export function decodeBody(
-  _ctx: RequestContext,
+  ctx: RequestContext,
   body: Buffer,
   contentType: string | undefined,
-  _shape: BodyShape,
-  _fieldValidation: FieldValidation | undefined,
+  shape: BodyShape,
+  fieldValidation: FieldValidation | undefined,
 ): KubeObject {
-  return parseBody(body, bodyFormat(contentType)) as KubeObject;
+  const { group, version, kind, schema: definition } = shape;
+  const options = { definition, gvk: { group, version, kind }, fieldValidation };
+  const format = bodyFormat(contentType);
+  const decoded =
+    format === 'application/vnd.kubernetes.protobuf'
+      ? checkObject(ofShape(decodeProtobuf(body), shape), options)
+      : decodeObject(body, { ...options, contentType: format });
+  for (const warning of decoded.warnings) ctx.warn(warning);
+  return decoded.object;
+}
+
+/** @throws StatusError BadRequest when a typed body is of another kind than the path */
+function ofShape(object: KubeObject, { group, version, kind }: BodyShape): KubeObject {
+  const wanted = group ? `${group}/${version}` : version;
+  if (object.kind !== kind) {
+    throw badRequest(`${object.kind} in version ${JSON.stringify(object.apiVersion)} cannot be handled as a ${kind}: unknown conversion`);
+  }
+  if (object.apiVersion === wanted) return object;
+  throw badRequest(`the API version in the data (${object.apiVersion}) does not match the expected API version (${wanted})`);
 }
