@@ -22,7 +22,7 @@ export function reachable(definitions: readonly ResourceDefinition[]): string[] 
   const walk = (schema: Schema | undefined): void => {
     if (!schema) return;
     const name = referencedName(schema);
-    if (name !== undefined) return enter(name);
+    if (name !== undefined) enter(name);
     for (const property of Object.values(schema.properties ?? {})) walk(property);
     walk(schema.items);
     walk(schema.additionalProperties);

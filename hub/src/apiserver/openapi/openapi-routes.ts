@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { loadDescriptions } from '@flotilla/shared/api/schemas.js';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import type { Exchange, ExchangeHandler } from '../exchange.ts';
-import { versionInfo } from '../version.ts';
+import { gitVersion } from '../version.ts';
 import { openApiV2 } from './openapi-v2.ts';
 import { encodeOpenApiV2Protobuf } from './openapi-v2-protobuf.ts';
 import { groupVersionPath, openApiV3, openApiV3Index } from './openapi-v3.ts';
 
-const v2Protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** With a dot: the form with `@`, which clients ask for, is no valid media type and client-go refuses it in an answer. */
+const v2Protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** `/openapi/v2` and `/openapi/v3…`; documents are made when first asked for and kept. */
 export function openApiRoutes(definitions: readonly ResourceDefinition[]): Map<string, ExchangeHandler> {
-  const { gitVersion } = versionInfo();
   const v2 = once(async () => openApiV2(definitions, await loadDescriptions(), gitVersion));
   const v2Json = once(async () => Buffer.from(JSON.stringify(await v2())));
   const v2Binary = once(async () => encodeOpenApiV2Protobuf(await v2()));

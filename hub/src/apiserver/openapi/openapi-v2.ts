@@ -12,15 +12,13 @@ export function openApiV2(definitions: readonly ResourceDefinition[], descriptio
     swagger: '2.0',
     info: { title: 'Kubernetes', version: gitVersion },
     paths: Object.fromEntries(
-      definitions
-        .flatMap(pathsOf)
-        .map(({ path, parameters, operations }) => [
-          path,
-          {
-            ...Object.fromEntries(operations.map((operation) => [operation.method, operationV2(operation)])),
-            parameters: parameters.map(parameterV2),
-          },
-        ]),
+      definitions.flatMap(pathsOf).map(({ path, parameters, operations }) => [
+        path,
+        {
+          ...Object.fromEntries(operations.map((operation) => [operation.method, operationV2(operation)])),
+          parameters: parameters.map(parameterV2),
+        },
+      ]),
     ),
     definitions: {
       ...Object.fromEntries(reachable(definitions).map((name) => [name, document(name, dialect, descriptions)])),

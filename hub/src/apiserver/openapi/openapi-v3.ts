@@ -22,15 +22,13 @@ export function openApiV3(definitions: readonly ResourceDefinition[], descriptio
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: gitVersion },
     paths: Object.fromEntries(
-      definitions
-        .flatMap(pathsOf)
-        .map(({ path, parameters, operations }) => [
-          path,
-          {
-            ...Object.fromEntries(operations.map((operation) => [operation.method, operationV3(operation)])),
-            parameters: parameters.map(parameterV3),
-          },
-        ]),
+      definitions.flatMap(pathsOf).map(({ path, parameters, operations }) => [
+        path,
+        {
+          ...Object.fromEntries(operations.map((operation) => [operation.method, operationV3(operation)])),
+          parameters: parameters.map(parameterV3),
+        },
+      ]),
     ),
     components: {
       schemas: {
