@@ -79,7 +79,15 @@ export const importRules: readonly ImportRule[] = [
   },
   {
     from: 'hub/src/controllers',
-    may: ['shared/src', 'hub/src/client', 'hub/src/controllers/controller.ts', ...contracts],
+    may: [
+      'shared/src',
+      'hub/src/client',
+      'hub/src/controllers/controller.ts',
+      'hub/src/controllers/ownership.ts',
+      'hub/src/controllers/pod-condition.ts',
+      'hub/src/controllers/pod-state.ts',
+      ...contracts,
+    ],
     why: 'a controller sees the world through the client',
   },
   {

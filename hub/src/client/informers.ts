@@ -102,10 +102,15 @@ export class Informers {
       if (type === 'DELETED') cache.remove(objectKey(object), object);
       else cache.put(object);
     };
-    const watch = await registry.watch(ctx, '', { resourceVersion, allowWatchBookmarks: false }, {
-      event,
-      ended: (error) => reject(error ?? new Error('the watch ended')),
-    });
+    const watch = await registry.watch(
+      ctx,
+      '',
+      { resourceVersion, allowWatchBookmarks: false },
+      {
+        event,
+        ended: (error) => reject(error ?? new Error('the watch ended')),
+      },
+    );
     filled();
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -61,13 +61,21 @@ const table: Readonly<Record<string, Entry>> = {
     component: 'garbage-collector-controller',
     create: createGarbageCollector,
   },
-  'pod-garbage-collector-controller': { account: 'pod-garbage-collector', component: 'pod-garbage-collector', create: createPodGcController },
+  'pod-garbage-collector-controller': {
+    account: 'pod-garbage-collector',
+    component: 'pod-garbage-collector',
+    create: createPodGcController,
+  },
   'node-lifecycle-controller': {
     account: 'node-controller',
     component: 'node-controller',
     create: (env, { liveness }) => createNodeLifecycleController(env, liveness),
   },
-  'node-ipam-controller': { account: 'node-controller', component: 'cidrAllocator', create: (env, { ipam }) => createNodeIpamController(env, ipam) },
+  'node-ipam-controller': {
+    account: 'node-controller',
+    component: 'cidrAllocator',
+    create: (env, { ipam }) => createNodeIpamController(env, ipam),
+  },
 };
 
 export const controllerNames: readonly string[] = Object.keys(table);

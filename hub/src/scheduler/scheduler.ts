@@ -108,11 +108,19 @@ export class Scheduler {
       cache.setPod(pod);
       return;
     }
-    if (pod.metadata?.deletionTimestamp || (pod.spec?.schedulerName ?? schedulerName) !== schedulerName || pod.spec?.schedulingGates?.length) {
-      return queue.remove(uid);
+    if (
+      pod.metadata?.deletionTimestamp ||
+      (pod.spec?.schedulerName ?? schedulerName) !== schedulerName ||
+      pod.spec?.schedulingGates?.length
+    ) {
+      queue.remove(uid);
+      return;
     }
     const queued = queue.get(uid);
-    if (!queued) return queue.add(cache.info(pod));
+    if (!queued) {
+      queue.add(cache.info(pod));
+      return;
+    }
     const matters = !old || JSON.stringify([old.spec, old.metadata?.labels]) !== JSON.stringify([pod.spec, pod.metadata?.labels]);
     // Its status, which the scheduler writes itself, does not change where it fits.
     queue.update(queued, matters ? cache.info(pod) : { ...queued.pod, pod }, matters);

@@ -8,7 +8,11 @@ type Labels = Readonly<Record<string, string>> | undefined;
  */
 export function compileLabelSelector(selector: LabelSelector | undefined): (labels: Labels) => boolean {
   if (!selector) return () => false;
-  const tests = Object.entries(selector.matchLabels ?? {}).map(([key, value]): ((labels: Labels) => boolean) => (labels) => labels?.[key] === value);
+  const tests = Object.entries(selector.matchLabels ?? {}).map(
+    ([key, value]): ((labels: Labels) => boolean) =>
+      (labels) =>
+        labels?.[key] === value,
+  );
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) tests.push(expression(key, operator, values));
   return (labels) => tests.every((test) => test(labels));
 }

@@ -18,7 +18,7 @@ describe('retry schedule', () => {
     const bounds = [100, 200, 400, 400];
     const jittered = retryDelays({ baseMs: 100, maxMs: 400 }, new SeededRandom(7));
     const drawn = bounds.map(() => jittered.next().value);
-    drawn.forEach((delay, index) => expect(delay).toBeLessThan(bounds[index] ?? 0));
+    for (const [index, delay] of drawn.entries()) expect(delay).toBeLessThan(bounds[index] ?? 0);
     expect(new Set(drawn).size).toBeGreaterThan(1);
   });
 });
@@ -85,7 +85,13 @@ describe('work queue', () => {
   });
 
   it('never works on a key twice at once and loses no signal', async () => {
-    const step = fc.record({ key: fc.constantFrom('a', 'b', 'c'), waitMs: fc.nat(5), delayMs: fc.nat(4), workMs: fc.nat(6), fails: fc.boolean() });
+    const step = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      waitMs: fc.nat(5),
+      delayMs: fc.nat(4),
+      workMs: fc.nat(6),
+      fails: fc.boolean(),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), fc.integer({ min: 1, max: 4 }), async (steps, workers) => {
         const { clock, queue } = make({ retry: { baseMs: 1, maxMs: 4 } });

@@ -152,7 +152,10 @@ export class WorkQueue {
 
   #push(key: string): void {
     const take = this.#takers.shift();
-    if (take) return take(this.#start(key));
+    if (take) {
+      take(this.#start(key));
+      return;
+    }
     this.#order.push(key);
     this.#metrics.depth?.(this.name, this.length);
   }

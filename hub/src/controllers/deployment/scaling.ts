@@ -1,6 +1,17 @@
 import type { Deployment, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { sameAnnotations, scaleAnnotations } from './annotations.ts';
-import { active, byAge, desiredAnnotation, isRolling, maxSurge, maxUnavailable, proportion, replicasOf, sumReplicas, sumStatus } from './replicas.ts';
+import {
+  active,
+  byAge,
+  desiredAnnotation,
+  isRolling,
+  maxSurge,
+  maxUnavailable,
+  proportion,
+  replicasOf,
+  sumReplicas,
+  sumStatus,
+} from './replicas.ts';
 
 export interface Resize {
   readonly set: ReplicaSet;

@@ -1,5 +1,5 @@
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { maxUnavailable, replicasOf, sumReplicas, sumStatus } from './replicas.ts';
 
 const noDeadline = 2 ** 31 - 1;

@@ -18,7 +18,11 @@ const place = (of: Deployment | ReplicaSet): [string, string] => [of.metadata?.n
 const sets = ({ client }: ControllerEnv) => client.resource<ReplicaSet>('apps', 'replicasets');
 const deployments = ({ client }: ControllerEnv) => client.resource<Deployment>('apps', 'deployments');
 
-async function setStatus(env: ControllerEnv, deployment: Deployment, change: (status: DeploymentStatus) => DeploymentStatus): Promise<void> {
+async function setStatus(
+  env: ControllerEnv,
+  deployment: Deployment,
+  change: (status: DeploymentStatus) => DeploymentStatus,
+): Promise<void> {
   await deployments(env).updateStatus(...place(deployment), (current) => ({ ...current, status: change(current.status ?? {}) }));
 }
 
@@ -34,7 +38,8 @@ async function setProgressing(env: ControllerEnv, deployment: Deployment, input:
 async function afterNameTaken(env: ControllerEnv, deployment: Deployment, wanted: ReplicaSet): Promise<void> {
   const there = env.client.informer<ReplicaSet>('apps', 'replicasets').get(place(wanted).join('/'));
   const mine = there && controllerOf(there)?.uid === deployment.metadata?.uid;
-  if (mine && there.spec?.template && wanted.spec?.template && templateText(there.spec.template) === templateText(wanted.spec.template)) return;
+  if (mine && there.spec?.template && wanted.spec?.template && templateText(there.spec.template) === templateText(wanted.spec.template))
+    return;
   await setStatus(env, deployment, (status) => ({ ...status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 }));
 }
 
@@ -71,7 +76,12 @@ const executors: { readonly [K in DeploymentStep['type']]: Executor<K> } = {
     }));
     if (from === to) return;
     const direction = to > from ? 'up' : 'down';
-    env.recorder.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${direction} replica set ${set.metadata?.name} from ${from} to ${to}`);
+    env.recorder.event(
+      deployment,
+      'Normal',
+      'ScalingReplicaSet',
+      `Scaled ${direction} replica set ${set.metadata?.name} from ${from} to ${to}`,
+    );
   },
   async remove(env, _deployment, { set }) {
     const preconditions = { uid: set.metadata?.uid ?? '' };

@@ -2,7 +2,7 @@ import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { type KubeObject, type OwnerReference, objectKey, splitKey } from '@flotilla/shared/meta/object.js';
 import type { Informer, ResourceClient, ServedResource } from '#client/types.ts';
 import type { Controller, ControllerEnv, KeyQueue } from '../controller.ts';
-import { foregroundFinalizer, type GarbageStep, orphanFinalizer, type OwnerState, planGarbage } from './plan.ts';
+import { foregroundFinalizer, type GarbageStep, type OwnerState, orphanFinalizer, planGarbage } from './plan.ts';
 
 interface Kind extends ServedResource {
   readonly id: string;
@@ -27,7 +27,17 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
     const { group, resource, version, kind } = served;
     const informer = client.informer<KubeObject>(group, resource);
     informer.index(byOwner, ({ metadata }) => metadata?.ownerReferences?.map(({ uid }) => uid) ?? []);
-    const entry: Kind = { ...served, group, version, kind, resource, namespaced: served.namespaced, id: `${group}/${resource}`, informer, objects: client.resource(group, resource) };
+    const entry: Kind = {
+      ...served,
+      group,
+      version,
+      kind,
+      resource,
+      namespaced: served.namespaced,
+      id: `${group}/${resource}`,
+      informer,
+      objects: client.resource(group, resource),
+    };
     kinds.set(entry.id, entry);
     byKind.set(`${group}/${kind}`, entry);
   }
@@ -48,7 +58,12 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
     const looked = ownerOf(object, owner);
     if (!looked) return 'unknown';
     if (looked.kind.namespaced && !object.metadata?.namespace) {
-      recorder.event(object, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${looked.kind.group}/${looked.kind.version}/${owner.kind}, namespace: , name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ""`);
+      recorder.event(
+        object,
+        'Warning',
+        'OwnerRefInvalidNamespace',
+        `ownerRef [${looked.kind.group}/${looked.kind.version}/${owner.kind}, namespace: , name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ""`,
+      );
       return 'unknown';
     }
     if (!looked.found) return 'absent';
@@ -65,9 +80,21 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
     await kind.objects.update(namespace, name, (current) => (current.metadata?.uid === uid ? update(current) : current));
   };
   const disown = (kind: Kind, object: KubeObject, uids: readonly string[]): Promise<void> =>
-    change(kind, object, (current) => withList(current, 'ownerReferences', current.metadata?.ownerReferences?.filter(({ uid }) => !uids.includes(uid))));
+    change(kind, object, (current) =>
+      withList(
+        current,
+        'ownerReferences',
+        current.metadata?.ownerReferences?.filter(({ uid }) => !uids.includes(uid)),
+      ),
+    );
   const dropFinalizer = (kind: Kind, object: KubeObject, finalizer: string): Promise<void> =>
-    change(kind, object, (current) => withList(current, 'finalizers', current.metadata?.finalizers?.filter((entry) => entry !== finalizer)));
+    change(kind, object, (current) =>
+      withList(
+        current,
+        'finalizers',
+        current.metadata?.finalizers?.filter((entry) => entry !== finalizer),
+      ),
+    );
 
   let queue: KeyQueue | undefined;
   const execute = async (kind: Kind, object: KubeObject, step: GarbageStep): Promise<void> => {

@@ -1,5 +1,5 @@
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { Namespace, NamespaceCondition } from '@flotilla/shared/api/generated/types.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 
 /** What is left of one resource in a namespace. */
@@ -20,7 +20,12 @@ export function planContent(remaining: readonly Remaining[]): readonly Remaining
 type Told = Pick<NamespaceCondition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** The conditions in which Kubernetes tells how far the deletion is (namespaced_resources_deleter). */
-export function namespaceConditions(namespace: Namespace, remaining: readonly Remaining[], failures: readonly string[], nowMs: number): NamespaceCondition[] {
+export function namespaceConditions(
+  namespace: Namespace,
+  remaining: readonly Remaining[],
+  failures: readonly string[],
+  nowMs: number,
+): NamespaceCondition[] {
   const left = remaining.filter(({ objects }) => objects.length > 0);
   const finalizers = new Map<string, number>();
   for (const { objects } of left) {

@@ -1,5 +1,5 @@
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
@@ -107,11 +107,18 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
       if (!liveness.isAlive(key)) node = await markUnknown(node);
       node = await taint(node);
       const here = pods.byIndex(byNode, key);
-      if (readyStatus(node) !== 'True') await each(here.filter((pod) => podCondition(pod, 'Ready')?.status === 'True'), markNotReady);
+      if (readyStatus(node) !== 'True')
+        await each(
+          here.filter((pod) => podCondition(pod, 'Ready')?.status === 'True'),
+          markNotReady,
+        );
       const taints = node.spec?.taints ?? [];
       const staying = here.filter((pod) => !isFinished(pod) && !pod.metadata?.deletionTimestamp);
       const leaving = staying.map((pod) => ({ pod, afterMs: evictAfterMs(pod, taints, clock.wallMs()) }));
-      await each(leaving.filter(({ afterMs }) => afterMs === 0).map(({ pod }) => pod), evict);
+      await each(
+        leaving.filter(({ afterMs }) => afterMs === 0).map(({ pod }) => pod),
+        evict,
+      );
       const waits = leaving.flatMap(({ afterMs }) => (afterMs ? [afterMs] : []));
       return waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : undefined;
     },

@@ -1,6 +1,6 @@
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { Node, NodeCondition, NodeStatus, Pod, Taint } from '@flotilla/shared/api/generated/types.js';
 import { tolerates } from '@flotilla/shared/api/tolerations.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 
 export const unreachable = 'node.kubernetes.io/unreachable';
 export const notReady = 'node.kubernetes.io/not-ready';
@@ -50,7 +50,8 @@ export function wantedTaints(node: Node): Taint[] {
     taints.push({ key, effect: 'NoSchedule' }, { key, effect: 'NoExecute' });
   }
   for (const [type, key] of pressures) {
-    if (node.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True')) taints.push({ key, effect: 'NoSchedule' });
+    if (node.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True'))
+      taints.push({ key, effect: 'NoSchedule' });
   }
   if (node.spec?.unschedulable) taints.push({ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' });
   return taints;
@@ -83,7 +84,9 @@ export function evictAfterMs(pod: Pod, taints: readonly Taint[], nowMs: number):
     let leaveMs: number | undefined;
     if (tolerations.length === 0) leaveMs = absence.has(taint.key) ? undefined : 0;
     else {
-      const limits = tolerations.flatMap(({ tolerationSeconds }) => (tolerationSeconds === undefined ? [] : [Math.max(0, tolerationSeconds)]));
+      const limits = tolerations.flatMap(({ tolerationSeconds }) =>
+        tolerationSeconds === undefined ? [] : [Math.max(0, tolerationSeconds)],
+      );
       const sinceMs = taint.timeAdded ? Date.parse(taint.timeAdded) : nowMs;
       if (limits.length > 0) leaveMs = Math.max(0, sinceMs + Math.min(...limits) * 1000 - nowMs);
     }

@@ -2,8 +2,8 @@ import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
-import { isFinished } from '../pod-state.ts';
 import { withPodCondition } from '../pod-condition.ts';
+import { isFinished } from '../pod-state.ts';
 
 /** How long a node object must be gone before its pods are: it may be about to be made anew. */
 const quarantineMs = 40_000;

@@ -89,7 +89,11 @@ export function planStatus(
   return { status, ...(Number.isFinite(next) ? { requeueAfterMs: next } : {}) };
 }
 
-function withFailure(conditions: readonly ReplicaSetCondition[], failure: Failure | undefined, nowMs: number): readonly ReplicaSetCondition[] {
+function withFailure(
+  conditions: readonly ReplicaSetCondition[],
+  failure: Failure | undefined,
+  nowMs: number,
+): readonly ReplicaSetCondition[] {
   const known = conditions.some(({ type }) => type === 'ReplicaFailure');
   if (!failure) return known ? conditions.filter(({ type }) => type !== 'ReplicaFailure') : conditions;
   if (known) return conditions;

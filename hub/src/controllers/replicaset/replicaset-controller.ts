@@ -128,9 +128,11 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
       const { status, requeueAfterMs } = planStatus(set, activePods(set), failure, clock.wallMs());
       if (!sameStatus(set.status, status)) {
         const { namespace = '', name = '' } = set.metadata ?? {};
-        await setResource.updateStatus(namespace, name, (current) => ({ ...current, status })).catch((error: unknown) => {
-          if (!isNotFound(error)) throw error;
-        });
+        await setResource
+          .updateStatus(namespace, name, (current) => ({ ...current, status }))
+          .catch((error: unknown) => {
+            if (!isNotFound(error)) throw error;
+          });
       }
       if (failure) throw new Error(failure.message);
       return requeueAfterMs === undefined ? undefined : { requeueAfterMs };

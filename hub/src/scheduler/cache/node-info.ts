@@ -40,7 +40,9 @@ export class NodeInfo {
     const taints = node?.spec?.taints ?? [];
     this.hardTaints = taints.filter(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
     this.softTaints = taints.filter(({ effect }) => effect === 'PreferNoSchedule');
-    this.images = new Map((node?.status?.images ?? []).flatMap(({ names, sizeBytes }) => (names ?? []).map((name) => [name, sizeBytes ?? 0] as const)));
+    this.images = new Map(
+      (node?.status?.images ?? []).flatMap(({ names, sizeBytes }) => (names ?? []).map((name) => [name, sizeBytes ?? 0] as const)),
+    );
   }
 
   add(pod: PodInfo): void {

@@ -72,12 +72,18 @@ export function podRequests(pod: Pod, table: ResourceTable): PodRequests {
   const assumed = totalOf(pod, (container) => {
     const amounts = table.amounts(container.resources?.requests);
     const asked = container.resources?.requests ?? {};
-    return [asked['cpu'] === undefined ? assumedMilliCpu : (amounts[cpu] ?? 0), asked['memory'] === undefined ? assumedBytes : (amounts[memory] ?? 0)];
+    return [
+      asked['cpu'] === undefined ? assumedMilliCpu : (amounts[cpu] ?? 0),
+      asked['memory'] === undefined ? assumedBytes : (amounts[memory] ?? 0),
+    ];
   });
   const podLevel = pod.spec?.resources?.requests;
   const own = podLevel ? table.amounts(podLevel) : [];
   const requests = [...exact];
-  for (const [place, name] of [[cpu, 'cpu'], [memory, 'memory']] as const) {
+  for (const [place, name] of [
+    [cpu, 'cpu'],
+    [memory, 'memory'],
+  ] as const) {
     if (podLevel?.[name] === undefined) continue;
     requests[place] = own[place] ?? 0;
     assumed[place] = own[place] ?? 0;

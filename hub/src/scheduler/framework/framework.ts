@@ -5,7 +5,7 @@ import type { Filter, Plugin, Snapshot } from './plugin.ts';
 import { broken, Diagnosis, type Status } from './status.ts';
 
 export type ScheduleResult =
-  | { readonly node: NodeInfo; /** How many nodes were looked at. */ readonly evaluated: number }
+  | { readonly node: NodeInfo /** How many nodes were looked at. */; readonly evaluated: number }
   | { readonly unschedulable: string; readonly plugins: ReadonlySet<string> }
   | { readonly broken: Status };
 

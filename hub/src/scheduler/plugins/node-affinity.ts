@@ -16,7 +16,8 @@ export const nodeAffinity: Plugin = {
     if (selector.length === 0 && !terms) return undefined;
     const matches = terms?.map(compileTerm);
     const names = terms?.map(namesOf);
-    const only = names && names.length > 0 && names.every((list) => list !== undefined) ? new Set(names.flatMap((list) => list ?? [])) : undefined;
+    const only =
+      names && names.length > 0 && names.every((list) => list !== undefined) ? new Set(names.flatMap((list) => list ?? [])) : undefined;
     return {
       ...(only ? { only } : {}),
       filter(node) {

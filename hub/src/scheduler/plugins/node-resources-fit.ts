@@ -1,4 +1,4 @@
-import { memory, cpu, type ResourceTable } from '../cache/resources.ts';
+import { cpu, memory, type ResourceTable } from '../cache/resources.ts';
 import type { Plugin } from '../framework/plugin.ts';
 import { type Status, unresolvable, unschedulable } from '../framework/status.ts';
 
@@ -42,11 +42,13 @@ export function nodeResourcesFit(table: ResourceTable): Plugin {
         return refusal(reasons, resolvable);
       },
     }),
-    preScore: ({ nonZeroMilliCpu, nonZeroBytes }) => (node) => {
-      const cpuScore = free(node.nonZeroMilliCpu + nonZeroMilliCpu, node.allocatable[cpu] ?? 0);
-      const memoryScore = free(node.nonZeroBytes + nonZeroBytes, node.allocatable[memory] ?? 0);
-      return Math.floor((cpuScore + memoryScore) / 2);
-    },
+    preScore:
+      ({ nonZeroMilliCpu, nonZeroBytes }) =>
+      (node) => {
+        const cpuScore = free(node.nonZeroMilliCpu + nonZeroMilliCpu, node.allocatable[cpu] ?? 0);
+        const memoryScore = free(node.nonZeroBytes + nonZeroBytes, node.allocatable[memory] ?? 0);
+        return Math.floor((cpuScore + memoryScore) / 2);
+      },
   };
 }
 

@@ -151,7 +151,10 @@ export class SchedulingQueue {
   }
 
   #move(queued: QueuedPod): void {
-    if (queued.readyMs <= this.#options.clock.monotonicMs()) return this.#activate(queued);
+    if (queued.readyMs <= this.#options.clock.monotonicMs()) {
+      this.#activate(queued);
+      return;
+    }
     queued.place = 'backoff';
     this.#backoff.push(queued);
     this.#arm();
