@@ -4,13 +4,13 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Courier } from '@flotilla/agent/hublink/courier.js';
 import { nodeCertificateRequest } from '@flotilla/agent/hublink/certificate-request.js';
+import type { Courier } from '@flotilla/agent/hublink/courier.js';
 import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-courier.js';
+import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
 import { SimulatedBroker } from '@flotilla/hub/broker/simulated/simulated-broker.js';
 import type { Board, Broker, DeviceSession, Incident } from '@flotilla/hub/broker/types.js';
-import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
@@ -153,7 +153,10 @@ describe.for(lines)('courier: %s', ([, open]) => {
   async function connect(node: string, bootId = 'boot-1', courier?: Courier) {
     const received: [string, Buffer][] = [];
     const ended: string[] = [];
-    const end = { message: (topic: string, payload: Buffer) => received.push([topic, payload]), closed: (reason: string) => ended.push(reason) };
+    const end = {
+      message: (topic: string, payload: Buffer) => received.push([topic, payload]),
+      closed: (reason: string) => ended.push(reason),
+    };
     const pipe = await (courier ?? (await line.courier(node))).connect({ bootId, serial: '', keepAliveMs: 20_000 }, end);
     pipes.push(pipe);
     await vi.waitFor(() => expect(line.broker.session(node)?.bootId).toBe(bootId), { timeout: 5_000 });
@@ -195,7 +198,10 @@ describe.for(lines)('courier: %s', ([, open]) => {
     expect(other.received).toEqual([]);
     expect(log.filter((entry) => entry.includes('forged'))).toEqual([]);
     expect(line.broker.counters.deniedPublishes).toBe(2);
-    expect(incidents.map((incident) => [incident.node, incident.type])).toEqual([['board-1', 'DeniedPublish'], ['board-1', 'DeniedPublish']]);
+    expect(incidents.map((incident) => [incident.node, incident.type])).toEqual([
+      ['board-1', 'DeniedPublish'],
+      ['board-1', 'DeniedPublish'],
+    ]);
   });
 
   test('the newer connection takes over; the end of the older one changes nothing', async () => {
@@ -227,7 +233,9 @@ describe.for(lines)('courier: %s', ([, open]) => {
     await expect(connect('board-1', 'boot-1', await line.courier('board-1', { foreignKey: true }))).rejects.toThrow(
       expect.objectContaining({ refusal: 'unauthorized' }),
     );
-    await expect(connect('board-9', 'boot-1', await line.courier('board-9'))).rejects.toThrow(expect.objectContaining({ refusal: 'unauthorized' }));
+    await expect(connect('board-9', 'boot-1', await line.courier('board-9'))).rejects.toThrow(
+      expect.objectContaining({ refusal: 'unauthorized' }),
+    );
     expect(log).toEqual([]);
   });
 

@@ -1,8 +1,8 @@
-import { encodeData, type DataFrame } from '@flotilla/shared/protocol/frame.js';
+import { describeError } from '@flotilla/shared/log/logger.js';
+import { type DataFrame, encodeData } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { StreamMessage } from '@flotilla/shared/protocol/link-messages.js';
 import { StreamSender } from '@flotilla/shared/protocol/stream-sender.js';
-import { describeError } from '@flotilla/shared/log/logger.js';
 import type { LinkHandlers } from './types.ts';
 
 type Open = Extract<StreamMessage, { op: 'open' }>;
@@ -49,7 +49,12 @@ export class BoardStreams {
     }
     const controller = new AbortController();
     const send = (frame: DataFrame): Promise<void> => this.#options.sendBytes(encodeData(frame));
-    const sender = new StreamSender({ id, credit: Math.min(message.credit, linkLimits.streamWindowBytes), signal: controller.signal, send });
+    const sender = new StreamSender({
+      id,
+      credit: Math.min(message.credit, linkLimits.streamWindowBytes),
+      signal: controller.signal,
+      send,
+    });
     this.#open.set(id, { sender, controller });
     void this.#pump(message, sender, controller.signal);
   }
@@ -63,7 +68,9 @@ export class BoardStreams {
     }
     this.#open.delete(id);
     this.#remember(id);
-    await this.#options.sendJson({ session, op: 'close', id, length: sender.length, ...(error === undefined ? {} : { error }) }).catch(() => {});
+    await this.#options
+      .sendJson({ session, op: 'close', id, length: sender.length, ...(error === undefined ? {} : { error }) })
+      .catch(() => {});
   }
 
   #remember(id: number): void {

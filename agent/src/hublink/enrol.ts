@@ -1,7 +1,16 @@
 import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
-import { caPath, type JoinAnswer, type JoinRequest, joinPath, nodeNameFault, parseJoinAnswer, parseJoinToken, renewPath } from '@flotilla/shared/protocol/join.js';
+import {
+  caPath,
+  type JoinAnswer,
+  type JoinRequest,
+  joinPath,
+  nodeNameFault,
+  parseJoinAnswer,
+  parseJoinToken,
+  renewPath,
+} from '@flotilla/shared/protocol/join.js';
 import { nodeCertificateRequest } from './certificate-request.ts';
 import { type Enrolment, loadEnrolment, loadKey, saveEnrolment, saveKey } from './enrolment.ts';
 import type { HttpAnswer, HubHttp } from './mqtt-door.ts';
@@ -31,7 +40,8 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const { dir, files, logger, node } = options;
   const there = await loadEnrolment(files, dir);
   if (there) {
-    if (there.node !== node) throw new EnrolError(`this board is enrolled as node "${there.node}"; to make it "${node}" start with an empty data directory`);
+    if (there.node !== node)
+      throw new EnrolError(`this board is enrolled as node "${there.node}"; to make it "${node}" start with an empty data directory`);
     return there;
   }
   const fault = nodeNameFault(node);
@@ -43,7 +53,12 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const ca = await pinnedAuthority(options, token.pin, host, port);
   const key = (await loadKey(files, dir)) ?? newKey();
   await saveKey(files, dir, key);
-  const request: JoinRequest = { node, csr: nodeCertificateRequest(node, createPrivateKey(key)), token: options.token.trim(), serial: options.serial };
+  const request: JoinRequest = {
+    node,
+    csr: nodeCertificateRequest(node, createPrivateKey(key)),
+    token: options.token.trim(),
+    serial: options.serial,
+  };
   const answer = await post(options, { host, port, ca, floorMs: 0 }, joinPath, request);
   const enrolment = await taken(options, answer, { node, hub: { host, port }, key });
   logger.info('joined the hub', { node, cluster: enrolment.clusterId });
@@ -75,7 +90,8 @@ export class EnrolError extends Error {
 /** Host and port of `--hub`. @throws EnrolError */
 export function hubAddress(hub: string): { host: string; port: number } {
   const url = URL.canParse(hub) ? new URL(hub) : undefined;
-  if (url?.protocol !== 'https:' || !url.hostname) throw new EnrolError(`the hub's address must be like https://HOST:6443, not ${JSON.stringify(hub)}`);
+  if (url?.protocol !== 'https:' || !url.hostname)
+    throw new EnrolError(`the hub's address must be like https://HOST:6443, not ${JSON.stringify(hub)}`);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port ? Number(url.port) : 443 };
 }
 

@@ -40,7 +40,9 @@ export async function loadEnrolment(files: EnrolmentFiles, dir: string): Promise
   try {
     return { ...(JSON.parse(record) as Omit<Enrolment, 'key'>), key };
   } catch (error) {
-    throw new Error(`${join(dir, recordFile)} is damaged; remove it and start with a join token to join again with the same key`, { cause: error });
+    throw new Error(`${join(dir, recordFile)} is damaged; remove it and start with a join token to join again with the same key`, {
+      cause: error,
+    });
   }
 }
 

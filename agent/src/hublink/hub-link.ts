@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
-import { ConnectRefused } from '@flotilla/shared/protocol/courier.js';
+import { ConnectRefused, type DevicePipe } from '@flotilla/shared/protocol/courier.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
-import { retryDelayMs, type RetrySchedule } from '@flotilla/shared/workqueue/retry-schedule.js';
+import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { Courier } from './courier.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
 import { ManifestInbox } from './manifest-inbox.ts';
@@ -113,9 +113,7 @@ class ReconnectingLink implements HubLink {
     this.#session = session;
     try {
       const introduction = { bootId: identity.bootId, serial: identity.serial, keepAliveMs: this.#options.keepAliveMs ?? 20_000 };
-      const pipe = await courier.connect(introduction, session);
-      if (signal.aborted) session.closed('the agent stops');
-      session.greet(pipe);
+      session.greet(await orAborted(courier.connect(introduction, session), signal));
       const reason = await session.ended;
       logger.info('disconnected from the hub', { reason });
     } finally {
@@ -124,5 +122,23 @@ class ReconnectingLink implements HubLink {
       stable?.cancel();
       if (live) handlers.disconnected();
     }
+  }
+}
+
+/** Does not wait for an attempt that nobody wants any more; should it still succeed, its connection is closed. */
+async function orAborted(connecting: Promise<DevicePipe>, signal: AbortSignal): Promise<DevicePipe> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    reject(signal.reason);
+    connecting.then(
+      (pipe) => pipe.close(),
+      () => {},
+    );
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([connecting, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

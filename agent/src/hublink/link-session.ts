@@ -9,7 +9,7 @@ import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messa
 import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
 import { parseAck, parseEnvelope, parseManifest, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { downKindOf, protocolVersions, type DownKind, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { type DownKind, downKindOf, protocolVersions, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import { BoardStreams } from './board-streams.ts';
 import type { LinkHandlers, TokenRequest } from './types.ts';
 
@@ -150,7 +150,8 @@ export class LinkSession implements DeviceEnd {
   requestToken(request: TokenRequest): Promise<Token> {
     const session = this.#session;
     if (session === undefined || !this.isLive) return Promise.reject(new Error('the hub is away'));
-    if (this.#tokens.size >= linkLimits.tokenRequests) return Promise.reject(new Error(`${linkLimits.tokenRequests} token requests are waiting already`));
+    if (this.#tokens.size >= linkLimits.tokenRequests)
+      return Promise.reject(new Error(`${linkLimits.tokenRequests} token requests are waiting already`));
     const id = String(++this.#tokenNumber);
     return new Promise((resolve, reject) => {
       this.#tokens.set(id, { resolve, reject });
@@ -204,7 +205,8 @@ export class LinkSession implements DeviceEnd {
     const { manifestKeys, scope } = this.#options.identity;
     const welcome = parseWelcome(open(manifestKeys, 'welcome', scope, parseEnvelope(value)));
     if (welcome.nonce !== this.#options.nonce) throw new ProtocolError('Untrusted', 'the welcome answers another hello');
-    if (!protocolVersions.includes(welcome.version)) throw new ProtocolError('Version', `protocol version ${welcome.version} is not spoken here`);
+    if (!protocolVersions.includes(welcome.version))
+      throw new ProtocolError('Version', `protocol version ${welcome.version} is not spoken here`);
     this.#session = welcome.session;
     this.#options.handlers.time?.(welcome.wallMs);
     this.#options.live();

@@ -16,7 +16,11 @@ export class ManifestInbox {
   #busy = false;
 
   /** @param settled called when what was offered is dealt with: `applied()` tells what is in hand now. */
-  constructor(options: { handlers: Pick<LinkHandlers, 'manifest' | 'applied'>; logger: Logger; settled: (failure: string | undefined) => void }) {
+  constructor(options: {
+    handlers: Pick<LinkHandlers, 'manifest' | 'applied'>;
+    logger: Logger;
+    settled: (failure: string | undefined) => void;
+  }) {
     this.#handlers = options.handlers;
     this.#logger = options.logger;
     this.#settled = options.settled;

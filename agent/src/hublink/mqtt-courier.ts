@@ -1,6 +1,14 @@
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '@flotilla/shared/log/logger.js';
-import { ConnectRefused, type ConnectRefusal, connackCodes, type DeviceEnd, type DeviceIntroduction, type DevicePipe, mqttUserName } from '@flotilla/shared/protocol/courier.js';
+import {
+  type ConnectRefusal,
+  ConnectRefused,
+  connackCodes,
+  type DeviceEnd,
+  type DeviceIntroduction,
+  type DevicePipe,
+  mqttUserName,
+} from '@flotilla/shared/protocol/courier.js';
 import { downFilter, type TopicScope } from '@flotilla/shared/protocol/topics.js';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Courier } from './courier.ts';
@@ -49,7 +57,12 @@ export function createMqttCourier(options: MqttCourierOptions): Courier {
   };
 }
 
-async function attempt(options: MqttCourierOptions, endpoint: Endpoint, introduction: DeviceIntroduction, end: DeviceEnd): Promise<DevicePipe> {
+async function attempt(
+  options: MqttCourierOptions,
+  endpoint: Endpoint,
+  introduction: DeviceIntroduction,
+  end: DeviceEnd,
+): Promise<DevicePipe> {
   const timeoutMs = options.timeoutMs ?? 15_000;
   const { host, port } = endpoint;
   const socket = await dialHub({ host, port, ca: options.ca, floorMs: options.floorMs(), timeoutMs, ...options.credentials() });

@@ -65,7 +65,10 @@ export interface HttpAnswer {
 }
 
 /** One HTTP/1.1 request over a connection of its own. The answer is bounded at 1 MiB. */
-export type HubHttp = (dial: DialOptions, request: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string }) => Promise<HttpAnswer>;
+export type HubHttp = (
+  dial: DialOptions,
+  request: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string },
+) => Promise<HttpAnswer>;
 
 const longestAnswer = 1024 * 1024;
 
@@ -74,7 +77,11 @@ export const hubHttp: HubHttp = async (dial, { method, path, body }) => {
   try {
     return await new Promise<HttpAnswer>((resolve, reject) => {
       const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
-      const headers = { host: `${host}:${dial.port}`, connection: 'close', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+      const headers = {
+        host: `${host}:${dial.port}`,
+        connection: 'close',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      };
       const request = httpRequest({ method, path, headers, createConnection: () => socket }, (response) => {
         const parts: Buffer[] = [];
         let length = 0;

@@ -27,7 +27,9 @@ export function serverFault(chain: readonly X509Certificate[], { ca, host, floor
   for (let depth = 0; depth < longestChain; depth++) {
     if (Date.parse(child.validTo) < floorMs) return `the certificate of ${oneLine(child.subject)} ended on ${child.validTo}`;
     if (child.checkIssued(ca) && ca.ca && child.verify(ca.publicKey)) return undefined;
-    const parent = chain.find((candidate) => candidate !== child && child.checkIssued(candidate) && candidate.ca && child.verify(candidate.publicKey));
+    const parent = chain.find(
+      (candidate) => candidate !== child && child.checkIssued(candidate) && candidate.ca && child.verify(candidate.publicKey),
+    );
     if (!parent) return `the certificate of ${oneLine(child.subject)} does not come from the pinned authority`;
     child = parent;
   }

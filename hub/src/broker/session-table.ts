@@ -42,7 +42,11 @@ export class SessionTable {
     const board = this.#boards.get(node);
     if (!board) throw new ConnectRefused('unauthorized', `node ${node} is not enrolled`);
     if (board.keyId !== identity.keyId) throw new ConnectRefused('unauthorized', `node ${node} is enrolled with another key`);
-    if (!introduction.bootId || introduction.bootId.length > brokerLimits.bootIdLength || introduction.serial.length > brokerLimits.serialLength) {
+    if (
+      !introduction.bootId ||
+      introduction.bootId.length > brokerLimits.bootIdLength ||
+      introduction.serial.length > brokerLimits.serialLength
+    ) {
       throw new ConnectRefused('unauthorized', `node ${node} names no usable boot id`);
     }
     const history = this.#history(node);
@@ -54,7 +58,11 @@ export class SessionTable {
   }
 
   /** Enters an admitted device. `previous` is the session it takes over: the caller ends it first. */
-  open(identity: DeviceIdentity, introduction: DeviceIntroduction, transport: DeviceSession['transport']): { session: DeviceSession; previous: DeviceSession | undefined } {
+  open(
+    identity: DeviceIdentity,
+    introduction: DeviceIntroduction,
+    transport: DeviceSession['transport'],
+  ): { session: DeviceSession; previous: DeviceSession | undefined } {
     const { node } = identity;
     const previous = this.#live.get(node);
     const history = this.#history(node);
@@ -83,7 +91,9 @@ export class SessionTable {
     }
     if (!history.superseded.includes(bootId)) return undefined;
     const successorLives = this.#live.has(node) || this.#clock.monotonicMs() - history.lastSeenMs < quarantineMs;
-    return successorLives ? `two machines use the identity of node ${node}: boot id ${bootId} came back after ${history.bootId}` : undefined;
+    return successorLives
+      ? `two machines use the identity of node ${node}: boot id ${bootId} came back after ${history.bootId}`
+      : undefined;
   }
 
   #history(node: string): History {

@@ -71,7 +71,14 @@ export interface BrokerCounters {
 }
 
 export function newCounters(): BrokerCounters {
-  return { connects: 0, disconnects: 0, messages: 0, deniedPublishes: 0, deniedSubscribes: 0, refused: { quarantined: 0, busy: 0, unauthorized: 0 } };
+  return {
+    connects: 0,
+    disconnects: 0,
+    messages: 0,
+    deniedPublishes: 0,
+    deniedSubscribes: 0,
+    refused: { quarantined: 0, busy: 0, unauthorized: 0 },
+  };
 }
 
 export const brokerLimits = {

@@ -1,4 +1,4 @@
-import { badRequest, StatusError, tooManyRequests, unavailable } from '@flotilla/shared/errors/status.js';
+import { badRequest, type StatusError, tooManyRequests, unavailable } from '@flotilla/shared/errors/status.js';
 import type { DataFrame } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { PodReference, StreamMessage } from '@flotilla/shared/protocol/link-messages.js';
@@ -28,9 +28,11 @@ export class HubStreams {
     const onAbort = (): void => receiver.fail(abandoned);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await this.#send({ session, op: 'open', id, credit: linkLimits.streamWindowBytes, logs: { pod, options } }).catch((error: unknown) => {
-        throw unavailable('the node went away', { cause: error });
-      });
+      await this.#send({ session, op: 'open', id, credit: linkLimits.streamWindowBytes, logs: { pod, options } }).catch(
+        (error: unknown) => {
+          throw unavailable('the node went away', { cause: error });
+        },
+      );
       yield* receiver;
     } catch (error) {
       if (error !== abandoned) throw error;

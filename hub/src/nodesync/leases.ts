@@ -60,7 +60,11 @@ export class Leases {
     // With the Node as its owner the Lease goes when the Node goes.
     const owner = uid ? { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node, uid }] } : {};
     const update = (): Promise<Lease> =>
-      leases.update(namespace, node, (current) => ({ ...current, metadata: { ...current.metadata, ...owner }, spec: { ...current.spec, ...spec } }));
+      leases.update(namespace, node, (current) => ({
+        ...current,
+        metadata: { ...current.metadata, ...owner },
+        spec: { ...current.spec, ...spec },
+      }));
     const fresh: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: node, namespace, ...owner }, spec };
     try {
       await update();

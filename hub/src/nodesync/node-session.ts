@@ -4,7 +4,7 @@ import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import { type EnvelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
-import type { ReportMessage, Refusal, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
+import type { Refusal, ReportMessage, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
 import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
@@ -13,9 +13,9 @@ import { type DownKind, protocolVersions, type UpKind } from '@flotilla/shared/p
 import type { Broker, DeviceSession } from '#broker/types.ts';
 import { HubStreams } from './hub-streams.ts';
 import type { ReportIngest } from './ingest/report-ingest.ts';
+import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
 import type { ManifestContent } from './manifest/manifest-sources.ts';
-import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
 export type IssueToken = (request: {
@@ -131,7 +131,10 @@ export class NodeSession {
     const hello = parseHello(value);
     const version = protocolVersions.find((own) => hello.versions.includes(own));
     if (version === undefined) {
-      throw new ProtocolError('Version', `this hub speaks protocol versions ${protocolVersions.join(', ')}, the board ${hello.versions.join(', ')}`);
+      throw new ProtocolError(
+        'Version',
+        `this hub speaks protocol versions ${protocolVersions.join(', ')}, the board ${hello.versions.join(', ')}`,
+      );
     }
     const { clock, clusterId, session, signer } = this.#options;
     const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
@@ -165,7 +168,8 @@ export class NodeSession {
     if (this.#tokens >= linkLimits.tokenRequests) return this.#quietly('token', { ...head, error: 'too many token requests at once' });
     this.#tokens++;
     try {
-      if (!this.#options.mayHaveToken(message)) throw new Error(`pod ${message.namespace}/${message.podName} is not bound to node ${this.device.node}`);
+      if (!this.#options.mayHaveToken(message))
+        throw new Error(`pod ${message.namespace}/${message.podName} is not bound to node ${this.device.node}`);
       const { namespace, serviceAccount, audience, expirationSeconds, podName: name, podUid: uid } = message;
       const request = { node: this.device.node, namespace, serviceAccount, pod: { name, uid }, audience, expirationSeconds };
       this.#quietly('token', { ...head, ...(await this.#options.issueToken(request)) });
@@ -181,7 +185,8 @@ export class NodeSession {
     try {
       await this.#send('manifest', seal(signer, 'manifest', { clusterId, node: session.node }, manifest));
     } catch (error) {
-      if (error instanceof ProtocolError) warn('ManifestTooLarge', `What is bound to this node does not fit into a manifest: ${error.message}`);
+      if (error instanceof ProtocolError)
+        warn('ManifestTooLarge', `What is bound to this node does not fit into a manifest: ${error.message}`);
       logger.info('could not send a manifest', { generation: manifest.generation, error });
       throw error;
     }

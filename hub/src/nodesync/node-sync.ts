@@ -2,8 +2,8 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { unavailable } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
-import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { Broker, DeviceSession, Incident } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
@@ -150,7 +150,12 @@ class DeviceLink implements NodeSync {
 
   #incident({ node, type, message }: Incident): void {
     this.#options.logger.warn('incident on the device link', { node, type, incident: message });
-    const reasons = { Cloned: 'NodeIdentityCloned', DeniedPublish: 'PublishDenied', DeniedSubscribe: 'SubscribeDenied', SlowConsumer: 'SlowConsumer' };
+    const reasons = {
+      Cloned: 'NodeIdentityCloned',
+      DeniedPublish: 'PublishDenied',
+      DeniedSubscribe: 'SubscribeDenied',
+      SlowConsumer: 'SlowConsumer',
+    };
     this.#warn(node, reasons[type], message);
   }
 

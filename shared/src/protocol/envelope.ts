@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, sign as signBytes, verify as verifyBytes, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:crypto';
 import { ProtocolError } from './protocol-error.ts';
 import type { TopicScope } from './topics.ts';
 
@@ -34,7 +34,9 @@ export function envelopeSigner(privateKey: KeyObject): EnvelopeSigner {
 
 /** SHA-256 of the SubjectPublicKeyInfo, base64url: names a key wherever this protocol names one. */
 export function keyIdOf(publicKey: KeyObject): string {
-  return createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64url');
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64url');
 }
 
 export function seal(signer: EnvelopeSigner, purpose: EnvelopePurpose, scope: TopicScope, payload: unknown): Envelope {

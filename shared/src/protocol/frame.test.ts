@@ -38,7 +38,13 @@ test('more unfinished messages than allowed push out the oldest, and the others 
   const messages = [3, 4, 5].map((seed) => encodeJson({ noise: new SeededRandom(seed).bytes(150_000).toString('base64') }));
   const reader = new FrameReader();
   for (const chunks of messages) expect(reader.read(chunks[0] ?? Buffer.of())).toBeUndefined();
-  const outcomes = messages.toReversed().map((chunks) => chunks.slice(1).map((chunk) => reader.read(chunk)).at(-1)?.type);
+  const outcomes = messages.toReversed().map(
+    (chunks) =>
+      chunks
+        .slice(1)
+        .map((chunk) => reader.read(chunk))
+        .at(-1)?.type,
+  );
   expect(outcomes).toEqual(['json', 'json', undefined]);
 });
 

@@ -92,7 +92,8 @@ export class FrameReader {
     data.copy(assembly.whole, offset);
     if (assembly.missing.size > 0) return undefined;
     this.#assemblies = this.#assemblies.filter((other) => other !== assembly);
-    if (createHash('sha256').update(assembly.whole).digest('base64') !== hash) throw malformed('chunks that do not add up to their content hash');
+    if (createHash('sha256').update(assembly.whole).digest('base64') !== hash)
+      throw malformed('chunks that do not add up to their content hash');
     return { type: 'json', value: readWhole(assembly.whole) };
   }
 
@@ -123,7 +124,8 @@ function readWhole(whole: Buffer): unknown {
   try {
     json = inflateSync(body, { maxOutputLength: linkLimits.inflatedBytes });
   } catch (error) {
-    if (error instanceof RangeError) throw new ProtocolError('TooLarge', `the message inflates to more than ${linkLimits.inflatedBytes} bytes`);
+    if (error instanceof RangeError)
+      throw new ProtocolError('TooLarge', `the message inflates to more than ${linkLimits.inflatedBytes} bytes`);
     throw new ProtocolError('Malformed', 'the message does not inflate', { cause: error });
   }
   return parse(json);

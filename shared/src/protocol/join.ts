@@ -67,7 +67,12 @@ export function parseJoinRequest(value: unknown): JoinRequest {
   if (fault) throw shape.fault(fault);
   const token = shape.optionalText('token');
   const serial = shape.optionalText('serial', 128);
-  return { node, csr: shape.text('csr', 16 * 1024), ...(token === undefined ? {} : { token }), ...(serial === undefined ? {} : { serial }) };
+  return {
+    node,
+    csr: shape.text('csr', 16 * 1024),
+    ...(token === undefined ? {} : { token }),
+    ...(serial === undefined ? {} : { serial }),
+  };
 }
 
 /** @throws ProtocolError Malformed */

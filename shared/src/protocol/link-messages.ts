@@ -68,7 +68,13 @@ export interface PodReference {
 
 /** Streams are opened by the hub; data travels in frames of their own (frame.ts). */
 export type StreamMessage =
-  | { readonly session: number; readonly op: 'open'; readonly id: number; readonly credit: number; readonly logs: { readonly pod: PodReference; readonly options: LogOptions } }
+  | {
+      readonly session: number;
+      readonly op: 'open';
+      readonly id: number;
+      readonly credit: number;
+      readonly logs: { readonly pod: PodReference; readonly options: LogOptions };
+    }
   /** The receiver of data allows its sender this many bytes more. */
   | { readonly session: number; readonly op: 'credit'; readonly id: number; readonly bytes: number }
   /** `length` is how much data the sender sent in all; `error` why it ended early. */

@@ -50,7 +50,13 @@ export interface PodReport {
 export interface BoardEvent {
   /** Unique on this board; the hub stores an event once. */
   readonly id: string;
-  readonly involvedObject: { readonly kind: string; readonly namespace?: string; readonly name: string; readonly uid?: string; readonly fieldPath?: string };
+  readonly involvedObject: {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid?: string;
+    readonly fieldPath?: string;
+  };
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;

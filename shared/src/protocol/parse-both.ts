@@ -1,6 +1,6 @@
-import type { LogOptions } from './log-options.ts';
-import type { PodReference, Refusal, StreamMessage } from './link-messages.ts';
 import { linkLimits } from './limits.ts';
+import type { PodReference, Refusal, StreamMessage } from './link-messages.ts';
+import type { LogOptions } from './log-options.ts';
 import { ProtocolError, type RefusalReason } from './protocol-error.ts';
 import { Shape } from './shape.ts';
 
@@ -25,7 +25,12 @@ export function parseStream(value: unknown): StreamMessage {
   if (op === 'credit') return { ...head, op, bytes: shape.integer('bytes', 1) };
   if (op === 'open') {
     const logs = shape.nested('logs');
-    return { ...head, op, credit: shape.integer('credit'), logs: { pod: pod(logs.nested('pod')), options: logOptions(logs.nested('options')) } };
+    return {
+      ...head,
+      op,
+      credit: shape.integer('credit'),
+      logs: { pod: pod(logs.nested('pod')), options: logOptions(logs.nested('options')) },
+    };
   }
   if (op !== 'close') throw new ProtocolError('Malformed', `stream.op is ${JSON.stringify(op)}`);
   const length = shape.optionalInteger('length');

@@ -1,7 +1,7 @@
-import type { AckMessage, TokenAnswer, Welcome } from './link-messages.ts';
-import { linkLimits } from './limits.ts';
-import type { NodeManifest } from './messages.ts';
 import type { Envelope } from './envelope.ts';
+import { linkLimits } from './limits.ts';
+import type { AckMessage, TokenAnswer, Welcome } from './link-messages.ts';
+import type { NodeManifest } from './messages.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { Shape } from './shape.ts';
 
@@ -14,7 +14,12 @@ export function parseEnvelope(value: unknown): Envelope {
 
 export function parseWelcome(value: unknown): Welcome {
   const shape = new Shape('welcome', value);
-  return { nonce: shape.text('nonce'), version: shape.integer('version'), session: shape.integer('session'), wallMs: shape.integer('wallMs') };
+  return {
+    nonce: shape.text('nonce'),
+    version: shape.integer('version'),
+    session: shape.integer('session'),
+    wallMs: shape.integer('wallMs'),
+  };
 }
 
 export function parseAck(value: unknown): AckMessage {
@@ -36,7 +41,8 @@ export function parseManifest(value: unknown): NodeManifest {
   if (!generation) throw new ProtocolError('Malformed', 'manifest.generation is missing');
   const objects = (name: string): NodeManifest['pods'] =>
     shape.list(name, 100_000).map((object) => {
-      if (typeof object !== 'object' || object === null) throw new ProtocolError('Malformed', `manifest.${name} holds something that is no object`);
+      if (typeof object !== 'object' || object === null)
+        throw new ProtocolError('Malformed', `manifest.${name} holds something that is no object`);
       return object;
     });
   return {

@@ -34,7 +34,8 @@ export class Shape {
   /** A whole number that JSON carries exactly. */
   integer(name: string, least = 0): number {
     const value = this.#fields[name];
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least) throw this.#wrong(name, `an integer of at least ${least}`);
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least)
+      throw this.#wrong(name, `an integer of at least ${least}`);
     return value;
   }
 

@@ -1,5 +1,5 @@
-import { linkLimits } from './limits.ts';
 import type { DataFrame } from './frame.ts';
+import { linkLimits } from './limits.ts';
 
 /**
  * The receiving end of a stream. Puts frames in order by their offset, drops what comes twice, gives new credit as the consumer

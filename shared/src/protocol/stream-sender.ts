@@ -1,5 +1,5 @@
-import { linkLimits } from './limits.ts';
 import type { DataFrame } from './frame.ts';
+import { linkLimits } from './limits.ts';
 
 /** The sending end of a stream: cuts data into frames and sends only what the receiver gave credit for. */
 export class StreamSender {

@@ -7,41 +7,45 @@ import { StreamSender } from './stream-sender.ts';
 
 test('reordered and repeated frames come out as one text, within the credit', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40_000 }), { maxLength: 30 }), fc.infiniteStream(fc.nat(3)), async (parts, choices) => {
-      const choose = choices[Symbol.iterator]();
-      const wire: DataFrame[] = [];
-      let unconfirmed = 0;
-      const controller = new AbortController();
-      const sender = new StreamSender({
-        id: 1,
-        credit: linkLimits.streamWindowBytes,
-        signal: controller.signal,
-        send: async (frame) => {
-          unconfirmed += frame.data.length;
-          expect(unconfirmed).toBeLessThanOrEqual(linkLimits.streamWindowBytes);
-          wire.push(frame);
-          const choice = choose.next().value as number;
-          if (choice === 0) wire.push(frame);
-          if (choice === 1) wire.reverse();
-          if (choice >= 2) while (wire.length > 0) receiver.data(wire.shift() as DataFrame);
-        },
-      });
-      const receiver = new StreamReceiver((bytes) => {
-        unconfirmed -= bytes;
-        sender.credit(bytes);
-      });
-      const sending = (async () => {
-        for (const part of parts) {
-          await sender.write(1, Buffer.from(part));
-          while (wire.length > 0) receiver.data(wire.shift() as DataFrame);
-        }
-        receiver.end(sender.length);
-      })();
-      const received: Buffer[] = [];
-      for await (const chunk of receiver) received.push(chunk);
-      await sending;
-      expect(Buffer.concat(received).equals(Buffer.concat(parts))).toBe(true);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 40_000 }), { maxLength: 30 }),
+      fc.infiniteStream(fc.nat(3)),
+      async (parts, choices) => {
+        const choose = choices[Symbol.iterator]();
+        const wire: DataFrame[] = [];
+        let unconfirmed = 0;
+        const controller = new AbortController();
+        const sender = new StreamSender({
+          id: 1,
+          credit: linkLimits.streamWindowBytes,
+          signal: controller.signal,
+          send: async (frame) => {
+            unconfirmed += frame.data.length;
+            expect(unconfirmed).toBeLessThanOrEqual(linkLimits.streamWindowBytes);
+            wire.push(frame);
+            const choice = choose.next().value as number;
+            if (choice === 0) wire.push(frame);
+            if (choice === 1) wire.reverse();
+            if (choice >= 2) while (wire.length > 0) receiver.data(wire.shift() as DataFrame);
+          },
+        });
+        const receiver = new StreamReceiver((bytes) => {
+          unconfirmed -= bytes;
+          sender.credit(bytes);
+        });
+        const sending = (async () => {
+          for (const part of parts) {
+            await sender.write(1, Buffer.from(part));
+            while (wire.length > 0) receiver.data(wire.shift() as DataFrame);
+          }
+          receiver.end(sender.length);
+        })();
+        const received: Buffer[] = [];
+        for await (const chunk of receiver) received.push(chunk);
+        await sending;
+        expect(Buffer.concat(received).equals(Buffer.concat(parts))).toBe(true);
+      },
+    ),
     { numRuns: 40 },
   );
 });

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { canonicalJson } from './canonical-json.ts';
-import { envelopeSigner, open, seal, type EnvelopePurpose } from './envelope.ts';
+import { type EnvelopePurpose, envelopeSigner, open, seal } from './envelope.ts';
 import { encodeData, encodeJson, FrameReader } from './frame.ts';
 import { downFilter, downKindOf, upKindOf } from './topics.ts';
 
@@ -11,7 +11,16 @@ interface Vectors {
   canonicalJson: { value: unknown; text: string }[];
   frames: { name: string; hex: string; value?: unknown; data?: { stream: number; channel: number; offset: number; text: string } }[];
   refusedFrames: { name: string; hex: string; reason: string }[];
-  envelope: { privateKeyPem: string; publicKeyPem: string; keyId: string; purpose: EnvelopePurpose; clusterId: string; node: string; payload: string; signature: string };
+  envelope: {
+    privateKeyPem: string;
+    publicKeyPem: string;
+    keyId: string;
+    purpose: EnvelopePurpose;
+    clusterId: string;
+    node: string;
+    payload: string;
+    signature: string;
+  };
   topics: { clusterId: string; node: string; filter: string; up: Record<string, string>; down: Record<string, string>; refused: string[] };
 }
 

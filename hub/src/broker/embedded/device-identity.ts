@@ -1,5 +1,5 @@
-import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import type { TLSSocket } from 'node:tls';
+import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import type { DeviceIdentity } from '../types.ts';
 
 /** The node that a verified client certificate names (`O=system:nodes, CN=system:node:NAME`); undefined for any other, or none. */

@@ -1,6 +1,6 @@
-import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import { ConnectRefused, connackCodes, mqttUserName } from '@flotilla/shared/protocol/courier.js';
@@ -8,11 +8,19 @@ import { encodeJson } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { downFilter, downTopic, upKindOf, type DownKind } from '@flotilla/shared/protocol/topics.js';
+import { type DownKind, downFilter, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { SessionTable } from '../session-table.ts';
-import { type Boards, type Broker, type BrokerHandler, brokerLimits, type DeviceIdentity, type DeviceSession, newCounters } from '../types.ts';
+import {
+  type Boards,
+  type Broker,
+  type BrokerHandler,
+  brokerLimits,
+  type DeviceIdentity,
+  type DeviceSession,
+  newCounters,
+} from '../types.ts';
 import { deviceIdentity } from './device-identity.ts';
 import { guardReads } from './read-guard.ts';
 
@@ -152,7 +160,17 @@ export class EmbeddedBroker implements Broker {
     guardReads(stream, linkLimits.packetBytes + 1024);
     const client = this.#aedes.handle(stream);
     const heardMs = this.#options.clock.monotonicMs();
-    this.#connections.set(client, { identity, transport, bootId: '', serial: '', keepAliveMs: 0, heardMs, denials: 0, session: undefined, reason: 'closed' });
+    this.#connections.set(client, {
+      identity,
+      transport,
+      bootId: '',
+      serial: '',
+      keepAliveMs: 0,
+      heardMs,
+      denials: 0,
+      session: undefined,
+      reason: 'closed',
+    });
   }
 
   async #createAedes(): Promise<Aedes> {

@@ -4,7 +4,8 @@ import { guardReads, HeaderScanner } from './read-guard.ts';
 
 const packet = (length: number): Buffer => {
   const digits: number[] = [];
-  for (let rest = length; digits.length === 0 || rest > 0; rest = Math.floor(rest / 128)) digits.push((rest % 128) | (rest >= 128 ? 0x80 : 0));
+  for (let rest = length; digits.length === 0 || rest > 0; rest = Math.floor(rest / 128))
+    digits.push((rest % 128) | (rest >= 128 ? 0x80 : 0));
   return Buffer.concat([Buffer.of(0x30, ...digits), Buffer.alloc(length, 0xff)]);
 };
 

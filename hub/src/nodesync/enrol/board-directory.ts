@@ -1,6 +1,6 @@
 import { isAlreadyExists } from '@flotilla/shared/errors/status.js';
-import type { Client, Informer } from '#client/types.ts';
 import type { Board, Boards } from '#broker/types.ts';
+import type { Client, Informer } from '#client/types.ts';
 import type { Secret } from '../objects.ts';
 
 export const enrolNamespace = 'kube-system';
@@ -34,7 +34,9 @@ export class BoardDirectory implements Boards {
     const data = { [nodeKey]: base64(board.node), [keyIdKey]: base64(board.keyId), [serialKey]: base64(board.serial) };
     const metadata = { name: secretName(board.node), namespace: enrolNamespace };
     try {
-      await this.#client.resource<Secret>('', 'secrets').create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: boardType, data });
+      await this.#client
+        .resource<Secret>('', 'secrets')
+        .create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: boardType, data });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }

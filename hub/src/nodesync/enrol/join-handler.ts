@@ -50,7 +50,8 @@ export const joinBodyLimit = 64 * 1024;
 export function joinHandler(options: JoinHandlerOptions): (request: JoinHttpRequest) => Promise<JoinHttpResponse> {
   return async ({ method, path, body }) => {
     try {
-      if (path === caPath && method === 'GET') return { status: 200, headers: { 'content-type': 'application/x-pem-file' }, body: options.pki.caCertPem };
+      if (path === caPath && method === 'GET')
+        return { status: 200, headers: { 'content-type': 'application/x-pem-file' }, body: options.pki.caCertPem };
       if (path !== joinPath && path !== renewPath) throw notFound({ group: '', resource: 'paths' }, path);
       if (method !== 'POST') throw new StatusError(405, 'MethodNotAllowed', `${method} is not supported here; use POST`);
       if (Buffer.byteLength(body) > joinBodyLimit) throw tooLarge(`the request is longer than ${joinBodyLimit} bytes`);
@@ -101,7 +102,9 @@ function taken(node: string): StatusError {
   return conflict(
     { group: '', resource: 'nodes' },
     node,
-    'another board is enrolled under this name; choose another with --node-name, or delete the Secret kube-system/flotilla-board-' + node + ' to let this one take its place',
+    'another board is enrolled under this name; choose another with --node-name, or delete the Secret kube-system/flotilla-board-' +
+      node +
+      ' to let this one take its place',
   );
 }
 

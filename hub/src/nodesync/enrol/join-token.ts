@@ -27,7 +27,9 @@ export async function createJoinToken({ client, clock, random, caKeyHash, ttlMs,
   const secret = random.bytes(24).toString('base64url');
   const data = encode({ 'secret-hash': hash(secret), expiration: kubeTime(clock.wallMs() + ttlMs), 'uses-left': String(uses) });
   const metadata = { name: secretName(id), namespace: enrolNamespace };
-  await client.resource<Secret>('', 'secrets').create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
+  await client
+    .resource<Secret>('', 'secrets')
+    .create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
   return joinTokenText({ id, secret, pin: caKeyHash.replace(/^sha256:/, '') });
 }
 

@@ -38,7 +38,13 @@ export function mergeNodeLabels(current: Readonly<Record<string, string>>, repor
   return canonicalJson(next) === canonicalJson(current) ? undefined : next;
 }
 
-const keptLabels = ['kubernetes.io/hostname', 'kubernetes.io/os', 'kubernetes.io/arch', 'node.kubernetes.io/instance-type', 'fleet.flotilla.dev/'];
+const keptLabels = [
+  'kubernetes.io/hostname',
+  'kubernetes.io/os',
+  'kubernetes.io/arch',
+  'node.kubernetes.io/instance-type',
+  'fleet.flotilla.dev/',
+];
 
 function withoutHeartbeat(status: NodeStatus): string {
   const conditions = (status.conditions ?? []).map(({ lastHeartbeatTime: _heartbeat, ...condition }) => condition);

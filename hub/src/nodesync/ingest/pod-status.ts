@@ -26,13 +26,19 @@ function keep(current: PodStatus): PodStatus {
 }
 
 /** Reported conditions replace those of their type, the others stay; the transition time moves only with the status. */
-export function mergeConditions(current: readonly Condition[], reported: readonly Condition[], ours: ReadonlySet<string>, nowMs: number): Condition[] {
+export function mergeConditions(
+  current: readonly Condition[],
+  reported: readonly Condition[],
+  ours: ReadonlySet<string>,
+  nowMs: number,
+): Condition[] {
   const theirs = reported.filter((condition) => !ours.has(condition.type));
   const names = new Set(theirs.map((condition) => condition.type));
   const merged = theirs.map((condition) => {
     const before = current.find((other) => other.type === condition.type);
     const unchanged = before?.status === condition.status;
-    const lastTransitionTime = (unchanged ? before.lastTransitionTime : before ? undefined : condition.lastTransitionTime) ?? kubeTime(nowMs);
+    const lastTransitionTime =
+      (unchanged ? before.lastTransitionTime : before ? undefined : condition.lastTransitionTime) ?? kubeTime(nowMs);
     return { ...condition, lastTransitionTime };
   });
   return [...current.filter((condition) => !names.has(condition.type)), ...merged];

@@ -108,7 +108,14 @@ export class ManifestSources {
       for (const object of list) hash.update(contentDigest(object));
     }
     const [podObjects, configMapObjects, secretObjects] = lists.map((list) => list.map(content));
-    const body = { node, podCIDR, pods: podObjects ?? [], configMaps: configMapObjects ?? [], secrets: secretObjects ?? [], serviceAccounts };
+    const body = {
+      node,
+      podCIDR,
+      pods: podObjects ?? [],
+      configMaps: configMapObjects ?? [],
+      secrets: secretObjects ?? [],
+      serviceAccounts,
+    };
     return { digest: hash.digest('base64url'), body };
   }
 
@@ -174,7 +181,9 @@ const digests = new WeakMap<KubeObject, string>();
 function contentDigest(object: KubeObject): string {
   let digest = digests.get(object);
   if (digest === undefined) {
-    digest = createHash('sha256').update(canonicalJson(content(object))).digest('base64url');
+    digest = createHash('sha256')
+      .update(canonicalJson(content(object)))
+      .digest('base64url');
     digests.set(object, digest);
   }
   return digest;

@@ -19,7 +19,11 @@ export function podReferences(pod: Pod): PodReferences {
   const add = (set: Set<string>, name: string | undefined): void => {
     if (name) set.add(name);
   };
-  const containers: readonly Container[] = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
+  const containers: readonly Container[] = [
+    ...(spec.initContainers ?? []),
+    ...(spec.containers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ];
   for (const { env = [], envFrom = [] } of containers) {
     for (const { valueFrom } of env) {
       add(configMaps, valueFrom?.configMapKeyRef?.name);
