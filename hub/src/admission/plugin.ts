@@ -1,0 +1,20 @@
+import type { AdmissionAttributes, Registry } from '#registry/generic/types.ts';
+
+/** One rule about what may be written. Mutating parts of all plugins run before the first validating one. @throws StatusError */
+export interface AdmissionPlugin {
+  readonly name: string;
+  mutate?(attributes: AdmissionAttributes): void;
+  validate?(attributes: AdmissionAttributes): void;
+}
+
+/** What plugins look things up in; the registry itself, so that they see every write that came before. */
+export interface AdmissionEnv {
+  readonly registry: () => Registry;
+  /** A suffix for generated names. */
+  readonly suffix: () => string;
+}
+
+/** `pods`, without a subresource, in the core group. */
+export function isResource({ definition, subresource }: AdmissionAttributes, resource: string, of = ''): boolean {
+  return definition.group === '' && definition.resource === resource && subresource === of;
+}

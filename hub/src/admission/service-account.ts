@@ -1,0 +1,82 @@
+import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '@flotilla/shared/api/generated/types.js';
+import { forbidden, isNotFound } from '@flotilla/shared/errors/status.js';
+import type { AdmissionAttributes } from '#registry/generic/types.ts';
+import { type AdmissionEnv, type AdmissionPlugin, isResource } from './plugin.ts';
+
+const defaultName = 'default';
+const volumePrefix = 'kube-api-access-';
+const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Just over an hour, so that it tells apart who asked for an hour; as Kubernetes' plugin asks. */
+const tokenSeconds = 3607;
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** Every pod runs as a service account of its namespace and, unless it declines, finds that account's token where clients look for it. */
+export function serviceAccount({ registry, suffix }: AdmissionEnv): AdmissionPlugin {
+  const find = ({ ctx, definition, namespace, name }: AdmissionAttributes, account: string): ServiceAccount => {
+    try {
+      return registry().resource<ServiceAccount>('', 'serviceaccounts').get(ctx, namespace, account).object;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw forbidden(
+        definition,
+        name,
+        `error looking up service account ${namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`,
+      );
+    }
+  };
+  const applies = (attributes: AdmissionAttributes): boolean => attributes.operation === 'CREATE' && isResource(attributes, 'pods');
+  return {
+    name: 'ServiceAccount',
+    mutate(attributes) {
+      if (!applies(attributes)) return;
+      const pod = attributes.object as Pod;
+      const spec = pod.spec;
+      if (!spec || pod.metadata?.annotations?.[mirrorAnnotation] !== undefined) return;
+      const name = spec.serviceAccountName || defaultName;
+      spec.serviceAccountName = name;
+      spec.serviceAccount = name;
+      const account = find(attributes, name);
+      if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec, suffix);
+      const pullSecrets = account.imagePullSecrets ?? [];
+      if (!spec.imagePullSecrets?.length && pullSecrets.length > 0) spec.imagePullSecrets = pullSecrets.map((secret) => ({ ...secret }));
+    },
+    validate(attributes) {
+      if (!applies(attributes)) return;
+      const { definition, name, object } = attributes;
+      const pod = object as Pod;
+      const account = pod.spec?.serviceAccountName;
+      if (pod.metadata?.annotations?.[mirrorAnnotation] !== undefined) {
+        if (account) throw forbidden(definition, name, 'a mirror pod may not reference service accounts');
+        return;
+      }
+      if (account) find(attributes, account);
+    },
+  };
+}
+
+function mountToken(spec: PodSpec, suffix: () => string): void {
+  const there = spec.volumes?.find(({ name }) => name.startsWith(volumePrefix))?.name;
+  const volumeName = there ?? `${volumePrefix}${suffix()}`;
+  let mounted = false;
+  const mount = (container: Container): void => {
+    if (container.volumeMounts?.some((one) => one.mountPath === mountPath)) return;
+    container.volumeMounts = [...(container.volumeMounts ?? []), { name: volumeName, mountPath, readOnly: true }];
+    mounted = true;
+  };
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) mount(container);
+  if (mounted && there === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(volumeName)];
+}
+
+function tokenVolume(name: string): Volume {
+  return {
+    name,
+    projected: {
+      defaultMode: 0o644,
+      sources: [
+        { serviceAccountToken: { expirationSeconds: tokenSeconds, path: 'token' } },
+        { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+        { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+      ],
+    },
+  };
+}
