@@ -11,7 +11,7 @@ export const kubernetesFinalizer = 'kubernetes';
 const nameLabel = 'kubernetes.io/metadata.name';
 
 function setNameLabel({ metadata }: Namespace): void {
-  if (metadata?.name) (metadata.labels ??= {})[nameLabel] = metadata.name;
+  if (metadata?.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
 }
 
 function validateSpecFinalizers(object: Namespace): FieldError[] {
@@ -38,8 +38,8 @@ const strategy: Strategy<Namespace> = {
   default: setNameLabel,
   prepareForCreate(object) {
     object.status = { phase: 'Active' };
-    const spec = (object.spec ??= {});
-    if (!spec.finalizers?.includes(kubernetesFinalizer)) spec.finalizers = [...(spec.finalizers ?? []), kubernetesFinalizer];
+    const finalizers = object.spec?.finalizers ?? [];
+    object.spec = { finalizers: finalizers.includes(kubernetesFinalizer) ? finalizers : [...finalizers, kubernetesFinalizer] };
     setNameLabel(object);
   },
   prepareForUpdate(object, old) {

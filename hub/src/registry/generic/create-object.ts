@@ -6,6 +6,7 @@ import { validateMetadata } from '#registry/validation/metadata.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { clone, jsonEqual } from './json.ts';
 import { objectPath } from './keys.ts';
+import { metadataOf } from './object-meta.ts';
 import type { RequestContext, WriteRequestOptions } from './types.ts';
 import {
   admissionAttributes,
@@ -54,7 +55,7 @@ async function admitNew<T extends KubeObject>(
   object.apiVersion = apiVersionOf(definition);
   object.kind = definition.kind;
   matchNamespace(definition, object, namespace);
-  const metadata = (object.metadata ??= {});
+  const metadata = metadataOf(object);
   if (metadata.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   for (const field of [
     'creationTimestamp',
@@ -116,6 +117,6 @@ export function dropDuplicateOwners(object: KubeObject): string | undefined {
   const kept = owners.filter((owner, index) => !owners.slice(0, index).some((earlier) => jsonEqual(earlier, owner)));
   if (kept.length === owners.length) return undefined;
   const uids = owners.filter((owner) => !kept.includes(owner)).map(({ uid }) => uid);
-  (object.metadata ??= {}).ownerReferences = kept;
+  metadataOf(object).ownerReferences = kept;
   return `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${[...new Set(uids)].join(', ')}`;
 }

@@ -3,6 +3,7 @@ import { conflict } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { foregroundFinalizer, orphanFinalizer } from '#registry/validation/metadata.ts';
 import { clone } from './json.ts';
+import { metadataOf } from './object-meta.ts';
 import type { DeleteOptions, ResourceDefinition } from './types.ts';
 
 /** What a DELETE shall do to an object. */
@@ -25,7 +26,7 @@ export function planDeletion<T extends KubeObject>(
 ): DeletionStep<T> {
   checkPreconditions(definition, old, options);
   const object = clone(old);
-  const metadata = (object.metadata ??= {});
+  const metadata = metadataOf(object);
   const grace = graceOf(definition, object, options);
   if (grace === 'pending') return { kind: 'keep' };
   metadata.finalizers = withPropagation(metadata.finalizers ?? [], options.propagationPolicy);

@@ -1,7 +1,7 @@
 import { badRequest } from '@flotilla/shared/errors/status.js';
+import { parseFieldSelector, unsupportedField } from '@flotilla/shared/meta/field-selector.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
-import { type FieldRequirement, parseFieldSelector } from './field-selector.ts';
-import { parseLabelSelector } from './label-selector-text.ts';
+import { parseLabelSelector } from '@flotilla/shared/meta/selector.js';
 import type { FieldReader, ListOptions, ResourceDefinition } from './types.ts';
 
 /** Which objects of a resource are meant. */
@@ -18,20 +18,14 @@ export function selectionOf<T extends KubeObject>(
   { labelSelector, fieldSelector }: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
 ): Selection<T> {
   if (!labelSelector && !fieldSelector) return all;
-  const matchesLabels = labelSelector ? parseLabelSelector(labelSelector) : undefined;
-  const fields = fieldSelector ? parseFieldSelector(fieldSelector).map((requirement) => fieldTest(definition, requirement)) : [];
+  const labels = parseLabelSelector(labelSelector ?? '');
+  const fields = parseFieldSelector(fieldSelector ?? '');
+  if (labels.everything && fields.everything) return all;
+  const readers = new Map(fields.terms.map(({ field }) => [field, readerOf(definition, field)]));
   return {
     everything: false,
-    matches: (object) => (matchesLabels?.(object.metadata?.labels ?? {}) ?? true) && fields.every((test) => test(object)),
+    matches: (object) => labels.matches(object.metadata?.labels) && fields.matches((field) => readers.get(field)?.(object) ?? ''),
   };
-}
-
-function fieldTest<T extends KubeObject>(
-  definition: ResourceDefinition<T>,
-  { field, equal, value }: FieldRequirement,
-): (object: T) => boolean {
-  const read = readerOf(definition, field);
-  return (object) => (read(object) === value) === equal;
 }
 
 function readerOf<T extends KubeObject>({ selectableFields }: ResourceDefinition<T>, field: string): FieldReader<T> {
@@ -39,6 +33,6 @@ function readerOf<T extends KubeObject>({ selectableFields }: ResourceDefinition
   if (field === 'metadata.namespace') return ({ metadata }) => metadata?.namespace ?? '';
   const own = selectableFields && Object.hasOwn(selectableFields, field) ? selectableFields[field] : undefined;
   if (own) return own;
-  if (selectableFields) throw badRequest(`field label not supported: ${field}`);
+  if (selectableFields) throw unsupportedField(field);
   throw badRequest(`${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }

@@ -7,6 +7,7 @@ import type { CachedObject } from '#store/cache.ts';
 import { createObject, dropDuplicateOwners } from './create-object.ts';
 import { clone, jsonEqual } from './json.ts';
 import { objectPath } from './keys.ts';
+import { metadataOf } from './object-meta.ts';
 import type { RequestContext, Update, UpdateOptions } from './types.ts';
 import {
   admissionAttributes,
@@ -133,7 +134,7 @@ async function admitChanged<T extends KubeObject>(
   checkName(object, name);
   object.apiVersion = apiVersionOf(definition);
   object.kind = definition.kind;
-  const metadata = (object.metadata ??= {});
+  const metadata = metadataOf(object);
   const was = old.metadata ?? {};
   matchNamespace(definition, object, namespace);
   if (!metadata.resourceVersion) {

@@ -9,6 +9,7 @@ import { StoreUnavailableError } from '#store/contract.ts';
 import type { WatchCache } from '#store/watch-cache.ts';
 import { FencedError, RevisionConflictError } from '#store/write-errors.ts';
 import { deepFreeze } from './json.ts';
+import { metadataOf } from './object-meta.ts';
 import type { Admission, AdmissionAttributes, RequestContext, ResourceDefinition, Strategy, UpdateOptions } from './types.ts';
 
 export interface FieldChange {
@@ -57,7 +58,7 @@ export function strategyOf<T extends KubeObject>(definition: ResourceDefinition<
 
 /** Gives the object the namespace of the request. @throws StatusError BadRequest when it names another */
 export function matchNamespace(definition: ResourceDefinition, object: KubeObject, namespace: string): void {
-  const metadata = (object.metadata ??= {});
+  const metadata = metadataOf(object);
   if (!definition.namespaced) delete metadata.namespace;
   else if (!metadata.namespace) metadata.namespace = namespace;
   else if (metadata.namespace !== namespace) {

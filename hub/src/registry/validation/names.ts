@@ -1,3 +1,7 @@
+import { labelKeyFaults } from '@flotilla/shared/meta/label-rules.js';
+
+export { labelValueFaults } from '@flotilla/shared/meta/label-rules.js';
+
 /**
  * The names of the Kubernetes API (apimachinery, util/validation). Each rule answers with the faults in Kubernetes' words;
  * an empty list means that the value is good.
@@ -5,21 +9,14 @@
 
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const subdomain = `${label}(\\.${label})*`;
-const qualifiedPart = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
-const labelValue = `(${qualifiedPart})?`;
 
 const labelPattern = new RegExp(`^${label}$`);
 const subdomainPattern = new RegExp(`^${subdomain}$`);
-const qualifiedPattern = new RegExp(`^${qualifiedPart}$`);
-const labelValuePattern = new RegExp(`^${labelValue}$`);
 
 const subdomainWords =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
 const labelWords =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
-const qualifiedWords = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
-const labelValueWords =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 
 /** A fault of form, with examples and the regular expression, as `validation.RegexError` writes it. */
 export function regexError(words: string, pattern: string, ...examples: string[]): string {
@@ -49,27 +46,7 @@ export function dnsSubdomain(value: string): string[] {
 }
 
 /** `name` or `prefix.example.com/name`: keys of labels, annotations, finalizers, resources. */
-export function qualifiedName(value: string): string[] {
-  const parts = value.split('/');
-  if (parts.length > 2) {
-    const rule = regexError(qualifiedWords, qualifiedPart, 'MyName', 'my.name', '123-abc');
-    return [`a qualified name ${rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
-  }
-  const faults: string[] = [];
-  const [prefix, name] = parts.length === 2 ? [parts[0] ?? '', parts[1] ?? ''] : [undefined, parts[0] ?? ''];
-  if (prefix === '') faults.push('prefix part must be non-empty');
-  else if (prefix !== undefined) faults.push(...dnsSubdomain(prefix).map((fault) => `prefix part ${fault}`));
-  if (name === '') faults.push('name part must be non-empty');
-  else if (byteLength(name) > 63) faults.push(`name part ${maxLength(63)}`);
-  if (!qualifiedPattern.test(name)) faults.push(`name part ${regexError(qualifiedWords, qualifiedPart, 'MyName', 'my.name', '123-abc')}`);
-  return faults;
-}
-
-export function labelValueFaults(value: string): string[] {
-  const faults = byteLength(value) > 63 ? [maxLength(63)] : [];
-  if (!labelValuePattern.test(value)) faults.push(regexError(labelValueWords, labelValue, 'MyValue', 'my_value', '12345'));
-  return faults;
-}
+export const qualifiedName = labelKeyFaults;
 
 /** What any name must be so that it can stand in a URL path. */
 export function pathSegment(value: string, prefix = false): string[] {
@@ -131,4 +108,26 @@ export function configMapKey(value: string): string[] {
   if (value === '..') faults.push("must not be '..'");
   else if (value.startsWith('..')) faults.push("must not start with '..'");
   return faults;
+}
+
+/** Whether this is an IPv4 or IPv6 address as Go's parser takes it: no leading zeros, no zone. */
+export function isIpAddress(text: string): boolean {
+  return isIpv4(text) || isIpv6(text);
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split('.');
+  return parts.length === 4 && parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255);
+}
+
+function isIpv6(text: string): boolean {
+  const [head = '', tail, ...more] = text.split('::');
+  if (more.length > 0 || !text.includes(':')) return false;
+  const groups = [...(head ? head.split(':') : []), ...(tail ? tail.split(':') : [])];
+  const last = groups.at(-1) ?? '';
+  const embedded = last.includes('.');
+  if (embedded && !isIpv4(last)) return false;
+  const count = groups.length + (embedded ? 1 : 0);
+  const hex = embedded ? groups.slice(0, -1) : groups;
+  return hex.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group)) && (tail === undefined ? count === 8 : count < 8);
 }
