@@ -1,5 +1,5 @@
-import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { demoImage } from '@flotilla/agent/cmd/demo-image.js';
+import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import type { PodmanPlace } from './podman.ts';
 
 /** Makes `localhost/flotilla-demo:1` and `:2` in a podman of the tests' own; the names. */

@@ -45,7 +45,16 @@ export async function sweepPodmanPlaces(): Promise<void> {
 
 function placeAt(dir: string): PodmanPlace {
   const storage = { root: join(dir, 'root'), runroot: join(dir, 'run'), tmpdir: join(dir, 'tmp'), networkConfigDir: join(dir, 'networks') };
-  const flags = ['--root', storage.root, '--runroot', storage.runroot, '--tmpdir', storage.tmpdir, '--network-config-dir', storage.networkConfigDir];
+  const flags = [
+    '--root',
+    storage.root,
+    '--runroot',
+    storage.runroot,
+    '--tmpdir',
+    storage.tmpdir,
+    '--network-config-dir',
+    storage.networkConfigDir,
+  ];
   const env = { ...process.env, CONTAINERS_CONF: join(dir, 'containers.conf') };
   const place: PodmanPlace = {
     dir,
@@ -79,7 +88,9 @@ async function removePlace(place: PodmanPlace): Promise<void> {
   }
   for (const file of await readdir(storage.networkConfigDir).catch(() => [])) {
     if (!file.endsWith('.json')) continue;
-    const { network_interface: bridge } = JSON.parse(await readFile(join(storage.networkConfigDir, file), 'utf8')) as { network_interface?: string };
+    const { network_interface: bridge } = JSON.parse(await readFile(join(storage.networkConfigDir, file), 'utf8')) as {
+      network_interface?: string;
+    };
     if (bridge?.startsWith('flt')) await exec.run('ip', ['link', 'delete', bridge]).catch(() => {});
   }
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');

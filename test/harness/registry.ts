@@ -77,7 +77,8 @@ export async function testRegistry(): Promise<TestRegistry> {
     }
     response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': blob.length });
     if (blob === layer && registry.mood === 'layer breaks off') return void response.write(blob.subarray(0, 100), () => response.destroy());
-    if (blob === layer && registry.mood === 'layer is corrupt') return void response.end(Buffer.from(blob.map((byte, n) => (n > 50 ? byte ^ 1 : byte))));
+    if (blob === layer && registry.mood === 'layer is corrupt')
+      return void response.end(Buffer.from(blob.map((byte, n) => (n > 50 ? byte ^ 1 : byte))));
     response.end(blob);
   }
   return registry;

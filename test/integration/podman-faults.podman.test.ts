@@ -58,7 +58,13 @@ async function servicePid(): Promise<number> {
   return (JSON.parse(await readFile(join(place.dir, 'r/service.json'), 'utf8')) as { pid: number }).pid;
 }
 
-const forEver = { ...plainContainer, command: ['sleep', '1000'], get image() { return image; } };
+const forEver = {
+  ...plainContainer,
+  command: ['sleep', '1000'],
+  get image() {
+    return image;
+  },
+};
 const uid = (n: number): string => `11111111-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
 describe('the API service', () => {
@@ -102,7 +108,10 @@ describe('what an agent left half made', () => {
   test('a container that was created only is started by the same call', async () => {
     const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(4) });
     const name = `k8s_main_pod_default_${uid(4)}_0`;
-    const labels = Object.entries({ [podLabels.uid]: uid(4), [podLabels.container]: 'main' }).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+    const labels = Object.entries({ [podLabels.uid]: uid(4), [podLabels.container]: 'main' }).flatMap(([key, value]) => [
+      '--label',
+      `${key}=${value}`,
+    ]);
     await place.podman('create', '--pod', sandbox.id, '--name', name, ...labels, image, 'sleep', '1000');
     expect(await runtime.createContainer(sandbox, forEver)).toMatchObject({ status: 'running', attempt: 0 });
   });
@@ -170,10 +179,17 @@ describe('pulling', () => {
     registry.mood = 'well';
   });
 
-  test.each([['error 503', /503/], ['layer is corrupt', /./], ['layer breaks off', /./]] as const)('says why it failed: %s', async (mood, words) => {
+  test.each([
+    ['error 503', /503/],
+    ['layer is corrupt', /./],
+    ['layer breaks off', /./],
+  ] as const)('says why it failed: %s', async (mood, words) => {
     await place.podman('rmi', '--force', name()).catch(() => {});
     registry.mood = mood;
-    await expect(runtime.pullImage(name(), undefined)).rejects.toMatchObject({ reason: 'ErrImagePull', message: expect.stringMatching(words) });
+    await expect(runtime.pullImage(name(), undefined)).rejects.toMatchObject({
+      reason: 'ErrImagePull',
+      message: expect.stringMatching(words),
+    });
     registry.mood = 'well';
     expect((await runtime.pullImage(name(), undefined)).names).toContain(name());
   });

@@ -14,8 +14,47 @@ export interface DemoImageOptions {
 }
 
 const applets = [
-  ...['sh', 'echo', 'cat', 'printf', 'sleep', 'env', 'hostname', 'date', 'id', 'ls', 'mkdir', 'rm', 'touch', 'ps', 'kill', 'true', 'false', 'test'],
-  ...['grep', 'head', 'tail', 'tr', 'wc', 'sort', 'sed', 'yes', 'dd', 'nc', 'httpd', 'ip', 'stat', 'find', 'mount', 'df', 'free', 'uname', 'vi'],
+  ...[
+    'sh',
+    'echo',
+    'cat',
+    'printf',
+    'sleep',
+    'env',
+    'hostname',
+    'date',
+    'id',
+    'ls',
+    'mkdir',
+    'rm',
+    'touch',
+    'ps',
+    'kill',
+    'true',
+    'false',
+    'test',
+  ],
+  ...[
+    'grep',
+    'head',
+    'tail',
+    'tr',
+    'wc',
+    'sort',
+    'sed',
+    'yes',
+    'dd',
+    'nc',
+    'httpd',
+    'ip',
+    'stat',
+    'find',
+    'mount',
+    'df',
+    'free',
+    'uname',
+    'vi',
+  ],
 ];
 
 /** Serves `/`, `/env` and the files of `/www` on port 8080 (or PORT), and ends at once when told to. */
@@ -47,7 +86,10 @@ export async function demoImage(options: DemoImageOptions): Promise<string> {
   const name = `localhost/flotilla-demo:${tag}`;
   const podman = (args: readonly string[], input?: Buffer): ReturnType<Exec['run']> =>
     exec.run('podman', [...podmanFlags, ...args], { env, ...(input ? { input } : {}), timeoutMs: 120_000 });
-  const stamp = createHash('sha256').update(entrypoint + applets.join()).digest('hex').slice(0, 12);
+  const stamp = createHash('sha256')
+    .update(entrypoint + applets.join())
+    .digest('hex')
+    .slice(0, 12);
   const there = await podman(['image', 'inspect', '--format', '{{.Labels.stamp}}', name]);
   if (there.code === 0 && there.stdout.toString().trim() === stamp) return name;
 
@@ -59,7 +101,9 @@ export async function demoImage(options: DemoImageOptions): Promise<string> {
     await writeFile(join(root, 'bin/demo'), entrypoint, { mode: 0o755 });
     await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');
     await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
-    const archive = await exec.run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', root, '-c', '.'], { maxOutputBytes: 64 << 20 });
+    const archive = await exec.run('tar', ['--owner=0', '--group=0', '--numeric-owner', '-C', root, '-c', '.'], {
+      maxOutputBytes: 64 << 20,
+    });
     if (archive.code !== 0) throw new Error(`tar failed: ${archive.stderr}`);
     const changes = [`ENV FLOTILLA_DEMO_VERSION=${tag}`, 'CMD ["/bin/demo"]', 'EXPOSE 8080', `LABEL stamp=${stamp}`];
     const imported = await podman(['import', ...changes.flatMap((change) => ['--change', change]), '-', name], archive.stdout);

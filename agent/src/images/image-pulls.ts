@@ -75,7 +75,11 @@ export class ImagePulls {
 /** Pods with other credentials do not share a pull: one of them may not be allowed to have the image. */
 function pullKey(reference: string, auth: RegistryAuth | undefined): string {
   const { canonical } = parseImageReference(reference);
-  return auth === undefined ? canonical : `${canonical} ${createHash('sha256').update(JSON.stringify([auth.username, auth.password])).digest('hex')}`;
+  return auth === undefined
+    ? canonical
+    : `${canonical} ${createHash('sha256')
+        .update(JSON.stringify([auth.username, auth.password]))
+        .digest('hex')}`;
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

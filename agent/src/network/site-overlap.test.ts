@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { siteOverlap } from './site-overlap.ts';
 
-const host = (name: string, cidr: string | null, internal = false): { name: string; cidr: string | null; internal: boolean } => ({ name, cidr, internal });
+const host = (name: string, cidr: string | null, internal = false): { name: string; cidr: string | null; internal: boolean } => ({
+  name,
+  cidr,
+  internal,
+});
 
 test('names the site’s network that collides', () => {
   const addresses = [host('lo', '127.0.0.1/8', true), host('eth0', '100.64.3.9/20'), host('eth0', 'fe80::1/64')];
@@ -15,5 +19,7 @@ test('a wide route of the site covers a narrow podCIDR, and the other way round'
 });
 
 test('our own bridge and what is internal do not count', () => {
-  expect(siteOverlap('10.9.0.0/26', [host('flt0123456789', '10.9.0.1/26'), host('lo', '10.9.0.1/32', true), host('x', null)])).toBeUndefined();
+  expect(
+    siteOverlap('10.9.0.0/26', [host('flt0123456789', '10.9.0.1/26'), host('lo', '10.9.0.1/32', true), host('x', null)]),
+  ).toBeUndefined();
 });

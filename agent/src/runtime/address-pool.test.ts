@@ -26,9 +26,12 @@ describe('AddressPool', () => {
     expect(pool.contains('nonsense')).toBe(false);
   });
 
-  test.each(['', '10.0.0.0', '10.0.0.0/33', '10.0.0.256/24', '10.0.0.1/24', '01.0.0.0/8', '10.0.0.0/31', 'fd00::/64'])('refuses %j', (cidr) => {
-    expect(() => new AddressPool(cidr)).toThrow(Error);
-  });
+  test.each(['', '10.0.0.0', '10.0.0.0/33', '10.0.0.256/24', '10.0.0.1/24', '01.0.0.0/8', '10.0.0.0/31', 'fd00::/64'])(
+    'refuses %j',
+    (cidr) => {
+      expect(() => new AddressPool(cidr)).toThrow(Error);
+    },
+  );
 });
 
 test('cidrsOverlap sees both directions', () => {

@@ -21,9 +21,12 @@ describe('parseImageReference', () => {
     expect(parseImageReference(text).canonical).toBe(canonical);
   });
 
-  test.each(['', 'a:', 'a:b:c', ':tag', '/x', 'x/', 'a b', 'a@sha256:12', 'a@b@c', 'x:-bad', 'x//y', '-x', 'x'.repeat(300)])('refuses %j', (text) => {
-    expect(() => parseImageReference(text)).toThrow(/couldn't parse image name/);
-  });
+  test.each(['', 'a:', 'a:b:c', ':tag', '/x', 'x/', 'a b', 'a@sha256:12', 'a@b@c', 'x:-bad', 'x//y', '-x', 'x'.repeat(300)])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseImageReference(text)).toThrow(/couldn't parse image name/);
+    },
+  );
 
   test('says that a repository must be in lower case', () => {
     expect(() => parseImageReference('Busybox')).toThrow(

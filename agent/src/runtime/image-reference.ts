@@ -15,15 +15,15 @@ export interface ImageReference {
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const digestPattern = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 const pathPart = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
-const hostPart = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$|^\[[0-9a-fA-F:]+\](?::[0-9]+)?$/;
+const hostPart =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$|^\[[0-9a-fA-F:]+\](?::[0-9]+)?$/;
 
 /**
  * Completes an image name as Kubernetes does: no registry means Docker Hub, no tag and no digest means `:latest`.
  * @throws RuntimeError with reason InvalidImageName, in the kubelet's words
  */
 export function parseImageReference(text: string): ImageReference {
-  const bad = (why: string): RuntimeError =>
-    new RuntimeError('InvalidImageName', `couldn't parse image name "${text}": ${why}`);
+  const bad = (why: string): RuntimeError => new RuntimeError('InvalidImageName', `couldn't parse image name "${text}": ${why}`);
   const [beforeDigest = '', digest, ...more] = text.split('@');
   if (more.length > 0 || (digest !== undefined && !digestPattern.test(digest))) throw bad('invalid reference format');
   const lastSlash = beforeDigest.lastIndexOf('/');

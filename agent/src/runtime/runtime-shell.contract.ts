@@ -54,11 +54,15 @@ export function runtimeShellContract(harness: () => RuntimeHarness, helpers: Hel
     });
 
     test('hostname, hosts file and name servers are the pod’s', async () => {
-      const text = await run('hostname; cat /etc/hosts /etc/resolv.conf', {}, {
-        hostname: 'web-0',
-        hostAliases: [{ ip: '10.9.8.7', hostnames: ['gate.example', 'gate'] }],
-        dns: { servers: ['10.9.8.1'], searches: ['svc.example'], options: ['ndots:5'] },
-      });
+      const text = await run(
+        'hostname; cat /etc/hosts /etc/resolv.conf',
+        {},
+        {
+          hostname: 'web-0',
+          hostAliases: [{ ip: '10.9.8.7', hostnames: ['gate.example', 'gate'] }],
+          dns: { servers: ['10.9.8.1'], searches: ['svc.example'], options: ['ndots:5'] },
+        },
+      );
       expect(text).toMatch(/^web-0\n/);
       expect(text).toMatch(/10\.9\.8\.7\s+gate\.example\s+gate/);
       expect(text).toMatch(/10\.213\.7\.\d+\s.*web-0/);
@@ -105,8 +109,11 @@ export function runtimeShellContract(harness: () => RuntimeHarness, helpers: Hel
     test('containers of a pod share localhost and shared memory', async () => {
       const sandbox = await harness().runtime().createSandbox(sandboxSpec());
       const page = 'mkdir -p /tmp/w; echo shared >/tmp/w/index.html; echo here >/dev/shm/note; exec httpd -f -p 127.0.0.1:8080 -h /tmp/w';
-      await harness().runtime().createContainer(sandbox, container(sh(page), { name: 'server' }));
-      const ask = 'for i in 1 2 3 4 5 6 7 8 9; do printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc 127.0.0.1 8080 | tail -n 1 | grep . && break; sleep 1; done; cat /dev/shm/note';
+      await harness()
+        .runtime()
+        .createContainer(sandbox, container(sh(page), { name: 'server' }));
+      const ask =
+        'for i in 1 2 3 4 5 6 7 8 9; do printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc 127.0.0.1 8080 | tail -n 1 | grep . && break; sleep 1; done; cat /dev/shm/note';
       expect(await outputOf(sandbox, container(sh(ask), { name: 'client' }))).toBe('shared\nhere\n');
     });
   });

@@ -44,7 +44,12 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
     });
 
     const uidOf = (pod: number): string => `00000000-0000-4000-8000-${String(pod).padStart(12, '0')}`;
-    const sandboxSpec = (more: Partial<SandboxSpec> = {}): SandboxSpec => ({ ...plainSandbox, uid: uidOf(pods), name: `pod-${pods}`, ...more });
+    const sandboxSpec = (more: Partial<SandboxSpec> = {}): SandboxSpec => ({
+      ...plainSandbox,
+      uid: uidOf(pods),
+      name: `pod-${pods}`,
+      ...more,
+    });
     const container = (does: Partial<ContainerSpec>, more: Partial<ContainerSpec> = {}): ContainerSpec => ({
       ...plainContainer,
       image: harness.image,
@@ -84,7 +89,9 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
       test('have addresses of their own, none with the host network', async () => {
         const runtime = harness.runtime();
         const uids = [1, 2, 3].map((n) => uidOf(pods * 1000 + n));
-        const made = await Promise.all(uids.map((uid, n) => runtime.createSandbox(sandboxSpec({ uid, name: `n-${n}`, hostNetwork: n === 2 }))));
+        const made = await Promise.all(
+          uids.map((uid, n) => runtime.createSandbox(sandboxSpec({ uid, name: `n-${n}`, hostNetwork: n === 2 }))),
+        );
         expect(made[0]?.ip).toBeDefined();
         expect(made[1]?.ip).toBeDefined();
         expect(made[0]?.ip).not.toBe(made[1]?.ip);
@@ -111,7 +118,14 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
     describe('containers', () => {
       test('run, carry their name, attempt and hash, and are adopted after a restart', async () => {
         const { sandbox, state } = await start(container(harness.does.forEver(), { attempt: 3, hash: 'abc123' }));
-        expect(state).toMatchObject({ name: 'main', attempt: 3, hash: 'abc123', image: harness.image, status: 'running', oomKilled: false });
+        expect(state).toMatchObject({
+          name: 'main',
+          attempt: 3,
+          hash: 'abc123',
+          image: harness.image,
+          status: 'running',
+          oomKilled: false,
+        });
         expect(state.startedWallMs).toBeGreaterThanOrEqual(state.createdWallMs);
         const runtime = await harness.restart();
         const listed = await runtime.list();

@@ -73,9 +73,16 @@ export interface SandboxSpec {
   readonly sharePid: boolean;
   /** Asks for this very address; the runtime takes a free one out of the podCIDR when undefined (the normal case). */
   readonly ip: string | undefined;
-  readonly ports: readonly { readonly containerPort: number; readonly hostPort: number; readonly protocol: 'TCP' | 'UDP'; readonly hostIP?: string }[];
+  readonly ports: readonly {
+    readonly containerPort: number;
+    readonly hostPort: number;
+    readonly protocol: 'TCP' | 'UDP';
+    readonly hostIP?: string;
+  }[];
   readonly hostAliases: readonly { readonly ip: string; readonly hostnames: readonly string[] }[];
-  readonly dns: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] } | undefined;
+  readonly dns:
+    | { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] }
+    | undefined;
   readonly sysctls: Readonly<Record<string, string>>;
 }
 

@@ -76,6 +76,8 @@ describe('FakeRuntime', () => {
     await runtime.start();
     await runtime.setPodCidr(podCIDR);
     const spec = { ...plainContainer, image: 'app', env: { FAKE_EXIT_CODE: 'x' } };
-    await expect(runtime.createContainer(await runtime.createSandbox(plainSandbox), spec)).rejects.toThrow('FAKE_EXIT_CODE=x is not a number');
+    await expect(runtime.createContainer(await runtime.createSandbox(plainSandbox), spec)).rejects.toThrow(
+      'FAKE_EXIT_CODE=x is not a number',
+    );
   });
 });

@@ -3,8 +3,8 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { AddressPool } from '../address-pool.ts';
 import { isImageId, parseImageReference } from '../image-reference.ts';
 import { LogFilter, type RuntimeLogOptions } from '../log-filter.ts';
-import { type ContainerSpec, type ContainerState, type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
 import type { SandboxSpec, SandboxState } from '../types.ts';
+import { type ContainerSpec, type ContainerState, type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
 import { behaviourFromEnv, type FakeImage } from './fake-behaviour.ts';
 import { FakeContainer } from './fake-container.ts';
 
@@ -270,7 +270,9 @@ export class FakeRuntime implements Runtime {
   }
 
   #newId(): string {
-    return createHash('sha256').update(`fake ${++this.#lastId}`).digest('hex');
+    return createHash('sha256')
+      .update(`fake ${++this.#lastId}`)
+      .digest('hex');
   }
 
   #notify(podUid: string): void {

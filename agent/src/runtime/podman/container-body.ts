@@ -70,7 +70,11 @@ function mounts(spec: ContainerSpec, place: ContainerPlace): unknown[] {
     type: 'bind',
     source: mount.hostPath,
     destination: mount.containerPath,
-    options: ['rbind', mount.readOnly ? 'ro' : 'rw', mount.propagation === undefined || mount.propagation === 'private' ? 'rprivate' : mount.propagation],
+    options: [
+      'rbind',
+      mount.readOnly ? 'ro' : 'rw',
+      mount.propagation === undefined || mount.propagation === 'private' ? 'rprivate' : mount.propagation,
+    ],
   }));
   if (place.hostsPath !== undefined && !spec.mounts.some((mount) => mount.containerPath === '/etc/hosts')) {
     all.push({ type: 'bind', source: place.hostsPath, destination: '/etc/hosts', options: ['rbind', 'rw', 'rprivate'] });

@@ -16,7 +16,8 @@ export function pickOciRuntime(facts: HostFacts): 'crun' | 'runc' | undefined {
 /** The text of our own containers.conf; podman reads no other when CONTAINERS_CONF names this one. */
 export function containersConf(facts: HostFacts, conmonPath: string | undefined): string {
   const ulimits: string[] = [];
-  if (facts.hardOpenFiles !== undefined && facts.hardOpenFiles < podmanOpenFiles) ulimits.push(`nofile=${facts.hardOpenFiles}:${facts.hardOpenFiles}`);
+  if (facts.hardOpenFiles !== undefined && facts.hardOpenFiles < podmanOpenFiles)
+    ulimits.push(`nofile=${facts.hardOpenFiles}:${facts.hardOpenFiles}`);
   if (facts.hardProcesses !== undefined && facts.hardProcesses < podmanProcesses) {
     const processes = Math.min(facts.hardProcesses, podmanOwnProcesses);
     ulimits.push(`nproc=${processes}:${processes}`);

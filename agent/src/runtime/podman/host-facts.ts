@@ -17,7 +17,19 @@ export interface HostFacts {
   readonly found: Readonly<Record<Program, string | undefined>>;
 }
 
-const programs = ['podman', 'runc', 'crun', 'conmon', 'netavark', 'catatonit', 'iptables', 'nft', 'newuidmap', 'slirp4netns', 'pasta'] as const;
+const programs = [
+  'podman',
+  'runc',
+  'crun',
+  'conmon',
+  'netavark',
+  'catatonit',
+  'iptables',
+  'nft',
+  'newuidmap',
+  'slirp4netns',
+  'pasta',
+] as const;
 export type Program = (typeof programs)[number];
 
 const helperFolders = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/local/libexec/podman', '/usr/local/lib/podman'];

@@ -13,7 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const line = (text: string, tag = 'F', second = 0): string => `2026-01-01T00:00:${String(second).padStart(2, '0')}.5+00:00 stdout ${tag} ${text}\n`;
+const line = (text: string, tag = 'F', second = 0): string =>
+  `2026-01-01T00:00:${String(second).padStart(2, '0')}.5+00:00 stdout ${tag} ${text}\n`;
 
 class Writer {
   ended = false;

@@ -129,7 +129,9 @@ export function errorText(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const { message, Errs: errors } = body as { message?: unknown; Errs?: unknown };
   if (typeof message === 'string') return message;
-  return Array.isArray(errors) && errors.length > 0 ? errors.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('; ') : undefined;
+  return Array.isArray(errors) && errors.length > 0
+    ? errors.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('; ')
+    : undefined;
 }
 
 function unavailable(error: Error): RuntimeError {

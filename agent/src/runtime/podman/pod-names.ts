@@ -38,9 +38,14 @@ export function sandboxLabels(spec: SandboxSpec, { owner, createdWallMs, ip }: S
     [podLabels.uid]: spec.uid,
     [podmanLabels.owner]: owner,
     [podmanLabels.created]: String(createdWallMs),
-    [podmanLabels.hostNamespaces]: [...(spec.hostPid ? ['pid'] : []), ...(spec.hostIpc ? ['ipc'] : [])].join(','),
+    [podmanLabels.hostNamespaces]: hostNamespaces(spec).join(','),
     ...(ip === undefined ? {} : { [podmanLabels.ip]: ip }),
   };
+}
+
+/** Which namespaces of the host the pod's containers use. */
+export function hostNamespaces(spec: SandboxSpec): string[] {
+  return [...(spec.hostPid ? ['pid'] : []), ...(spec.hostIpc ? ['ipc'] : [])];
 }
 
 export function shortHash(text: string, digits: number): string {

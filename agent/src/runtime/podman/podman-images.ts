@@ -28,7 +28,8 @@ export class PodmanImages {
   /** Resolves when the image is there. podman answers 200 at once and tells of a failure in the stream. */
   async pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal | undefined): Promise<ImageState> {
     const name = podmanName(reference);
-    const headers: Record<string, string> = auth === undefined ? {} : { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64') };
+    const headers: Record<string, string> =
+      auth === undefined ? {} : { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64') };
     let rest = '';
     let failure: string | undefined;
     let whole = '';

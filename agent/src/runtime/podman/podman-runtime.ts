@@ -1,24 +1,25 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { RuntimeLogOptions } from '../log-filter.ts';
-import { type ContainerSpec, type ContainerState, type ImageState, podLabels, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
 import type { SandboxSpec, SandboxState } from '../types.ts';
+import { type ContainerSpec, type ContainerState, type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
 import { containerBody } from './container-body.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { readK8sLog } from './k8s-log-file.ts';
-import { errorText, type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
+import { type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
 import type { LibpodContainer, LibpodInspect, LibpodPod } from './libpod-types.ts';
-import { containerName, podmanLabels, podName, shortHash } from './pod-names.ts';
+import { containerName, podmanLabels, shortHash } from './pod-names.ts';
 import { PodNetwork } from './pod-network.ts';
 import { PodmanImages } from './podman-images.ts';
+import { PodmanIndex } from './podman-index.ts';
 import { PodmanService } from './podman-service.ts';
 import { preflight } from './preflight.ts';
-import { hostsFile, sandboxBody } from './sandbox-body.ts';
-import { type ContainerTimes, containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
+import { SandboxMaker } from './sandbox-maker.ts';
+import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
 
 export interface PodmanRuntimeOptions {
   readonly clock: Clock;
@@ -41,7 +42,6 @@ export interface PodmanRuntimeOptions {
 
 const createTimeoutMs = 120_000;
 const graceRoomMs = 30_000;
-const addressAttempts = 8;
 const inspectAtOnce = 4;
 
 /** Pods with podman, through its REST API. How it works and how it fails: agent/docs/runtime.md. */
@@ -54,17 +54,10 @@ export class PodmanRuntime implements Runtime {
   readonly #client: LibpodClient;
   readonly #network: PodNetwork;
   readonly #images: PodmanImages;
-  readonly #exits = new ExitWatch((id) => this.#exited(id));
+  readonly #exits = new ExitWatch((id) => this.#notify(this.#index.uidOf(id) || undefined));
   readonly #watchers = new Set<(podUid: string | undefined) => void>();
-  readonly #exitListeners = new Map<string, Set<() => void>>();
-  readonly #times = new Map<string, ContainerTimes>();
-  /** Pod uid by container id (infra containers too), and by pod id. */
-  readonly #uidOf = new Map<string, string>();
-  /** Addresses by pod uid, those being created included. */
-  readonly #addresses = new Map<string, string>();
-  /** By pod uid: `pid`, `ipc`, when the pod uses the host's. */
-  readonly #hostNamespaces = new Map<string, readonly string[]>();
-  #listed = false;
+  readonly #index = new PodmanIndex();
+  readonly #maker: SandboxMaker;
 
   constructor(options: PodmanRuntimeOptions) {
     this.#options = options;
@@ -74,10 +67,30 @@ export class PodmanRuntime implements Runtime {
     const flags = storage
       ? ['--root', storage.root, '--runroot', storage.runroot, '--tmpdir', storage.tmpdir, '--network-config-dir', storage.networkConfigDir]
       : [];
-    this.#service = new PodmanService({ clock, exec, log, facts: this.#facts, dataDir, runDir, flags, env, onRestarted: () => this.#notify(undefined) });
+    this.#service = new PodmanService({
+      clock,
+      exec,
+      log,
+      facts: this.#facts,
+      dataDir,
+      runDir,
+      flags,
+      env,
+      onRestarted: () => this.#notify(undefined),
+    });
     this.#client = new LibpodClient({ socketPath: this.#service.socketPath, clock });
     this.#network = new PodNetwork(this.#client, this.#owner);
     this.#images = new PodmanImages(this.#client, { pullTimeoutMs: options.pullTimeoutMs ?? 3_600_000 });
+    this.#maker = new SandboxMaker({
+      clock,
+      owner: this.#owner,
+      network: this.#network,
+      index: this.#index,
+      call: (method, path, call) => this.#call(method, path, call),
+      list: (signal) => this.list(signal),
+      remove: (id, signal) => this.removeSandbox(id, signal),
+      folderOf: (uid) => this.#sandboxDir(uid),
+    });
   }
 
   async version(): Promise<string> {
@@ -93,7 +106,11 @@ export class PodmanRuntime implements Runtime {
   async start(signal?: AbortSignal): Promise<void> {
     await mkdir(this.#options.dataDir, { recursive: true });
     await this.#service.start(signal);
-    await this.list(signal);
+    const uids = new Set((await this.list(signal)).map((sandbox) => sandbox.uid));
+    // Of pods whose removal was cut short after podman had done its part.
+    for (const uid of await readdir(join(this.#options.dataDir, 'sandboxes')).catch(() => [])) {
+      if (!uids.has(uid)) await rm(this.#sandboxDir(uid), { recursive: true, force: true });
+    }
   }
 
   async close(): Promise<void> {
@@ -112,11 +129,13 @@ export class PodmanRuntime implements Runtime {
     const filters = JSON.stringify({ label: [`${podmanLabels.owner}=${this.#owner}`] });
     const [pods, containers] = await Promise.all([
       this.#call('GET', '/pods/json', { query: { filters }, signal }).then(({ body }) => (body ?? []) as LibpodPod[]),
-      this.#call('GET', '/containers/json', { query: { filters, all: 'true' }, signal }).then(({ body }) => (body ?? []) as LibpodContainer[]),
+      this.#call('GET', '/containers/json', { query: { filters, all: 'true' }, signal }).then(
+        ({ body }) => (body ?? []) as LibpodContainer[],
+      ),
     ]);
     await this.#learnTimes(containers, signal);
-    const states = sandboxStates(pods, containers, this.#times);
-    this.#remember(states, pods, containers);
+    const states = sandboxStates(pods, containers, this.#index.times);
+    this.#index.fill(states, pods, containers);
     return states;
   }
 
@@ -125,16 +144,8 @@ export class PodmanRuntime implements Runtime {
     return { stop: () => this.#watchers.delete(onChange) };
   }
 
-  async createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxState> {
-    if (!this.#listed) await this.list(signal);
-    for (let attempt = 1; ; attempt++) {
-      const ip = spec.hostNetwork ? undefined : (spec.ip ?? this.#addresses.get(spec.uid) ?? this.#network.take(new Set(this.#addresses.values())));
-      const created = await this.#tryCreateSandbox(spec, ip, signal);
-      if (typeof created === 'object') return created;
-      // podman knows of somebody else with this address: one of a pod that was half made, or removed by force.
-      if (spec.ip !== undefined || attempt === addressAttempts) throw new RuntimeError('CreatePodSandboxError', created);
-      if (ip !== undefined) this.#network.refuse(ip);
-    }
+  createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxState> {
+    return this.#maker.create(spec, signal);
   }
 
   async createContainer(sandbox: SandboxState, spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState> {
@@ -146,25 +157,25 @@ export class PodmanRuntime implements Runtime {
       owner: this.#owner,
       logPath: join(folder, `${spec.attempt}.log`),
       logMaxBytes: this.#options.logMaxBytes ?? 10 << 20,
-      hostsPath: this.#hostsPath(sandbox.uid),
+      hostsPath: join(this.#sandboxDir(sandbox.uid), 'hosts'),
       limits: { memory: memoryController, swap: memoryController && swapAccounting, cpu: cpuController },
-      hostNamespaces: this.#hostNamespaces.get(sandbox.uid) ?? [],
+      hostNamespaces: this.#index.hostNamespacesOf(sandbox.uid),
       imageUser,
     });
     const id = await this.#createOrFind(sandbox, spec, body, signal);
-    this.#uidOf.set(id, sandbox.uid);
+    this.#index.belongs(id, sandbox.uid);
     await this.#call('POST', `/containers/${id}/start`, { accept: [304], timeoutMs: createTimeoutMs, signal }).catch((error: unknown) => {
       throw failed('RunContainerError', error);
     });
     const inspected = await this.#inspect(id, signal);
     if (!inspected) throw new RuntimeError('NotFound', `container ${id} is gone`);
-    if (!this.#exits.watching && inspected.State.ConmonPid) {
+    if (!this.#exits.watching) {
       await this.#exits.learn(inspected.State.ConmonPid);
       // It may have ended before anybody watched.
       this.#notify(sandbox.uid);
     }
     const times = inspectedTimes(inspected);
-    this.#times.set(id, times);
+    this.#index.times.set(id, times);
     return containerState(inspectedContainer(inspected, sandbox.id), times);
   }
 
@@ -184,18 +195,22 @@ export class PodmanRuntime implements Runtime {
     const query = { force: 'true', v: 'true', timeout: '0' };
     await this.#call('DELETE', `/containers/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
     if (logPath) await rm(logPath, { force: true });
-    this.#times.delete(id);
+    this.#index.times.delete(id);
   }
 
   async removeSandbox(id: string, signal?: AbortSignal): Promise<void> {
-    const uid = this.#uidOf.get(id) ?? (await this.list(signal)).find((sandbox) => sandbox.id === id)?.uid;
+    const uid = this.#index.uidOf(id) ?? (await this.list(signal)).find((sandbox) => sandbox.id === id)?.uid;
     // Removing by force alone waits some 15 s for a stop that somebody began and gave up.
-    await this.#call('POST', `/pods/${id}/kill`, { query: { signal: 'KILL' }, timeoutMs: createTimeoutMs, signal, accept: [404, 409, 500] });
+    await this.#call('POST', `/pods/${id}/kill`, {
+      query: { signal: 'KILL' },
+      timeoutMs: createTimeoutMs,
+      signal,
+      accept: [404, 409, 500],
+    });
     const query = { force: 'true', timeout: '0' };
     await this.#call('DELETE', `/pods/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
     if (!uid) return;
-    this.#addresses.delete(uid);
-    this.#hostNamespaces.delete(uid);
+    this.#index.forget(uid);
     await rm(this.#sandboxDir(uid), { recursive: true, force: true });
   }
 
@@ -222,60 +237,9 @@ export class PodmanRuntime implements Runtime {
       nowWallMs: this.#options.clock.wallMs(),
       // Without the caller's signal: the reader looks at that itself, and ends without an error.
       ended: async () => statusOf((await this.#inspect(containerId, undefined))?.State.Status ?? 'exited') === 'exited',
-      onMaybeEnded: (wake: () => void) => this.#onExit(containerId, wake),
+      onMaybeEnded: (wake: () => void) => this.#exits.listen(containerId, wake),
     };
     yield* readK8sLog(source, options, signal);
-  }
-
-  /** The sandbox, or podman's words when the address is somebody's already. */
-  async #tryCreateSandbox(spec: SandboxSpec, ip: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState | string> {
-    const network = spec.hostNetwork ? undefined : this.#network.current.name;
-    if (ip !== undefined) this.#addresses.set(spec.uid, ip);
-    const createdWallMs = this.#options.clock.wallMs();
-    const dir = this.#sandboxDir(spec.uid);
-    await mkdir(dir, { recursive: true });
-    await writeFile(this.#hostsPath(spec.uid), hostsFile(spec, ip, await readFile('/etc/hosts', 'utf8').catch(() => '')));
-    try {
-      const body = sandboxBody(spec, { owner: this.#owner, createdWallMs, ip, network });
-      const create = (): Promise<LibpodAnswer> => this.#call('POST', '/pods/create', { body, timeoutMs: createTimeoutMs, signal, accept: [409] });
-      const created = await create().catch(async (error: unknown) => {
-        if (!(error instanceof LibpodError && /network not found/.test(error.message))) throw error;
-        await this.#network.renew(signal);
-        return create();
-      });
-      if (created.status === 409) {
-        const adopted = await this.#adoptSandbox(spec, errorText(created.body), signal);
-        return adopted ?? (await this.#tryCreateSandbox(spec, ip, signal));
-      }
-      const { Id: id } = created.body as { Id: string };
-      const refused = await this.#startSandbox(id, signal);
-      if (refused !== undefined) {
-        this.#addresses.delete(spec.uid);
-        await this.removeSandbox(id, signal);
-        if (/already allocated/.test(refused)) return refused;
-        throw new RuntimeError('CreatePodSandboxError', refused);
-      }
-      this.#uidOf.set(id, spec.uid);
-      this.#hostNamespaces.set(spec.uid, [...(spec.hostPid ? ['pid'] : []), ...(spec.hostIpc ? ['ipc'] : [])]);
-      return { id, namespace: spec.namespace, name: spec.name, uid: spec.uid, ready: true, ip, createdWallMs, containers: [] };
-    } catch (error) {
-      throw failed('CreatePodSandboxError', error);
-    }
-  }
-
-  /** A pod with this name is there: ours from before, whole or half made. One that cannot be started is removed: undefined. */
-  async #adoptSandbox(spec: SandboxSpec, why: string | undefined, signal: AbortSignal | undefined): Promise<SandboxState | undefined> {
-    const there = (await this.list(signal)).find((sandbox) => sandbox.uid === spec.uid);
-    if (!there) throw new RuntimeError('CreatePodSandboxError', why ?? `${podName(spec)} is somebody else's`);
-    if (there.ready) return there;
-    if ((await this.#startSandbox(there.id, signal)) === undefined) return { ...there, ready: true };
-    await this.removeSandbox(there.id, signal);
-    return undefined;
-  }
-
-  async #startSandbox(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const { status, body } = await this.#call('POST', `/pods/${id}/start`, { timeoutMs: createTimeoutMs, signal, accept: [304, 409, 500] });
-    return status >= 400 ? (errorText(body) ?? `podman answered ${status}`) : undefined;
   }
 
   async #createOrFind(sandbox: SandboxState, spec: ContainerSpec, body: unknown, signal: AbortSignal | undefined): Promise<string> {
@@ -303,34 +267,20 @@ export class PodmanRuntime implements Runtime {
   async #learnTimes(containers: readonly LibpodContainer[], signal: AbortSignal | undefined): Promise<void> {
     const watching = this.#exits.watching;
     const stale = containers.filter(
-      (one) => (!one.IsInfra && statusOf(one.State) !== 'created' && this.#times.get(one.Id)?.key !== listedKey(one)) || (!watching && isRunning(one)),
+      (one) =>
+        (!one.IsInfra && statusOf(one.State) !== 'created' && this.#index.times.get(one.Id)?.key !== listedKey(one)) ||
+        (!watching && isRunning(one)),
     );
     const next = stale[Symbol.iterator]();
     const worker = async (): Promise<void> => {
       for (const container of next) {
         const inspected = await this.#inspect(container.Id, signal);
         if (!inspected) continue;
-        if (!container.IsInfra) this.#times.set(container.Id, inspectedTimes(inspected));
-        if (!this.#exits.watching && inspected.State.ConmonPid) await this.#exits.learn(inspected.State.ConmonPid);
+        if (!container.IsInfra) this.#index.times.set(container.Id, inspectedTimes(inspected));
+        await this.#exits.learn(inspected.State.ConmonPid);
       }
     };
     await Promise.all(Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker));
-  }
-
-  #remember(states: readonly SandboxState[], pods: readonly LibpodPod[], containers: readonly LibpodContainer[]): void {
-    this.#listed = true;
-    const known = new Set(containers.map((container) => container.Id));
-    for (const id of this.#times.keys()) if (!known.has(id)) this.#times.delete(id);
-    this.#uidOf.clear();
-    for (const state of states) {
-      this.#uidOf.set(state.id, state.uid);
-      if (state.ip !== undefined) this.#addresses.set(state.uid, state.ip);
-    }
-    for (const pod of pods) {
-      const names = pod.Labels?.[podmanLabels.hostNamespaces]?.split(',').filter(Boolean) ?? [];
-      if (names.length > 0) this.#hostNamespaces.set(pod.Labels?.[podLabels.uid] ?? '', names);
-    }
-    for (const container of containers) this.#uidOf.set(container.Id, container.Labels?.[podLabels.uid] ?? '');
   }
 
   async #call(method: 'GET' | 'POST' | 'DELETE', path: string, options: LibpodCall = {}): Promise<LibpodAnswer> {
@@ -339,32 +289,12 @@ export class PodmanRuntime implements Runtime {
     return this.#client.call(method, path, options);
   }
 
-  #exited(containerId: string): void {
-    for (const wake of this.#exitListeners.get(containerId) ?? []) wake();
-    this.#notify(this.#uidOf.get(containerId) || undefined);
-  }
-
-  #onExit(containerId: string, wake: () => void): { stop(): void } {
-    const listeners = this.#exitListeners.get(containerId) ?? new Set();
-    this.#exitListeners.set(containerId, listeners.add(wake));
-    return {
-      stop: () => {
-        listeners.delete(wake);
-        if (listeners.size === 0) this.#exitListeners.delete(containerId);
-      },
-    };
-  }
-
   #notify(podUid: string | undefined): void {
     for (const watcher of this.#watchers) watcher(podUid);
   }
 
   #sandboxDir(uid: string): string {
     return join(this.#options.dataDir, 'sandboxes', uid);
-  }
-
-  #hostsPath(uid: string): string {
-    return join(this.#sandboxDir(uid), 'hosts');
   }
 }
 
@@ -378,6 +308,6 @@ function isRunning(container: LibpodContainer): boolean {
   return statusOf(container.State) === 'running';
 }
 
-function failed(reason: 'CreatePodSandboxError' | 'CreateContainerError' | 'RunContainerError', error: unknown): unknown {
+function failed(reason: 'CreateContainerError' | 'RunContainerError', error: unknown): unknown {
   return error instanceof LibpodError ? new RuntimeError(reason, error.message, { cause: error }) : error;
 }

@@ -122,7 +122,9 @@ export class PodmanService {
   #restart(why: string): void {
     const waitMs = Math.min(30_000, 100 * 2 ** this.#restarts++);
     this.#options.log.warn(`${why}; starting it anew`, { waitMs });
-    this.#ready = this.#options.clock.sleep('podman service restart', waitMs).then(() => (this.#stopped ? undefined : this.#bringUp(undefined)));
+    this.#ready = this.#options.clock
+      .sleep('podman service restart', waitMs)
+      .then(() => (this.#stopped ? undefined : this.#bringUp(undefined)));
     this.#ready.then(
       () => {
         if (!this.#stopped) this.#options.onRestarted();
@@ -152,7 +154,8 @@ export class PodmanService {
     const deadlineMs = clock.monotonicMs() + startTimeoutMs;
     for (let waitMs = 10; !(await this.#answers(5_000)); waitMs = Math.min(200, waitMs * 1.5)) {
       if (signal?.aborted) throw new RuntimeError('Aborted', 'the start was given up');
-      if (clock.monotonicMs() > deadlineMs) throw new RuntimeError('Unavailable', `podman's API service did not start within ${startTimeoutMs / 1000} s`);
+      if (clock.monotonicMs() > deadlineMs)
+        throw new RuntimeError('Unavailable', `podman's API service did not start within ${startTimeoutMs / 1000} s`);
       if (!this.#child) throw new RuntimeError('Unavailable', "podman's API service ended at once");
       await clock.sleep('podman service start', waitMs);
     }
@@ -191,7 +194,8 @@ export class PodmanService {
       } catch {
         break;
       }
-      for (let waitedMs = 0; waitedMs < forMs && (await isThere(record)); waitedMs += 20) await this.#options.clock.sleep('podman service end', 20);
+      for (let waitedMs = 0; waitedMs < forMs && (await isThere(record)); waitedMs += 20)
+        await this.#options.clock.sleep('podman service end', 20);
     }
     await rm(this.#recordPath, { force: true });
   }

@@ -42,7 +42,9 @@ const exec = (podman = 'podman version 4.3.1', netavark = 'netavark 1.4.0', runc
 describe('preflight', () => {
   test('has nothing to say when nothing is missing', async () => {
     expect(await preflight(good, exec())).toEqual([]);
-    expect(await preflight({ ...without('iptables'), found: { ...without('iptables').found, nft: 'nft' } }, exec(undefined, 'netavark 1.14.0'))).toEqual([]);
+    expect(
+      await preflight({ ...without('iptables'), found: { ...without('iptables').found, nft: 'nft' } }, exec(undefined, 'netavark 1.14.0')),
+    ).toEqual([]);
   });
 
   test.each([
@@ -64,7 +66,9 @@ describe('preflight', () => {
 
   test('an old podman, and programs that cannot be run', async () => {
     expect(await preflight(good, exec('podman version 3.4.4'))).toEqual([expect.stringContaining('podman 3.4.4 is too old')]);
-    expect(await preflight({ ...good, cgroups: 'hybrid' }, exec(undefined, undefined, 1))).toEqual([expect.stringContaining('runc cannot be run')]);
+    expect(await preflight({ ...good, cgroups: 'hybrid' }, exec(undefined, undefined, 1))).toEqual([
+      expect.stringContaining('runc cannot be run'),
+    ]);
   });
 });
 

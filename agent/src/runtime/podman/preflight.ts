@@ -70,11 +70,14 @@ function cgroupLacks(facts: HostFacts): string[] {
 
 function rootlessLacks(facts: HostFacts): string[] {
   const lacks: string[] = [];
-  if (facts.found.newuidmap === undefined) lacks.push('newuidmap, which containers without root need, is missing: install the package uidmap');
+  if (facts.found.newuidmap === undefined)
+    lacks.push('newuidmap, which containers without root need, is missing: install the package uidmap');
   const { username } = userInfo();
   for (const file of ['/etc/subuid', '/etc/subgid']) {
     if (!new RegExp(`^${username}:`, 'm').test(read(file))) {
-      lacks.push(`${file} gives ${username} no ids for containers: run usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username} as root`);
+      lacks.push(
+        `${file} gives ${username} no ids for containers: run usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username} as root`,
+      );
     }
   }
   if (facts.found.slirp4netns === undefined && facts.found.pasta === undefined) {

@@ -3,7 +3,12 @@ import { podName, type SandboxPlace, sandboxLabels } from './pod-names.ts';
 
 /** What `POST /libpod/pods/create` takes (podman's PodSpecGenerator). */
 export function sandboxBody(spec: SandboxSpec, place: SandboxPlace): Record<string, unknown> {
-  const shared = ['uts', ...(spec.hostNetwork ? [] : ['net']), ...(spec.hostIpc ? [] : ['ipc']), ...(spec.sharePid && !spec.hostPid ? ['pid'] : [])];
+  const shared = [
+    'uts',
+    ...(spec.hostNetwork ? [] : ['net']),
+    ...(spec.hostIpc ? [] : ['ipc']),
+    ...(spec.sharePid && !spec.hostPid ? ['pid'] : []),
+  ];
   const body: Record<string, unknown> = {
     name: podName(spec),
     hostname: spec.hostname,
