@@ -44,7 +44,7 @@ describe('scheduler', () => {
     await plane.until('it is told', () => scheduled('p')?.status === 'False');
     const message =
       "0/4 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector, " +
-      '1 node(s) had untolerated taint {k: v}, 1 node(s) were unschedulable. ' +
+      '1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. ' +
       'preemption: 0/4 nodes are available: 1 No preemption victims found for incoming pod, 3 Preemption is not helpful for scheduling.';
     expect(scheduled('p')).toMatchObject({ reason: 'Unschedulable', message });
     expect(plane.events('FailedScheduling')).toEqual([message]);

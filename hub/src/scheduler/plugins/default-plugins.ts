@@ -15,7 +15,7 @@ export function defaultPlugins(table: ResourceTable): readonly Plugin[] {
   return [
     nodeUnschedulable,
     nodeName,
-    taintToleration(),
+    taintToleration,
     nodeAffinity,
     nodePorts,
     nodeResourcesFit(table),
