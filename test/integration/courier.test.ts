@@ -80,7 +80,7 @@ async function mqttLine(transport: Endpoint['transport']): Promise<Line> {
     });
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   }
-  const port = (): number => broker.port ?? (server?.address() as AddressInfo).port;
+  const port = (): number => broker.port ?? (server?.address() as AddressInfo | undefined)?.port ?? 0;
   return {
     broker,
     courier: async (node, options = {}) => {

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -5,22 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enrol, renewEnrolment } from '@flotilla/agent/hublink/enrol.js';
 import { createHubLink } from '@flotilla/agent/hublink/hub-link.js';
-import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
 import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-courier.js';
+import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
+import type { Boards } from '@flotilla/hub/broker/types.js';
+import type { Client } from '@flotilla/hub/client/types.js';
 import { BoardDirectory } from '@flotilla/hub/nodesync/enrol/board-directory.js';
 import { joinHandler } from '@flotilla/hub/nodesync/enrol/join-handler.js';
 import { createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
-import type { Client } from '@flotilla/hub/client/types.js';
-import type { Boards } from '@flotilla/hub/broker/types.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
-import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
 import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
-import { createPublicKey } from 'node:crypto';
+import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiObject, clusterId, openWorld, pod, type World } from './link-world.ts';
 
@@ -50,11 +50,15 @@ beforeAll(async () => {
     tls: { cert, key, ca: [...ca] },
     listen: { host: '127.0.0.1', port: 0 },
   });
-  const manifestKey = { keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)), sign: (bytes: Buffer) => pki.manifestKey.sign(bytes) };
+  const manifestKey = {
+    keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)),
+    sign: (bytes: Buffer) => pki.manifestKey.sign(bytes),
+  };
   world = await openWorld({ clock, broker: () => broker, signer: manifestKey });
   client = world.client;
   const boards = new BoardDirectory(client);
   late.boards = boards;
+  boards.onRevoked((node) => world.sync.hangUp(node, 'revoked'));
   const handle = joinHandler({ client, boards, clock, logger: silentLogger, pki, clusterId, mqttPort: () => broker.port });
   server = createServer({ cert, key, ca: [...ca], requestCert: true, rejectUnauthorized: false }, (request, response) => {
     let body = '';
@@ -127,15 +131,28 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
   try {
     await vi.waitFor(() => expect(link.connected).toBe(true), { timeout: 10_000 });
     const name = `pod-${transport}`;
-    await client.resource<ApiObject>('', 'configmaps').create('default', { metadata: { name: transport, namespace: 'default' }, data: { big: random.bytes(300_000).toString('base64') } });
+    await client
+      .resource<ApiObject>('', 'configmaps')
+      .create('default', { metadata: { name: transport, namespace: 'default' }, data: { big: random.bytes(300_000).toString('base64') } });
     await client.resource<ApiObject>('', 'pods').create('default', pod(name, node, { configMap: transport }));
     await vi.waitFor(() => expect(manifests.at(-1)?.pods[0]?.metadata?.name).toBe(name), { timeout: 10_000 });
     expect(manifests.at(-1)?.configMaps).toHaveLength(1);
     const uid = manifests.at(-1)?.pods[0]?.metadata?.uid ?? '';
-    await link.report({ full: true, applied: manifests.at(-1)?.generation, events: [], pods: [{ uid, namespace: 'default', name, sequence: 1, status: { phase: 'Running' } }] });
+    await link.report({
+      full: true,
+      applied: manifests.at(-1)?.generation,
+      events: [],
+      pods: [{ uid, namespace: 'default', name, sequence: 1, status: { phase: 'Running' } }],
+    });
     expect(client.informer<ApiObject>('', 'pods').get(`default/${name}`)?.status).toMatchObject({ phase: 'Running' });
     let bytes = 0;
-    for await (const chunk of world.sync.connector.logs(node, { namespace: 'default', name, uid }, { container: 'main' }, new AbortController().signal)) bytes += chunk.length;
+    for await (const chunk of world.sync.connector.logs(
+      node,
+      { namespace: 'default', name, uid },
+      { container: 'main' },
+      new AbortController().signal,
+    ))
+      bytes += chunk.length;
     expect(bytes).toBe(50 * 20_000);
     const before = manifests.length;
     broker.disconnect(broker.session(node) ?? expect.fail('no session'), 'test');
@@ -168,7 +185,9 @@ test('a wrong, an expired and a used-up token, a taken name and a bad name: each
   const once = await token(3_600_000, 1);
   await join_('first', { token: once });
   await expect(join_('second', { token: once })).rejects.toThrow('was used as often as it may be');
-  await expect(join_('first', { token: await token(), dir: join(dir, 'thief') })).rejects.toThrow('another board is enrolled under this name');
+  await expect(join_('first', { token: await token(), dir: join(dir, 'thief') })).rejects.toThrow(
+    'another board is enrolled under this name',
+  );
   await expect(join_('Not_a_name', { token: good })).rejects.toThrow('lowercase RFC 1123 subdomain');
   await expect(join_('x', { token: good, hub: 'http://somewhere' })).rejects.toThrow('must be like https://HOST:6443');
 });
@@ -199,9 +218,16 @@ test('a board that was removed is revoked: its certificate opens nothing any mor
     floorMs: () => 0,
     logger: silentLogger,
   });
-  const end = { message: () => {}, closed: () => {} };
-  (await courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end)).close();
+  const closed: string[] = [];
+  const end = { message: () => {}, closed: (reason: string) => closed.push(reason) };
+  await courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end);
+  await vi.waitFor(() => expect(broker.session('leaver')).toBeDefined(), { timeout: 5_000 });
   await client.resource('', 'secrets').delete('kube-system', 'flotilla-board-leaver');
-  await expect(courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end)).rejects.toThrow(expect.objectContaining({ refusal: 'unauthorized' }));
-  await expect(renewEnrolment({ files, dir: join(dir, 'leaver'), http: hubHttp }, enrolment)).rejects.toThrow('is not enrolled with this key');
+  await vi.waitFor(() => expect(closed).toHaveLength(1), { timeout: 5_000 });
+  await expect(courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end)).rejects.toThrow(
+    expect.objectContaining({ refusal: 'unauthorized' }),
+  );
+  await expect(renewEnrolment({ files, dir: join(dir, 'leaver'), http: hubHttp }, enrolment)).rejects.toThrow(
+    'is not enrolled with this key',
+  );
 });

@@ -25,10 +25,10 @@ export class BoardStreams {
   }
 
   receive(message: StreamMessage): void {
-    if (message.op === 'open') return this.#start(message);
     const stream = this.#open.get(message.id);
-    if (message.op === 'credit') return stream?.sender.credit(message.bytes);
-    if (stream) stream.controller.abort(new Error(message.error ?? 'closed by the hub'));
+    if (message.op === 'open') this.#start(message);
+    else if (message.op === 'credit') stream?.sender.credit(message.bytes);
+    else if (stream) stream.controller.abort(new Error(message.error ?? 'closed by the hub'));
     else this.#remember(message.id);
   }
 

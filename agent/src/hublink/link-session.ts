@@ -91,7 +91,10 @@ export class LinkSession implements DeviceEnd {
 
   /** Says hello over an open connection. */
   greet(pipe: DevicePipe): void {
-    if (this.#reason !== undefined) return pipe.close();
+    if (this.#reason !== undefined) {
+      pipe.close();
+      return;
+    }
     this.#pipe = pipe;
     const applied = this.#options.handlers.applied();
     const { agentVersion, bootId } = this.#options.identity;
@@ -159,7 +162,8 @@ export class LinkSession implements DeviceEnd {
         if (!this.#tokens.has(id)) return;
         if (attempt > tokenAttempts) {
           this.#tokens.delete(id);
-          return reject(new Error('the hub did not answer a token request'));
+          reject(new Error('the hub did not answer a token request'));
+          return;
         }
         void this.#send('token', { session, id, ...request }).catch(() => {});
         this.#after('token request again', tokenAgainMs, () => ask(attempt + 1));
@@ -179,7 +183,8 @@ export class LinkSession implements DeviceEnd {
   #receive(kind: DownKind, value: unknown): void {
     switch (kind) {
       case 'welcome':
-        return this.#welcome(value);
+        this.#welcome(value);
+        return;
       case 'ack': {
         const { session, number } = parseAck(value);
         if (session === this.#session && number === this.#reportNumber) this.#acknowledged();
@@ -187,16 +192,18 @@ export class LinkSession implements DeviceEnd {
       }
       case 'manifest':
         // Without an answer it comes again.
-        return this.isLive ? this.#options.offer(this.#verified(value)) : undefined;
+        if (this.isLive) this.#options.offer(this.#verified(value));
+        return;
       case 'token':
-        return this.#token(parseTokenAnswer(value));
+        this.#token(parseTokenAnswer(value));
+        return;
       case 'stream': {
         const message: StreamMessage = parseStream(value);
         if (message.session === this.#session) this.#streams.receive(message);
         return;
       }
       case 'refusal':
-        return this.#refused(parseRefusal(value));
+        this.#refused(parseRefusal(value));
     }
   }
 

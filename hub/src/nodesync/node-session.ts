@@ -95,7 +95,10 @@ export class NodeSession {
   }
 
   #receive(kind: UpKind, value: unknown): void {
-    if (kind === 'hello') return this.#hello(value);
+    if (kind === 'hello') {
+      this.#hello(value);
+      return;
+    }
     if (!this.#greeted) throw new ProtocolError('Session', `${kind} before hello`);
     switch (kind) {
       case 'report': {

@@ -41,6 +41,8 @@ export interface NodeSync {
   readonly liveness: Pick<Liveness, 'isAlive' | 'onChange'>;
   /** Boards with a live session. */
   connectedNodes(): readonly string[];
+  /** Ends the session of a board that may no longer connect. */
+  hangUp(node: string, reason: string): void;
 }
 
 export function createNodeSync(options: NodeSyncOptions): NodeSync {
@@ -56,6 +58,7 @@ class DeviceLink implements NodeSync {
   readonly #numbers: ManifestNumbers;
   readonly #leases: Leases;
   readonly #sessions = new Map<string, NodeSession>();
+  readonly #watches: { stop(): void }[] = [];
 
   constructor(options: NodeSyncOptions) {
     const { client, clock, logger } = options;
@@ -72,6 +75,14 @@ class DeviceLink implements NodeSync {
     client.informer('coordination.k8s.io', 'leases');
     await client.synced();
     this.#sources.watch((node) => this.#sessions.get(node)?.changed());
+    this.#watches.push(
+      client.informer('', 'nodes').on({
+        deleted: ({ metadata }) => {
+          this.liveness.forget(metadata?.name ?? '');
+          this.#numbers.forget(metadata?.name ?? '');
+        },
+      }),
+    );
     this.liveness.start(() => this.#sources.nodes().map((node) => node.metadata?.name ?? ''));
     this.#leases.start();
     await broker.start({
@@ -88,6 +99,7 @@ class DeviceLink implements NodeSync {
   async stop(): Promise<void> {
     this.#leases.stop();
     this.#sources.stop();
+    for (const watch of this.#watches.splice(0)) watch.stop();
     await this.#options.broker.stop();
     for (const session of this.#sessions.values()) session.end();
     this.#sessions.clear();
@@ -96,6 +108,11 @@ class DeviceLink implements NodeSync {
 
   connectedNodes(): readonly string[] {
     return [...this.#sessions.keys()];
+  }
+
+  hangUp(node: string, reason: string): void {
+    const session = this.#sessions.get(node);
+    if (session) this.#options.broker.disconnect(session.device, reason);
   }
 
   #connected(device: DeviceSession): void {

@@ -31,7 +31,7 @@ test('a chunk that was changed on the way is found out', () => {
   const last = chunks.at(-1) ?? Buffer.of();
   last[last.length - 1] = (last.at(-1) ?? 0) ^ 1;
   const reader = new FrameReader();
-  expect(() => chunks.forEach((chunk) => reader.read(chunk))).toThrow('content hash');
+  expect(() => chunks.map((chunk) => reader.read(chunk))).toThrow('content hash');
 });
 
 test('more unfinished messages than allowed push out the oldest, and the others still complete', () => {

@@ -24,7 +24,10 @@ export class StreamReceiver implements AsyncIterable<Buffer> {
 
   data({ offset, data }: DataFrame): void {
     if (this.#over() || offset < this.#received || data.length === 0) return;
-    if (offset + data.length > this.#granted) return this.fail(new Error('the sender exceeded its credit'));
+    if (offset + data.length > this.#granted) {
+      this.fail(new Error('the sender exceeded its credit'));
+      return;
+    }
     this.#early.set(offset, data);
     for (let next = this.#early.get(this.#received); next; next = this.#early.get(this.#received)) {
       this.#early.delete(this.#received);

@@ -116,7 +116,10 @@ export class SimulatedBroker implements Broker {
     const { session } = line;
     if (!this.#lines.has(session.epoch)) return;
     line.heardMs = this.#options.clock.monotonicMs();
-    if (payload.length > linkLimits.packetBytes + 1024) return this.#hangUp(line, 'packet too large', true);
+    if (payload.length > linkLimits.packetBytes + 1024) {
+      this.#hangUp(line, 'packet too large', true);
+      return;
+    }
     this.counters.messages++;
     let kind: ReturnType<typeof upKindOf>;
     try {
@@ -135,7 +138,10 @@ export class SimulatedBroker implements Broker {
   /** Delivers once, twice, late or not at all. */
   #carry(line: Line, deliver: () => void): void {
     const { clock, random } = this.#options;
-    if (random.next() < this.weather.disconnect) return this.#hangUp(line, 'connection lost', random.next() < 0.5);
+    if (random.next() < this.weather.disconnect) {
+      this.#hangUp(line, 'connection lost', random.next() < 0.5);
+      return;
+    }
     const copies = random.next() < this.weather.lose ? 0 : random.next() < this.weather.duplicate ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) clock.after('simulated delivery', this.#delayMs(), deliver);
   }
@@ -146,8 +152,8 @@ export class SimulatedBroker implements Broker {
       line.deviceOpen = false;
       clock.after('simulated close', 0, () => line.end.closed(reason));
     }
-    if (hubNotices) return this.#ended(line, reason);
-    clock.after('simulated keep-alive timeout', line.session.keepAliveMs * 1.5, () => this.#ended(line, 'keep-alive timeout'));
+    if (hubNotices) this.#ended(line, reason);
+    else clock.after('simulated keep-alive timeout', line.session.keepAliveMs * 1.5, () => this.#ended(line, 'keep-alive timeout'));
   }
 
   #ended(line: Line, reason: string): void {
