@@ -5,8 +5,8 @@ import { delimiter, join } from 'node:path';
 /** Programs that are not npm packages: what they are for, the commands to look for and the Debian packages that bring them. */
 const tools = {
   podman: {
-    commands: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc'],
-    packages: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iproute2'],
+    commands: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iptables'],
+    packages: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iptables', 'iproute2'],
     why: 'runs the containers',
   },
   kubectl: { commands: ['kubectl'], packages: ['kubernetes-client'], why: 'drives the API in tests' },
