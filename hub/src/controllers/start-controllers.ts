@@ -80,6 +80,9 @@ const table: Readonly<Record<string, Entry>> = {
 
 export const controllerNames: readonly string[] = Object.keys(table);
 
+/** The service accounts of `kube-system` that authorization must let work. */
+export const controllerAccounts: readonly string[] = [...new Set(Object.values(table).map(({ account }) => account))];
+
 /** Runs the controllers until the signal is aborted; resolves when the last one stopped. */
 export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
   const { registry, informers, clock, random, metrics } = options;

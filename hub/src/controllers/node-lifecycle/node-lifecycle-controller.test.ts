@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../../test/harness/control-plane.ts';
 import { allKinds } from '../../../../test/harness/plain-kinds.ts';
 import { deployment, pod } from '../../../../test/harness/workloads.ts';
-import { evictAfterMs } from './plan.ts';
+import { evictAfterMs, planTaints } from './plan.ts';
 
 let plane: ControlPlane;
 async function start(): Promise<void> {
@@ -113,5 +113,29 @@ describe('when a pod leaves', () => {
     ['at once when it is over', tolerating(10), 0],
   ])('%s', (_what, item, wanted) => {
     expect(evictAfterMs(item, away, nowMs)).toBe(wanted);
+  });
+});
+
+describe('taints of a node', () => {
+  it.each([
+    ['that is new', [], 'node.kubernetes.io/not-ready'],
+    ['that is not ready', [{ type: 'Ready', status: 'False' }], 'node.kubernetes.io/not-ready'],
+    ['that is away', [{ type: 'Ready', status: 'Unknown' }], 'node.kubernetes.io/unreachable'],
+  ])('%s', (_what, conditions, key) => {
+    expect(planTaints({ metadata: { name: 'a' }, status: { conditions } }, 0)?.map((taint) => `${taint.key}:${taint.effect}`)).toEqual([
+      `${key}:NoSchedule`,
+      `${key}:NoExecute`,
+    ]);
+  });
+
+  it('follow pressure, and leave those of others alone', () => {
+    const others = { key: 'mine', effect: 'NoSchedule' };
+    const conditions = [
+      { type: 'Ready', status: 'True' },
+      { type: 'MemoryPressure', status: 'True' },
+    ];
+    const node = { metadata: { name: 'a' }, spec: { taints: [others] }, status: { conditions } };
+    expect(planTaints(node, 0)?.map(({ key }) => key)).toEqual(['mine', 'node.kubernetes.io/memory-pressure']);
+    expect(planTaints({ ...node, status: { conditions: conditions.slice(0, 1) } }, 0)).toBeUndefined();
   });
 });

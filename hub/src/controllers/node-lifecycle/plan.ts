@@ -46,7 +46,9 @@ export function wantedTaints(node: Node): Taint[] {
   const taints: Taint[] = [];
   const ready = readyStatus(node);
   if (ready !== 'True') {
-    const key = ready === 'False' ? notReady : unreachable;
+    // A node that has not reported yet is new, not away.
+    const known = node.status?.conditions?.some(({ type }) => type === 'Ready');
+    const key = ready === 'False' || !known ? notReady : unreachable;
     taints.push({ key, effect: 'NoSchedule' }, { key, effect: 'NoExecute' });
   }
   for (const [type, key] of pressures) {
