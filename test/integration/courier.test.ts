@@ -68,7 +68,7 @@ async function mqttLine(transport: Endpoint['transport']): Promise<Line> {
     clock,
     logger: silentLogger,
     boards: directory,
-    tls: { ...pki.serverTls(), ca: [...pki.serverTls().ca] },
+    tls: pki.serverTls(),
     listen: transport === 'mqtt' ? { host: '127.0.0.1', port: 0 } : undefined,
   });
   let server: Server | undefined;

@@ -47,7 +47,7 @@ beforeAll(async () => {
     clock,
     logger: silentLogger,
     boards: { get: (node) => late.boards.get(node) },
-    tls: { cert, key, ca: [...ca] },
+    tls: pki.serverTls(),
     listen: { host: '127.0.0.1', port: 0 },
   });
   const manifestKey = {
@@ -82,7 +82,14 @@ afterAll(async () => {
 
 const hub = (): string => `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 const token = (ttlMs = 3_600_000, uses?: number): Promise<string> =>
-  createJoinToken({ client, clock, random, caKeyHash: pki.caKeyHash, ttlMs, ...(uses === undefined ? {} : { uses }) });
+  createJoinToken({
+    createSecret: (namespace, secret) => client.resource('', 'secrets').create(namespace, secret),
+    clock,
+    random,
+    caKeyHash: pki.caKeyHash,
+    ttlMs,
+    ...(uses === undefined ? {} : { uses }),
+  });
 const join_ = (node: string, options: { token?: string; dir?: string; hub?: string; serial?: string } = {}) =>
   enrol({
     files,
@@ -189,6 +196,8 @@ test('a wrong, an expired and a used-up token, a taken name and a bad name: each
     'another board is enrolled under this name',
   );
   await expect(join_('Not_a_name', { token: good })).rejects.toThrow('lowercase RFC 1123 subdomain');
+  const longest = 'x'.repeat(200);
+  expect((await join_(longest, { token: good })).node).toBe(longest);
   await expect(join_('x', { token: good, hub: 'http://somewhere' })).rejects.toThrow('must be like https://HOST:6443');
 });
 

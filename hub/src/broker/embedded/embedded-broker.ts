@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
+import { createServer, type Server, TLSSocket } from 'node:tls';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import { ConnectRefused, connackCodes, mqttUserName } from '@flotilla/shared/protocol/courier.js';
@@ -30,7 +30,7 @@ export interface EmbeddedBrokerOptions {
   readonly logger: Logger;
   readonly boards: Boards;
   /** The hub's certificate, chain and key; `ca` is what issues the boards' certificates. */
-  readonly tls: Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>;
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: readonly string[] };
   /** MQTT's own port; undefined when boards come over the API port only. Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number } | undefined;
 }
@@ -85,9 +85,12 @@ export class EmbeddedBroker implements Broker {
     this.#aedes = await this.#createAedes();
     const { listen, tls } = this.#options;
     if (!listen) return;
-    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, (socket) => {
-      this.#accept(socket, deviceIdentity(socket), 'mqtt');
-    });
+    const server = createServer(
+      { ...tls, ca: [...tls.ca], requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+      (socket) => {
+        this.#accept(socket, deviceIdentity(socket), 'mqtt');
+      },
+    );
     server.maxConnections = brokerLimits.connections;
     server.on('tlsClientError', (error) => this.#options.logger.debug('TLS handshake failed', { error }));
     await new Promise<void>((resolve, reject) => {

@@ -11,7 +11,8 @@ import { enrolNamespace } from './board-directory.ts';
 const tokenType = 'fleet.flotilla.dev/join-token';
 
 export interface JoinTokenOptions {
-  readonly client: Client;
+  /** Creates the Secret, in process or over the API. */
+  readonly createSecret: (namespace: string, secret: Secret) => Promise<unknown>;
   readonly clock: Clock;
   readonly random: Random;
   /** `sha256:HEX` of the cluster authority's public key, see Pki.caKeyHash. */
@@ -22,14 +23,12 @@ export interface JoinTokenOptions {
 }
 
 /** A token for boards to join with. Only the hash of its secret is kept; its pin makes the board recognise the hub. */
-export async function createJoinToken({ client, clock, random, caKeyHash, ttlMs, uses = 1000 }: JoinTokenOptions): Promise<string> {
+export async function createJoinToken({ createSecret, clock, random, caKeyHash, ttlMs, uses = 1000 }: JoinTokenOptions): Promise<string> {
   const id = random.bytes(5).toString('hex');
   const secret = random.bytes(24).toString('base64url');
   const data = encode({ 'secret-hash': hash(secret), expiration: kubeTime(clock.wallMs() + ttlMs), 'uses-left': String(uses) });
   const metadata = { name: secretName(id), namespace: enrolNamespace };
-  await client
-    .resource<Secret>('', 'secrets')
-    .create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
+  await createSecret(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
   return joinTokenText({ id, secret, pin: caKeyHash.replace(/^sha256:/, '') });
 }
 
