@@ -118,8 +118,8 @@ export interface Board {
   agent: Agent;
   /** Starts a new agent on the same disk and the same runtime. */
   boot(): Promise<void>;
-  /** The agent is gone without a word. */
-  kill(): Promise<void>;
+  /** The agent is gone without a word; with the power go all processes and what was not synced. */
+  kill(how?: 'process' | 'power'): Promise<void>;
   /** Lets time pass and everything settle. */
   pass(ms?: number): Promise<void>;
 }
@@ -131,7 +131,9 @@ export async function makeBoard(options: { readonly start?: boolean; readonly lo
   await files.mkdir('/data');
   const runtime = new FakeRuntime({ clock, images: { 'localhost/app:1': { present: true }, 'localhost/app:2': { present: true } } });
   const hub = new FakeHub(clock);
-  const logger = options.log ? createLogger({ level: 'debug', wallMs: () => clock.wallMs(), write: (line) => process.stderr.write(line) }) : silentLogger;
+  const logger = options.log
+    ? createLogger({ level: 'debug', wallMs: () => clock.wallMs(), write: (line) => process.stderr.write(line) })
+    : silentLogger;
   let runs = 0;
   const newAgent = (): Agent =>
     createAgent(
@@ -145,11 +147,15 @@ export async function makeBoard(options: { readonly start?: boolean; readonly lo
       board.agent = newAgent();
       await board.agent.start();
     },
-    async kill() {
-      // Nothing of a killed process reaches disk or hub any more; its promises end here.
-      const stopped = board.agent.stop();
+    async kill(how: 'process' | 'power' = 'process') {
+      // From here on nothing of it reaches the disk; its promises end.
+      files.cutAfter(0);
+      const { agent } = board;
+      const stopped = agent.stop().catch(() => {});
       await clock.advance(0);
       await stopped;
+      if (how === 'power') runtime.reboot();
+      files.restore({ keepUnsynced: how === 'process' });
     },
     async pass(ms = 0) {
       await clock.advance(ms);

@@ -110,7 +110,9 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   let reporter: StatusReporter | undefined;
   const networkReady = async (): Promise<void> => {
     if (!spec.podCIDR) return;
-    await runtime.setPodCidr(spec.podCIDR).catch((error: unknown) => logger.error('cannot set up the pod network', { podCIDR: spec.podCIDR, error }));
+    await runtime
+      .setPodCidr(spec.podCIDR)
+      .catch((error: unknown) => logger.error('cannot set up the pod network', { podCIDR: spec.podCIDR, error }));
   };
 
   return {

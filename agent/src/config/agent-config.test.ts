@@ -3,7 +3,13 @@ import { agentHelp, ConfigError, parseAgentConfig } from './agent-config.ts';
 
 describe('agent config', () => {
   it('has defaults', () => {
-    expect(parseAgentConfig([])).toMatchObject({ runtime: 'podman', labels: {}, taints: [], capacity: {}, dataDir: '/var/lib/flotilla-agent' });
+    expect(parseAgentConfig([])).toMatchObject({
+      runtime: 'podman',
+      labels: {},
+      taints: [],
+      capacity: {},
+      dataDir: '/var/lib/flotilla-agent',
+    });
   });
 
   it('reads every option', () => {

@@ -22,6 +22,8 @@ export interface AgentConfig {
   readonly dataDir: string;
   readonly nodeName: string | undefined;
   readonly runtime: 'podman' | 'containerd' | 'fake';
+  /** A directory for podman's storage; the user's own storage when undefined. */
+  readonly podmanStorage: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   /** Quantities that take the place of what was measured. */
@@ -44,13 +46,42 @@ const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
 /** Every option of the agent, once: what it is called, what it takes, what it means. All need a restart. */
 const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]> } = {
   hub: { flag: 'hub', type: 'URL', description: 'the hub, as https://HOST:6443; needed once, to join', parse: hubUrl },
-  token: { flag: 'token', type: 'TOKEN', description: 'a join token from `flotilla token create`; needed once', parse: (text) => text.trim() },
+  token: {
+    flag: 'token',
+    type: 'TOKEN',
+    description: 'a join token from `flotilla token create`; needed once',
+    parse: (text) => text.trim(),
+  },
   tokenFile: { flag: 'token-file', type: 'FILE', description: 'a file that holds the join token', parse: (text) => text },
-  dataDir: { flag: 'data-dir', type: 'DIR', fallback: '/var/lib/flotilla-agent', description: 'where everything is kept', parse: (text) => text },
+  dataDir: {
+    flag: 'data-dir',
+    type: 'DIR',
+    fallback: '/var/lib/flotilla-agent',
+    description: 'where everything is kept',
+    parse: (text) => text,
+  },
   nodeName: { flag: 'node-name', type: 'NAME', description: "the node's name in the cluster; the host name by default", parse: nodeName },
-  runtime: { flag: 'runtime', type: runtimes.join('|'), fallback: 'podman', description: 'what runs the containers', parse: (text) => oneOf(runtimes, text) },
+  runtime: {
+    flag: 'runtime',
+    type: runtimes.join('|'),
+    fallback: 'podman',
+    description: 'what runs the containers',
+    parse: (text) => oneOf(runtimes, text),
+  },
+  podmanStorage: {
+    flag: 'podman-storage',
+    type: 'DIR',
+    description: "a podman storage of the agent's own, for several boards on one machine; the user's storage by default",
+    parse: (text) => text,
+  },
   labels: { flag: 'node-labels', type: 'K=V,…', fallback: '', description: 'labels of the Node', parse: labels },
-  taints: { flag: 'register-with-taints', type: 'K=V:EFFECT,…', fallback: '', description: 'taints the Node is registered with', parse: taints },
+  taints: {
+    flag: 'register-with-taints',
+    type: 'K=V:EFFECT,…',
+    fallback: '',
+    description: 'taints the Node is registered with',
+    parse: taints,
+  },
   capacity: {
     flag: 'capacity',
     type: 'RESOURCE=QUANTITY,…',
@@ -58,7 +89,13 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     description: 'what the Node offers, in place of what was measured: cpu=4,memory=1Gi',
     parse: capacity,
   },
-  logLevel: { flag: 'log-level', type: logLevels.join('|'), fallback: 'info', description: 'the least that is logged', parse: (text) => oneOf(logLevels, text) },
+  logLevel: {
+    flag: 'log-level',
+    type: logLevels.join('|'),
+    fallback: 'info',
+    description: 'the least that is logged',
+    parse: (text) => oneOf(logLevels, text),
+  },
 };
 
 /** @throws ConfigError that names the option and what it should be */
@@ -103,7 +140,9 @@ const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
 function nodeName(text: string): string {
   if (text.length > 253 || !dnsSubdomain.test(text)) {
-    throw new Error(`${JSON.stringify(text)} is not a name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit`);
+    throw new Error(
+      `${JSON.stringify(text)} is not a name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit`,
+    );
   }
   return text;
 }
@@ -121,7 +160,8 @@ function pairs(text: string): string[] {
 function qualifiedName(key: string): string {
   const slash = key.indexOf('/');
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
-  if (!labelName.test(key.slice(slash + 1)) || (prefix !== undefined && !dnsSubdomain.test(prefix))) throw new Error(`${JSON.stringify(key)} is not a key`);
+  if (!labelName.test(key.slice(slash + 1)) || (prefix !== undefined && !dnsSubdomain.test(prefix)))
+    throw new Error(`${JSON.stringify(key)} is not a key`);
   return key;
 }
 
@@ -129,7 +169,8 @@ function keyValue(part: string): [string, string] {
   const equals = part.indexOf('=');
   if (equals < 1) throw new Error(`${JSON.stringify(part)} is not KEY=VALUE`);
   const value = part.slice(equals + 1);
-  if (value !== '' && !labelName.test(value)) throw new Error(`${JSON.stringify(value)} is not a value: at most 63 letters, digits, '-', '_' and '.'`);
+  if (value !== '' && !labelName.test(value))
+    throw new Error(`${JSON.stringify(value)} is not a value: at most 63 letters, digits, '-', '_' and '.'`);
   return [qualifiedName(part.slice(0, equals)), value];
 }
 

@@ -157,7 +157,13 @@ export class NodeReporter {
   #resources(): { capacity: Record<string, string>; allocatable: Record<string, string> } {
     const { capacity: given } = this.#options;
     const { cpus = 0, memoryBytes = 0, storageBytes = 0 } = this.#facts ?? {};
-    const capacity = { cpu: `${cpus}`, 'ephemeral-storage': `${Math.floor(storageBytes / 1024)}Ki`, memory: `${Math.floor(memoryBytes / 1024)}Ki`, pods: mostPods, ...given };
+    const capacity = {
+      cpu: `${cpus}`,
+      'ephemeral-storage': `${Math.floor(storageBytes / 1024)}Ki`,
+      memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+      pods: mostPods,
+      ...given,
+    };
     const memory = Math.max(0, value(capacity.memory) - memoryKept);
     const allocatable = {
       ...capacity,

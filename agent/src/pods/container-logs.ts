@@ -6,7 +6,8 @@ import { findContainer } from './pod-rules.ts';
 export function containerForLogs(snapshot: PodSnapshot | undefined, { container: name, previous }: LogOptions): string {
   if (!snapshot) throw new Error('pod not found');
   const { pod, record, sandboxes } = snapshot;
-  if (pod && !findContainer(pod, name)) throw new Error(`container ${JSON.stringify(name)} in pod ${JSON.stringify(record.name)} not found`);
+  if (pod && !findContainer(pod, name))
+    throw new Error(`container ${JSON.stringify(name)} in pod ${JSON.stringify(record.name)} not found`);
   const known = record.containers[name];
   const attempts = sandboxes
     .flatMap(({ containers }) => containers)
@@ -23,6 +24,7 @@ export function containerForLogs(snapshot: PodSnapshot | undefined, { container:
   if (newest) return newest.id;
   const waiting = snapshot.memory.containers.get(name)?.waiting;
   const where = `container ${JSON.stringify(name)} in pod ${JSON.stringify(record.name)}`;
-  if (waiting?.reason === 'ErrImagePull' || waiting?.reason === 'ImagePullBackOff') throw new Error(`${where} is waiting to start: trying and failing to pull image`);
+  if (waiting?.reason === 'ErrImagePull' || waiting?.reason === 'ImagePullBackOff')
+    throw new Error(`${where} is waiting to start: trying and failing to pull image`);
   throw new Error(`${where} is waiting to start: ${waiting?.reason ?? 'ContainerCreating'}`);
 }

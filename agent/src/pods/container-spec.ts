@@ -16,7 +16,10 @@ export function podTitle(pod: Pod): string {
 export function buildSandboxSpec(pod: Pod): SandboxSpec {
   const { metadata, spec } = pod;
   const hostNetwork = spec?.hostNetwork === true;
-  const containers = [...(spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'), ...(spec?.containers ?? [])];
+  const containers = [
+    ...(spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+    ...(spec?.containers ?? []),
+  ];
   const ports = containers.flatMap((container) =>
     (container.ports ?? [])
       .filter((port) => port.hostPort && !hostNetwork)
@@ -67,7 +70,8 @@ export function buildContainerSpec({ pod, container, attempt, image, env, mounts
   if (own.runAsNonRoot ?? shared.runAsNonRoot) checkNonRoot(pod, container, runAsUser, image.user);
   const { limits = {}, requests = {} } = container.resources ?? {};
   const lookup = (name: string): string | undefined => env[name];
-  const amount = <Result>(text: string | undefined, read: (text: string) => Result): Result | undefined => (text === undefined ? undefined : read(text));
+  const amount = <Result>(text: string | undefined, read: (text: string) => Result): Result | undefined =>
+    text === undefined ? undefined : read(text);
   return {
     name: container.name,
     attempt,
@@ -105,7 +109,9 @@ function checkNonRoot(pod: Pod, container: Container, runAsUser: number | undefi
   const user = imageUser.split(':')[0] ?? '';
   if (user === '' || /^0+$/.test(user)) throw new ContainerConfigError(`container has runAsNonRoot and image will run as root ${where}`);
   if (!/^\d+$/.test(user)) {
-    throw new ContainerConfigError(`container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${where}`);
+    throw new ContainerConfigError(
+      `container has runAsNonRoot and image has non-numeric user (${user}), cannot verify user is non-root ${where}`,
+    );
   }
 }
 
@@ -121,20 +127,36 @@ export async function buildMounts({ files, container, volumes, env }: MountsInpu
   const mounts: Mount[] = [];
   for (const mount of container.volumeMounts ?? []) {
     const volume = volumes.get(mount.name);
-    if (volume === undefined) throw new ContainerConfigError(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
+    if (volume === undefined)
+      throw new ContainerConfigError(
+        `cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`,
+      );
     const hostPath = await subPathOf(files, volume, mount, container, env);
     const propagation = { HostToContainer: 'rslave', Bidirectional: 'rshared' } as const;
     const wanted = propagation[mount.mountPropagation as keyof typeof propagation];
-    mounts.push({ hostPath, containerPath: posix.resolve('/', mount.mountPath), readOnly: mount.readOnly === true, ...(wanted ? { propagation: wanted } : {}) });
+    mounts.push({
+      hostPath,
+      containerPath: posix.resolve('/', mount.mountPath),
+      readOnly: mount.readOnly === true,
+      ...(wanted ? { propagation: wanted } : {}),
+    });
   }
   return mounts;
 }
 
-async function subPathOf(files: Files, volume: string, mount: VolumeMount, container: Container, env: Readonly<Record<string, string>>): Promise<string> {
+async function subPathOf(
+  files: Files,
+  volume: string,
+  mount: VolumeMount,
+  container: Container,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
   const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env[name]) : mount.subPath;
   if (!subPath) return volume;
   const refuse = (): never => {
-    throw new ContainerConfigError(`failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`);
+    throw new ContainerConfigError(
+      `failed to prepare subPath for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`,
+    );
   };
   if (subPath.startsWith('/') || subPath.split('/').includes('..')) return refuse();
   const path = `${volume}/${subPath}`;

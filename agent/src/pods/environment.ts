@@ -31,13 +31,13 @@ export function buildEnvironment(container: Container, context: FieldContext, ob
     for (const [key, value] of values ?? []) if (usableName.test(prefix + key)) env[prefix + key] = value;
   }
   for (const { name, value, valueFrom } of container.env ?? []) {
-    const found = valueFrom ? valueOf(valueFrom, container, context, objects) : expand(value ?? '', (other) => env[other]);
+    const found = valueFrom ? sourceValue(valueFrom, container, context, objects) : expand(value ?? '', (other) => env[other]);
     if (found !== undefined) env[name] = found;
   }
   return { ...env };
 }
 
-function valueOf(source: EnvVarSource, container: Container, context: FieldContext, objects: ObjectLookup): string | undefined {
+function sourceValue(source: EnvVarSource, container: Container, context: FieldContext, objects: ObjectLookup): string | undefined {
   const namespace = context.pod.metadata?.namespace ?? '';
   const { configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef } = source;
   if (configMapKeyRef) {
@@ -60,7 +60,12 @@ function valueOf(source: EnvVarSource, container: Container, context: FieldConte
   return '';
 }
 
-function keyed(values: ReadonlyMap<string, string> | undefined, key: string, optional: boolean | undefined, where: string): string | undefined {
+function keyed(
+  values: ReadonlyMap<string, string> | undefined,
+  key: string,
+  optional: boolean | undefined,
+  where: string,
+): string | undefined {
   const value = values?.get(key);
   if (value === undefined && !optional) throw new ContainerConfigError(`couldn't find key ${key} in ${where}`);
   return value;

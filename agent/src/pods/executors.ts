@@ -173,7 +173,10 @@ export function podEvent(doors: PodDoors, { record }: PodEntry, text: EventText)
 export function containerEvent(doors: PodDoors, { record, lastPod }: PodEntry, container: string, text: EventText): void {
   const { namespace, name, uid } = record;
   const init = lastPod?.spec?.initContainers?.some((other) => other.name === container);
-  doors.event({ involvedObject: { kind: 'Pod', namespace, name, uid, fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` }, ...text });
+  doors.event({
+    involvedObject: { kind: 'Pod', namespace, name, uid, fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` },
+    ...text,
+  });
 }
 
 /** As Go prints a duration: `10s`, `2m40s`, `5m0s`. */

@@ -81,7 +81,11 @@ function failed(context: StepContext, name: string, reference: string, error: un
   containerEvent(doors, entry, name, { type: 'Warning', reason: 'Failed', message: `Error: ${reason}` });
 }
 
-function failure({ doors }: StepContext, failures: number, noted: boolean): { state: 'failed'; failedAtMs: number; retryAtMs: number; noted: boolean } {
+function failure(
+  { doors }: StepContext,
+  failures: number,
+  noted: boolean,
+): { state: 'failed'; failedAtMs: number; retryAtMs: number; noted: boolean } {
   const nowMs = doors.clock.monotonicMs();
   return { state: 'failed', failedAtMs: nowMs, retryAtMs: nowMs + retryAfter(failures, 10_000, 300_000), noted };
 }
@@ -100,4 +104,3 @@ export async function noteImageBackOff(name: string, { doors, entry, pod }: Step
   doors.logger.debug('waiting to pull again', { image: reference, after: formatDelay(memory.image.retryAtMs - memory.image.failedAtMs) });
   return true;
 }
-

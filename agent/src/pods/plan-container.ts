@@ -63,7 +63,8 @@ export function planContainer(planner: Planner, plan: ContainerPlan): boolean {
   const endMs = memory?.endSeen?.attempt === record.attempt ? memory.endSeen.atMs : planner.nowMs;
   const untilMs = memory && !changed ? backOffUntilMs(memory, endMs) : 0;
   if (untilMs > planner.nowMs) {
-    if (memory?.waiting?.reason !== 'CrashLoopBackOff') planner.add({ do: 'noteBackOff', container: name, delayMs: memory?.backOff?.delayMs ?? 0 });
+    if (memory?.waiting?.reason !== 'CrashLoopBackOff')
+      planner.add({ do: 'noteBackOff', container: name, delayMs: memory?.backOff?.delayMs ?? 0 });
     planner.wakeAt(untilMs);
     return false;
   }
@@ -74,9 +75,8 @@ export function planContainer(planner: Planner, plan: ContainerPlan): boolean {
 function start(planner: Planner, { container, mounted }: ContainerPlan, attempt: number, backOff: boolean): void {
   if (!mounted) return;
   const retryAtMs = planner.memory.containers.get(container.name)?.startRetryAtMs;
-  if (retryAtMs !== undefined && retryAtMs > planner.nowMs) return planner.wakeAt(retryAtMs);
-  if (!imageReady(planner, container)) return;
-  planner.add({ do: 'startContainer', container: container.name, attempt, backOff });
+  if (retryAtMs !== undefined && retryAtMs > planner.nowMs) planner.wakeAt(retryAtMs);
+  else if (imageReady(planner, container)) planner.add({ do: 'startContainer', container: container.name, attempt, backOff });
 }
 
 function imageReady(planner: Planner, container: Container): boolean {

@@ -9,7 +9,13 @@ export type Step =
   | { readonly do: 'cancelPull'; readonly container: string }
   | { readonly do: 'startContainer'; readonly container: string; readonly attempt: number; readonly backOff: boolean }
   /** Begins to stop; goes on in the background. */
-  | { readonly do: 'stopContainer'; readonly container: string; readonly id: string; readonly graceSeconds: number; readonly message: string }
+  | {
+      readonly do: 'stopContainer';
+      readonly container: string;
+      readonly id: string;
+      readonly graceSeconds: number;
+      readonly message: string;
+    }
   | { readonly do: 'removeContainer'; readonly id: string }
   | { readonly do: 'noteBackOff'; readonly container: string; readonly delayMs: number }
   /** The pod ended for good; what is left running is stopped next. */

@@ -47,18 +47,18 @@ function makePlanner(input: PlanInput): Planner {
 
 function planLife(planner: Planner, pod: Pod): void {
   const { record, nowMs, memory } = planner;
-  if (record.terminal) return planEnd(planner, pod);
+  if (record.terminal) {
+    planEnd(planner, pod);
+    return;
+  }
 
   const deadline = pod.spec?.activeDeadlineSeconds;
   if (deadline !== undefined) {
     const atMs = memory.activeSinceMs + deadline * 1000;
     if (nowMs >= atMs) {
-      return planner.add({
-        do: 'finish',
-        phase: 'Failed',
-        reason: 'DeadlineExceeded',
-        message: 'Pod was active on the node longer than the specified deadline',
-      });
+      const message = 'Pod was active on the node longer than the specified deadline';
+      planner.add({ do: 'finish', phase: 'Failed', reason: 'DeadlineExceeded', message });
+      return;
     }
     planner.wakeAt(atMs);
   }
@@ -75,8 +75,8 @@ function planLife(planner: Planner, pod: Pod): void {
 
   const mounted = planVolumes(planner);
   if (!sandbox?.ready) {
-    if (!mounted || planner.steps.length > 0) return;
-    return retried(planner, memory.sandboxRetry?.atMs, { do: 'createSandbox' });
+    if (mounted && planner.steps.length === 0) retried(planner, memory.sandboxRetry?.atMs, { do: 'createSandbox' });
+    return;
   }
   removeStale(planner, sandbox);
   planContainers(planner, pod, sandbox, mounted);
@@ -154,7 +154,8 @@ function planRemoval(planner: Planner, deadlineMs: number): void {
   if (!planner.record.terminal) {
     const records = Object.values(planner.record.containers);
     const apps = planner.pod?.spec?.containers.map(({ name }) => planner.record.containers[name]) ?? records;
-    return planner.add({ do: 'finish', phase: apps.length > 0 && apps.every(endedCleanly) ? 'Succeeded' : 'Failed' });
+    planner.add({ do: 'finish', phase: apps.length > 0 && apps.every(endedCleanly) ? 'Succeeded' : 'Failed' });
+    return;
   }
   for (const sandbox of planner.sandboxes) planner.add({ do: 'removeSandbox', id: sandbox.id });
   planner.add({ do: 'bury' });

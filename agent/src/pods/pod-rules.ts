@@ -24,7 +24,10 @@ export function endedCleanly(record: ContainerRecord | undefined): boolean {
 
 /** The part of a container that cannot change under a running one; all else of a pod's spec is immutable. */
 export function containerHash(container: Container): string {
-  return createHash('sha256').update(JSON.stringify([container.name, container.image])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([container.name, container.image]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** The container of this name, be it an init container or not. */

@@ -15,7 +15,10 @@ export function registryAuth(pod: Pod, reference: string, objects: Pick<ObjectLo
   for (const { name = '' } of pod.spec?.imagePullSecrets ?? []) {
     const data = objects.secret(pod.metadata?.namespace ?? '', name)?.data ?? {};
     for (const [server, entry] of entriesOf(data)) {
-      const prefix = server.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '').replace(/^index\.docker\.io$/, 'docker.io');
+      const prefix = server
+        .replace(/^https?:\/\//, '')
+        .replace(/\/(v[12]\/?)?$/, '')
+        .replace(/^index\.docker\.io$/, 'docker.io');
       const matches = image === prefix || image.startsWith(`${prefix}/`);
       const auth = matches ? decode(entry) : undefined;
       if (auth && (!best || prefix.length > best.length)) best = { length: prefix.length, auth };

@@ -25,7 +25,13 @@ export async function startContainer(step: Extract<Step, { do: 'startContainer' 
   try {
     spec = await specOf(context, pod, container, attempt, image);
   } catch (error) {
-    return refused(context, name, memory, error instanceof ContainerConfigError ? 'CreateContainerConfigError' : 'CreateContainerError', error);
+    return refused(
+      context,
+      name,
+      memory,
+      error instanceof ContainerConfigError ? 'CreateContainerConfigError' : 'CreateContainerError',
+      error,
+    );
   }
 
   const nowMs = doors.clock.monotonicMs();
@@ -59,7 +65,10 @@ export async function startContainer(step: Extract<Step, { do: 'startContainer' 
     if (error.reason !== 'RunContainerError') return refused(context, name, memory, 'CreateContainerError', error);
     restart();
     await view.refresh();
-    const left = view.sandboxes(entry.uid).flatMap(({ containers }) => containers).find((other) => other.name === name && other.attempt === attempt);
+    const left = view
+      .sandboxes(entry.uid)
+      .flatMap(({ containers }) => containers)
+      .find((other) => other.name === name && other.attempt === attempt);
     const before = entry.record.containers[name];
     const ended = startFailed(attempt, left?.id ?? '', container.image ?? '', image.id, error.message);
     const previous = before?.ended;

@@ -14,10 +14,15 @@ export interface Tombstone {
 
 const mostKept = 200;
 
-/** The newest 200 tombstones, on disk before anybody is told. */
+/**
+ * The newest 200 tombstones.
+ *
+ * INVARIANT: a tombstone is on disk before anybody is told of it; they are added one after another.
+ */
 export class Tombstones {
   readonly #record: DurableRecord<Tombstone[]>;
   #stones = new Map<string, Tombstone>();
+  #tail: Promise<void> = Promise.resolve();
 
   constructor(files: Files, path: string) {
     this.#record = new DurableRecord(files, path);
@@ -36,14 +41,20 @@ export class Tombstones {
     return this.#stones.values();
   }
 
-  async add(stone: Tombstone): Promise<void> {
-    const next = new Map(this.#stones).set(stone.uid, stone);
-    for (const uid of next.keys()) {
-      if (next.size <= mostKept) break;
-      next.delete(uid);
-    }
-    await this.#record.write([...next.values()]);
-    this.#stones = new Map([...next].map(([uid, kept]) => [uid, this.#stones.get(uid) ?? kept]));
+  /** Resolves when it is safe on disk. */
+  add(stone: Tombstone): Promise<void> {
+    const result = this.#tail.then(async () => {
+      const next = new Map(this.#stones).set(stone.uid, stone);
+      for (const uid of next.keys()) {
+        if (next.size <= mostKept) break;
+        next.delete(uid);
+      }
+      await this.#record.write([...next.values()]);
+      // What was acknowledged meanwhile stays so.
+      this.#stones = new Map([...next].map(([uid, kept]) => [uid, this.#stones.get(uid) ?? kept]));
+    });
+    this.#tail = result.catch(() => {});
+    return result;
   }
 
   /** Written with the next tombstone; if that is lost the hub is merely told again. */

@@ -13,10 +13,18 @@ export interface StatusContext {
 export type Kind = 'init' | 'app';
 
 /** One container as the API shows it (after the kubelet's `convertStatusToAPIStatus`). */
-export function containerStatus(snapshot: PodSnapshot, container: Container, kind: Kind, initialized: boolean, context: StatusContext): ContainerStatus {
+export function containerStatus(
+  snapshot: PodSnapshot,
+  container: Container,
+  kind: Kind,
+  initialized: boolean,
+  context: StatusContext,
+): ContainerStatus {
   const { name, image = '' } = container;
   const record = snapshot.record.containers[name];
-  const here = snapshot.sandboxes.flatMap(({ containers }) => containers).find((other) => other.name === name && other.status === 'running');
+  const here = snapshot.sandboxes
+    .flatMap(({ containers }) => containers)
+    .find((other) => other.name === name && other.status === 'running');
   const running = here !== undefined && here.attempt === record?.attempt;
   const ended = running ? undefined : record?.ended;
   const waitsAgain = ended && !isSettled(snapshot, container, kind, ended);

@@ -21,7 +21,7 @@ export function podStatus(snapshot: PodSnapshot, context: StatusContext): PodSta
   const phase = phaseOf(snapshot, containerStatuses, initContainerStatuses, init, initialized);
   const sandbox = sandboxes.find(({ ready }) => ready);
   const ended = phase === 'Succeeded' || phase === 'Failed';
-  const podIP = pod?.spec?.hostNetwork ? (sandbox && context.hostIPs[0]) : ended ? record.podIP : sandbox?.ip;
+  const podIP = pod?.spec?.hostNetwork ? sandbox && context.hostIPs[0] : ended ? record.podIP : sandbox?.ip;
   const { reason, message } = record.terminal ?? {};
   return {
     phase,
@@ -44,7 +44,8 @@ function unknownContainers({ record }: PodSnapshot): Container[] {
 
 function isInitDone({ record, sandboxes }: PodSnapshot, container: Container): boolean {
   const found = record.containers[container.name];
-  if (isRestartable(container)) return sandboxes.some(({ containers }) => containers.some(({ name, status }) => name === container.name && status === 'running'));
+  if (isRestartable(container))
+    return sandboxes.some(({ containers }) => containers.some(({ name, status }) => name === container.name && status === 'running'));
   return found?.ended?.exitCode === 0;
 }
 
@@ -60,7 +61,9 @@ function phaseOf(
   const running = sandboxes.some(({ containers }) => containers.some(({ status }) => status === 'running'));
   if (terminal && (terminal.reason || !running)) return terminal.phase;
   if (!initialized) {
-    const failed = inits.some(({ state }, index) => !isRestartable(init[index] ?? { name: '' }) && (state?.terminated?.exitCode ?? 0) !== 0);
+    const failed = inits.some(
+      ({ state }, index) => !isRestartable(init[index] ?? { name: '' }) && (state?.terminated?.exitCode ?? 0) !== 0,
+    );
     return failed && pod && restartPolicyOf(pod) === 'Never' ? 'Failed' : 'Pending';
   }
   const waiting = apps.filter(({ state, lastState }) => state?.waiting && !lastState?.terminated);
@@ -84,7 +87,9 @@ function conditions(snapshot: PodSnapshot, found: Found): PodCondition[] {
   const sandbox = sandboxes.find(({ ready }) => ready);
   const began = record.startWallMs;
   const inits = found.initContainerStatuses.filter((_, index) => !isRestartable(found.init[index] ?? { name: '' }));
-  const initDoneMs = inits.map(({ name }) => record.containers[name]?.ended?.finishedWallMs ?? began).reduce((a, b) => Math.max(a, b), began);
+  const initDoneMs = inits
+    .map(({ name }) => record.containers[name]?.ended?.finishedWallMs ?? began)
+    .reduce((a, b) => Math.max(a, b), began);
   const sidecars = found.initContainerStatuses.filter((_, index) => isRestartable(found.init[index] ?? { name: '' }));
   const watched = [...sidecars, ...found.containerStatuses];
   const changedMs = watched
@@ -93,8 +98,14 @@ function conditions(snapshot: PodSnapshot, found: Found): PodCondition[] {
 
   const ready = readiness(found, watched);
   const initialized: Verdict = found.initialized
-    ? found.phase === 'Succeeded' ? { status: 'True', reason: 'PodCompleted' } : { status: 'True' }
-    : { status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${unready(found.initContainerStatuses)}]` };
+    ? found.phase === 'Succeeded'
+      ? { status: 'True', reason: 'PodCompleted' }
+      : { status: 'True' }
+    : {
+        status: 'False',
+        reason: 'ContainersNotInitialized',
+        message: `containers with incomplete status: [${unready(found.initContainerStatuses)}]`,
+      };
   return [
     condition('PodReadyToStartContainers', { status: sandbox ? 'True' : 'False' }, sandbox?.createdWallMs ?? changedMs),
     condition('Initialized', initialized, found.initialized ? initDoneMs : began),

@@ -11,7 +11,8 @@ export function qosClass(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
       const limit = positive(resources.limits?.[name]);
       const request = positive(resources.requests?.[name]);
       any ||= limit !== undefined || request !== undefined;
-      guaranteed &&= limit !== undefined && (request === undefined || compareQuantities(parseQuantity(limit), parseQuantity(request)) === 0);
+      guaranteed &&=
+        limit !== undefined && (request === undefined || compareQuantities(parseQuantity(limit), parseQuantity(request)) === 0);
     }
   }
   if (!any) return 'BestEffort';

@@ -77,7 +77,9 @@ export class StatusReporter {
     this.#soon(sent?.urgent === urgentPart(report) ? coalesceMs : 0);
   }
 
+  /** The node was looked at; only a change is told. */
   nodeChanged(): void {
+    if (this.#node?.text === JSON.stringify(this.#options.node())) return;
     this.#nodeDirty = true;
     this.#soon(coalesceMs);
   }

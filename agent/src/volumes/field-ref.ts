@@ -49,11 +49,18 @@ export function fieldValue({ fieldPath }: ObjectFieldSelector, context: FieldCon
 }
 
 /** The value of a `resourceFieldRef` in units of its divisor, rounded up (after `pkg/api/v1/resource`). */
-export function resourceValue(selector: ResourceFieldSelector, container: Container, allocatable: Readonly<Record<string, string>>): string {
+export function resourceValue(
+  selector: ResourceFieldSelector,
+  container: Container,
+  allocatable: Readonly<Record<string, string>>,
+): string {
   const [kind = '', ...rest] = selector.resource.split('.');
   const resource = rest.join('.');
   const { limits, requests } = container.resources ?? {};
-  if ((kind !== 'limits' && kind !== 'requests') || !(['cpu', 'memory', 'ephemeral-storage'].includes(resource) || resource.startsWith('hugepages-'))) {
+  if (
+    (kind !== 'limits' && kind !== 'requests') ||
+    !(['cpu', 'memory', 'ephemeral-storage'].includes(resource) || resource.startsWith('hugepages-'))
+  ) {
     throw new Error(`unsupported container resource : ${selector.resource}`);
   }
   const amount = kind === 'limits' ? (limits?.[resource] ?? allocatable[resource]) : (requests?.[resource] ?? '0');

@@ -163,6 +163,9 @@ export class VolumeManager {
   }
 
   #stamp(): string {
-    return `${new Date(this.#options.clock.wallMs()).toISOString().replace(/[-:T.]/g, '_').replace('Z', '')}_${this.#stamps++}`;
+    return `${new Date(this.#options.clock.wallMs())
+      .toISOString()
+      .replace(/[-:T.]/g, '_')
+      .replace('Z', '')}_${this.#stamps++}`;
   }
 }
