@@ -31,6 +31,19 @@ interface Statements {
   readonly remove: StatementSync;
 }
 
+/** What a batch has changed so far, until it commits. */
+interface Work {
+  readonly written: (Place & { readonly deleted: boolean })[];
+  /** undefined where it deleted. */
+  readonly now: Map<string, (Place & { readonly value: Sealed }) | undefined>;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly revision: Revision;
+  readonly previous: Row | null;
+}
+
 /**
  * The log in its file. Lives on a thread of its own; every call runs to its end before the next begins.
  *
@@ -158,51 +171,43 @@ export class LogFile implements Calls {
 
   #tryCommit(batch: Batch): BatchResult {
     const result: BatchResult = { outcomes: [], revisions: [], previous: [], full: this.#full };
-    const written: (Place & { deleted: boolean })[] = [];
-    /** What this batch has changed so far; undefined where it deleted. */
-    const now = new Map<string, (Place & { value: Sealed }) | undefined>();
+    const work: Work = { written: [], now: new Map() };
     const { begin, commit, rollback } = this.#statements;
     begin.run();
     try {
-      for (let at = 0; at < batch.keys.length; at++) this.#write(batch, at, result, written, now);
+      for (let at = 0; at < batch.keys.length; at++) {
+        const { code, revision, previous } = this.#write(batch, at, work);
+        result.outcomes.push(code);
+        result.revisions.push(revision);
+        result.previous.push(previous);
+      }
       commit.run();
     } catch (error) {
       if (this.#db.isTransaction) rollback.run();
       throw error;
     }
-    for (const row of written) this.#index.apply(row);
+    for (const row of work.written) this.#index.apply(row);
     return result;
   }
 
-  #write(
-    batch: Batch,
-    at: number,
-    result: BatchResult,
-    written: (Place & { deleted: boolean })[],
-    now: Map<string, (Place & { value: Sealed }) | undefined>,
-  ): void {
-    const place = (key: string): Place | undefined => (now.has(key) ? now.get(key) : this.#index.get(key));
-    const done = (code: number, revision: Revision, previous: Row | null): void => {
-      result.outcomes.push(code);
-      result.revisions.push(revision);
-      result.previous.push(previous);
-    };
+  #write(batch: Batch, at: number, work: Work): Outcome {
+    const place = (name: string): Place | undefined => (work.now.has(name) ? work.now.get(name) : this.#index.get(name));
     const key = batch.keys[at] as string;
     const value = batch.values[at] ?? null;
     const expected = batch.expected[at] ?? -1;
     const fence = batch.fences[at];
-    if (fence && (place(fence.key)?.revision ?? 0) !== fence.revision) return done(outcome.fenced, 0, null);
+    if (fence && (place(fence.key)?.revision ?? 0) !== fence.revision) return { code: outcome.fenced, revision: 0, previous: null };
     const current = place(key);
-    const previous = current ? { ...current, value: now.get(key)?.value ?? this.#value(current.revision) } : null;
+    const previous = current ? { ...current, value: work.now.get(key)?.value ?? this.#value(current.revision) } : null;
     const unexpected = expected >= 0 && (current?.revision ?? 0) !== expected;
-    if (unexpected || (value === null && !current)) return done(outcome.conflict, 0, previous);
-    if (this.#full && value !== null && !batch.deleting[at]) return done(outcome.full, 0, null);
-    const revision = (written.at(-1)?.revision ?? this.#index.current) + 1;
+    if (unexpected || (value === null && !current)) return { code: outcome.conflict, revision: 0, previous };
+    if (this.#full && value !== null && !batch.deleting[at]) return { code: outcome.full, revision: 0, previous: null };
+    const revision = (work.written.at(-1)?.revision ?? this.#index.current) + 1;
     const createRevision = current?.createRevision ?? revision;
     this.#statements.insert.run(revision, key, createRevision, batch.ttlSeconds[at] || null, value);
-    written.push({ key, revision, createRevision, deleted: value === null });
-    now.set(key, value === null ? undefined : { key, revision, createRevision, value });
-    done(outcome.ok, revision, previous);
+    work.written.push({ key, revision, createRevision, deleted: value === null });
+    work.now.set(key, value === null ? undefined : { key, revision, createRevision, value });
+    return { code: outcome.ok, revision, previous };
   }
 
   #refuse(batch: Batch): BatchResult {
