@@ -10,6 +10,8 @@ export interface HostFacts {
   readonly cpuController: boolean;
   readonly swapAccounting: boolean;
   readonly systemd: boolean;
+  /** This user may make network tunnels, which podman connects containers by when it has no root. */
+  readonly tun: boolean;
   /** Hard limits of this process; undefined when unlimited. */
   readonly hardOpenFiles: number | undefined;
   readonly hardProcesses: number | undefined;
@@ -52,6 +54,7 @@ export function readHostFacts(path = process.env['PATH'] ?? ''): HostFacts {
     cpuController: controller('cpu'),
     swapAccounting: cgroups === 'v2' || existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     systemd: existsSync('/run/systemd/system'),
+    tun: mayUse('/dev/net/tun', constants.R_OK | constants.W_OK),
     hardOpenFiles: hard('Max open files'),
     hardProcesses: hard('Max processes'),
     found: Object.fromEntries(programs.map((name) => [name, find(name, path)])) as HostFacts['found'],
@@ -74,12 +77,12 @@ function v2Controllers(isRoot: boolean): string[] {
 
 function find(name: string, path: string): string | undefined {
   const folders = [...path.split(delimiter).filter(Boolean), ...sbinFolders, ...helperFolders];
-  return folders.map((folder) => join(folder, name)).find((file) => isExecutable(file));
+  return folders.map((folder) => join(folder, name)).find((file) => mayUse(file, constants.X_OK));
 }
 
-function isExecutable(file: string): boolean {
+function mayUse(file: string, mode: number): boolean {
   try {
-    accessSync(file, constants.X_OK);
+    accessSync(file, mode);
     return true;
   } catch {
     return false;

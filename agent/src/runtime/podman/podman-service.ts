@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
@@ -13,7 +13,8 @@ import { shortHash } from './pod-names.ts';
  * INVARIANTS
  * - At most one API service of ours serves the socket: one left behind by an agent that was killed is taken over when it runs with
  *   the same settings, else ended first. Ending a service never touches a container: each has its own conmon.
- * - The file `service.json` names the process that serves the socket, by pid and start time, so that no stranger is ever killed.
+ * - A service of ours is known by the socket on its command line, so that no stranger is ever killed. (Its pid would not do: without
+ *   root, podman starts itself a second time.) `service.json` tells which settings it runs with.
  */
 
 export interface PodmanServiceOptions {
@@ -32,14 +33,8 @@ export interface PodmanServiceOptions {
   readonly onRestarted: () => void;
 }
 
-interface ServiceRecord {
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
-  readonly startTicks: string;
-  readonly settings: string;
-}
-
 const startTimeoutMs = 20_000;
+const endTimeoutMs = 5_000;
 
 /** Podman's API service, kept running for as long as the agent is there. */
 export class PodmanService {
@@ -76,7 +71,7 @@ export class PodmanService {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#ready.catch(() => {});
-    await this.#endRecorded();
+    await this.#endAll();
     this.#child = undefined;
   }
 
@@ -87,12 +82,12 @@ export class PodmanService {
     const confPath = join(runDir, 'containers.conf');
     const conf = containersConf(this.#options.facts, await this.#conmon());
     const settings = shortHash(JSON.stringify([conf, this.#options.flags, this.#options.env['CONTAINERS_REGISTRIES_CONF']]), 16);
-    const left = await this.#record();
-    if (left && left.settings === settings && (await this.#answers(1_000))) {
-      this.#options.log.info('taking over the podman service that was left running', { pid: left.pid });
-      return this.#watchAdopted(left);
+    const left = await this.#servers();
+    if (left.length > 0 && (await this.#recordedSettings()) === settings && (await this.#answers(1_000))) {
+      this.#options.log.info('taking over the podman service that was left running', { pids: left });
+      return this.#watchAdopted();
     }
-    await this.#endRecorded();
+    await this.#endAll();
     await writeFile(confPath, conf);
     await rm(this.socketPath, { force: true });
     await this.#spawn(confPath, settings);
@@ -109,7 +104,7 @@ export class PodmanService {
     const args = [...flags, 'system', 'service', '--time=0', `unix://${this.socketPath}`];
     const child = await exec.start(podman, args, { env: childEnv, cwd: runDir, onLine: (line) => log.debug('podman', { line }) });
     this.#child = child;
-    await writeFile(this.#recordPath, JSON.stringify({ pid: child.pid, startTicks: await startTicks(child.pid), settings }));
+    await writeFile(this.#recordPath, JSON.stringify({ pid: child.pid, settings }));
     void child.exited.then((code) => this.#ended(child, code));
   }
 
@@ -139,11 +134,11 @@ export class PodmanService {
   }
 
   /** A service that is no child of ours tells nobody when it ends: look now and then. */
-  #watchAdopted(record: ServiceRecord): void {
-    this.#options.clock.after('look at the podman service', 10_000, () => {
-      void startTicks(record.pid).then((ticks) => {
+  #watchAdopted(): void {
+    this.#options.clock.after('look at the podman service', 30_000, () => {
+      void this.#servers().then((pids) => {
         if (this.#stopped || this.#child) return;
-        if (ticks === record.startTicks) this.#watchAdopted(record);
+        if (pids.length > 0) this.#watchAdopted();
         else this.#restart("podman's API service has ended");
       });
     });
@@ -173,29 +168,35 @@ export class PodmanService {
     }
   }
 
-  async #record(): Promise<ServiceRecord | undefined> {
+  async #recordedSettings(): Promise<string | undefined> {
     try {
-      const record = JSON.parse(await readFile(this.#recordPath, 'utf8')) as ServiceRecord;
-      return (await startTicks(record.pid)) === record.startTicks ? record : undefined;
+      return (JSON.parse(await readFile(this.#recordPath, 'utf8')) as { settings: string }).settings;
     } catch {
       return undefined;
     }
   }
 
-  async #endRecorded(): Promise<void> {
-    const record = await this.#record();
-    for (const [signal, forMs] of [
-      ['SIGTERM', 5_000],
-      ['SIGKILL', 5_000],
-    ] as const) {
-      if (!record || !(await isThere(record))) break;
-      try {
-        process.kill(record.pid, signal);
-      } catch {
-        break;
+  /** The processes that serve our socket. */
+  async #servers(): Promise<number[]> {
+    const mark = `unix://${this.socketPath}`;
+    const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const lines = await Promise.all(names.map((name) => readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')));
+    return names.filter((_, n) => lines[n]?.split('\0').includes(mark)).map(Number);
+  }
+
+  async #endAll(): Promise<void> {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const deadlineMs = this.#options.clock.monotonicMs() + endTimeoutMs;
+      for (const pid of await this.#servers()) {
+        try {
+          process.kill(pid, signal);
+        } catch {
+          // It ended by itself.
+        }
       }
-      for (let waitedMs = 0; waitedMs < forMs && (await isThere(record)); waitedMs += 20)
+      while ((await this.#servers()).length > 0 && this.#options.clock.monotonicMs() < deadlineMs) {
         await this.#options.clock.sleep('podman service end', 20);
+      }
     }
     await rm(this.#recordPath, { force: true });
   }
@@ -214,20 +215,5 @@ export class PodmanService {
       log.warn('cannot start conmon from the data directory: a container killed for want of memory will not say so', { error });
     }
     return undefined;
-  }
-}
-
-async function isThere(record: ServiceRecord): Promise<boolean> {
-  return (await startTicks(record.pid)) === record.startTicks;
-}
-
-/** When the process started, in clock ticks since boot; empty when it is not there, or is a zombie. */
-async function startTicks(pid: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
-  } catch {
-    return '';
   }
 }

@@ -11,6 +11,7 @@ const good: HostFacts = {
   cpuController: true,
   swapAccounting: true,
   systemd: true,
+  tun: true,
   hardOpenFiles: 1_048_576,
   hardProcesses: undefined,
   found: {
@@ -58,6 +59,7 @@ describe('preflight', () => {
     [{ ...good, memoryController: false }, 'cgroup_enable=memory'],
     [{ ...good, cgroups: 'none' as const }, 'no cgroups are mounted'],
     [{ ...without('newuidmap'), isRoot: false }, 'install the package uidmap'],
+    [{ ...good, isRoot: false, tun: false }, '/dev/net/tun'],
     [{ ...good, isRoot: false, memoryController: false }, 'this user may not limit memory'],
     [{ ...without('slirp4netns'), isRoot: false }, 'install the package slirp4netns'],
   ])('says what to do: %#', async (facts, words) => {

@@ -83,6 +83,10 @@ function rootlessLacks(facts: HostFacts): string[] {
   if (facts.found.slirp4netns === undefined && facts.found.pasta === undefined) {
     lacks.push('neither pasta nor slirp4netns, which connect containers without root, is installed: install the package slirp4netns');
   }
+  if (!facts.tun)
+    lacks.push(
+      'this user may not open /dev/net/tun, which containers without root need for their network: run chmod 0666 /dev/net/tun as root',
+    );
   return lacks;
 }
 
