@@ -86,7 +86,7 @@ async function admitNew<T extends KubeObject>(
     metadata.name = `${metadata.generateName.slice(0, maxGeneratedLength - suffixLength)}${nameSuffix(random, suffixLength)}`;
   }
   matchNamespace(definition, object, namespace);
-  definition.strategy.prepareForCreate?.(object);
+  definition.strategy.prepareForCreate?.(object, now);
   const name = metadata.name ?? '';
   refuseFaults(definition, name, definition.strategy.validate(object));
   refuseFaults(definition, name, validateMetadata(object, { namespaced: definition.namespaced }));

@@ -132,10 +132,10 @@ export interface TableColumn<T extends KubeObject = KubeObject> {
 export interface Strategy<T extends KubeObject = KubeObject> {
   /** Fills what Kubernetes' defaulting functions fill. */
   default?(object: T): void;
-  /** Clears what a client may not set on create (status), sets generation. */
-  prepareForCreate?(object: T): void;
+  /** Clears what a client may not set on create (status), sets generation. `now` is RFC 3339. */
+  prepareForCreate?(object: T, now: string): void;
   /** Carries over what a client may not change on update (status, on the main resource). */
-  prepareForUpdate?(object: T, old: T): void;
+  prepareForUpdate?(object: T, old: T, now: string): void;
   validate(object: T): FieldError[];
   validateUpdate(object: T, old: T): FieldError[];
   /** What changes when the object is marked for deletion but stays for now (a namespace's phase). */

@@ -131,6 +131,7 @@ async function admitChanged<T extends KubeObject>(
   options: UpdateOptions,
 ): Promise<T> {
   const strategy = strategyOf(definition, options.subresource);
+  const now = kubeTime(clock.wallMs());
   checkName(object, name);
   object.apiVersion = apiVersionOf(definition);
   object.kind = definition.kind;
@@ -150,8 +151,7 @@ async function admitChanged<T extends KubeObject>(
   if (options.operation !== 'Apply') {
     const subresource = options.subresource ?? '';
     const manager = managerOf(ctx, options.fieldManager);
-    const time = kubeTime(clock.wallMs());
-    const managedFields = trackFields({ live: old, object, manager, apiVersion: object.apiVersion, subresource, time });
+    const managedFields = trackFields({ live: old, object, manager, apiVersion: object.apiVersion, subresource, time: now });
     if (managedFields) metadata.managedFields = managedFields;
   }
   const operation = options.subresource === 'binding' ? 'CREATE' : 'UPDATE';
@@ -160,14 +160,14 @@ async function admitChanged<T extends KubeObject>(
 
   matchNamespace(definition, object, namespace);
   keepSystemFields(metadata, was);
-  strategy.prepareForUpdate?.(object, old);
+  strategy.prepareForUpdate?.(object, old, now);
   const faults = [
     ...validateMetadata(object, { namespaced: definition.namespaced }),
     ...validateMetadataUpdate(object, old),
     ...strategy.validateUpdate(object, old),
   ];
   refuseFaults(definition, name, faults);
-  for (const warning of strategy.warnings?.(object) ?? []) ctx.warn(warning);
+  if (metadata.generation !== was.generation) for (const warning of strategy.warnings?.(object) ?? []) ctx.warn(warning);
   await admission.validate(attributes);
   return object;
 }

@@ -1,0 +1,181 @@
+import type { Deployment, DeploymentStatus, DeploymentStrategy } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
+import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
+import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { semanticEqual } from '#registry/generic/json.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { nonNegative } from '#registry/validation/fields.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { regexError, subdomainName } from '#registry/validation/names.ts';
+import { nameWarnings, validateSelectorAndTemplate, workloadColumns } from './pod-template.ts';
+import { scaleSubresource } from './scale.ts';
+
+const percentWords = "a valid percent string must be a numeric string followed by an ending '%'";
+
+function defaults({ spec }: Deployment): void {
+  if (!spec) return;
+  spec.replicas ??= 1;
+  spec.revisionHistoryLimit ??= 10;
+  spec.progressDeadlineSeconds ??= 600;
+  const strategy = spec.strategy ?? {};
+  spec.strategy = strategy;
+  strategy.type ||= 'RollingUpdate';
+  if (strategy.type === 'RollingUpdate') strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...strategy.rollingUpdate };
+  if (spec.template?.spec) defaultPodSpec(spec.template.spec);
+}
+
+function amountOf(value: number | string | undefined): number {
+  if (typeof value === 'number') return value;
+  const percent = /^([0-9]+)%$/.exec(value ?? '')?.[1];
+  return percent === undefined ? 0 : Number(percent);
+}
+
+function validateAmount(path: string, value: number | string | undefined): FieldError[] {
+  if (typeof value === 'number') return nonNegative(path, value);
+  if (/^[0-9]+%$/.test(value ?? '')) return [];
+  return [invalid(path, value, regexError(percentWords, '[0-9]+%', '1%', '93%'))];
+}
+
+function validateStrategy(strategy: DeploymentStrategy | undefined, path: string): FieldError[] {
+  const { type, rollingUpdate } = strategy ?? {};
+  const at = `${path}.rollingUpdate`;
+  if (type === 'Recreate') return rollingUpdate ? [forbiddenField(at, "may not be specified when strategy `type` is 'Recreate'")] : [];
+  if (type !== 'RollingUpdate') return [notSupported(path, strategy, ['Recreate', 'RollingUpdate'])];
+  if (!rollingUpdate) return [required(at, 'this should be defaulted and never be nil')];
+  const { maxUnavailable, maxSurge } = rollingUpdate;
+  const faults = [...validateAmount(`${at}.maxUnavailable`, maxUnavailable), ...validateAmount(`${at}.maxSurge`, maxSurge)];
+  if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0) {
+    faults.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+  }
+  if (typeof maxUnavailable === 'string' && amountOf(maxUnavailable) > 100) {
+    faults.push(invalid(`${at}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%'));
+  }
+  return faults;
+}
+
+function validateSpec({ spec }: Deployment): FieldError[] {
+  const { progressDeadlineSeconds: deadline, minReadySeconds = 0 } = spec ?? {};
+  const faults = [
+    ...nonNegative('spec.replicas', spec?.replicas),
+    ...validateSelectorAndTemplate(spec ?? {}),
+    ...validateStrategy(spec?.strategy, 'spec.strategy'),
+    ...nonNegative('spec.minReadySeconds', minReadySeconds),
+    ...nonNegative('spec.revisionHistoryLimit', spec?.revisionHistoryLimit),
+    ...nonNegative('spec.progressDeadlineSeconds', deadline),
+  ];
+  if (deadline !== undefined && deadline <= minReadySeconds) {
+    faults.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'));
+  }
+  return faults;
+}
+
+function validateChange(object: Deployment, old: Deployment): FieldError[] {
+  const faults = validateSpec(object);
+  const selector = object.spec?.selector;
+  if (!semanticEqual(selector, old.spec?.selector)) faults.push(invalid('spec.selector', selector, 'field is immutable'));
+  return faults;
+}
+
+const counters = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'terminatingReplicas',
+  'collisionCount',
+] as const;
+
+function validateStatus({ status = {} }: Deployment, { status: was = {} }: Deployment): FieldError[] {
+  const faults = counters.flatMap((field) => nonNegative(`status.${field}`, status[field]));
+  const amount = (field: (typeof counters)[number], of: DeploymentStatus = status): number => of[field] ?? 0;
+  for (const field of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const) {
+    if (amount(field) > amount('replicas'))
+      faults.push(invalid(`status.${field}`, amount(field), 'cannot be greater than status.replicas'));
+  }
+  if (amount('availableReplicas') > amount('readyReplicas')) {
+    faults.push(invalid('status.availableReplicas', amount('availableReplicas'), 'cannot be greater than readyReplicas'));
+  }
+  if (amount('collisionCount') < amount('collisionCount', was)) {
+    faults.push(invalid('status.collisionCount', amount('collisionCount'), 'cannot be decremented'));
+  }
+  return faults;
+}
+
+const strategy: Strategy<Deployment> = {
+  default: defaults,
+  prepareForCreate(object) {
+    object.status = {};
+    metadataOf(object).generation = 1;
+  },
+  prepareForUpdate(object, old) {
+    object.status = old.status ?? {};
+    // Annotations count too: they are copied to the replica sets.
+    const same = semanticEqual(object.spec, old.spec) && semanticEqual(object.metadata?.annotations, old.metadata?.annotations);
+    if (!same) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
+  validateUpdate: validateChange,
+  warnings: nameWarnings,
+};
+
+const kind = { group: 'apps', version: 'v1', kind: 'Deployment' };
+
+export const deployments: ResourceDefinition<Deployment> = {
+  ...kind,
+  resource: 'deployments',
+  singular: 'deployment',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  namespaced: true,
+  schema: 'io.k8s.api.apps.v1.Deployment',
+  strategy,
+  columns: [
+    nameColumn,
+    {
+      name: 'Ready',
+      type: 'string',
+      description: 'Number of the pod with ready state',
+      value: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'string',
+      description: 'How many pods have the newest template.',
+      value: ({ status }) => status?.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'string',
+      description: 'How many pods are available.',
+      value: ({ status }) => status?.availableReplicas ?? 0,
+    },
+    ageColumn,
+    ...workloadColumns<Deployment>(
+      ({ spec }) => spec?.template?.spec?.containers ?? [],
+      ({ spec }) => labelSelector(spec?.selector).toString(),
+    ),
+  ],
+  subresources: [
+    {
+      name: 'status',
+      kind,
+      verbs: ['get', 'patch', 'update'],
+      strategy: {
+        prepareForUpdate(object, old) {
+          if (old.spec) object.spec = old.spec;
+          const metadata = metadataOf(object);
+          if (old.metadata?.labels) metadata.labels = old.metadata.labels;
+          else delete metadata.labels;
+        },
+        validate: () => [],
+        validateUpdate: validateStatus,
+      },
+    },
+    scaleSubresource<Deployment>('apps', 'deployments'),
+  ],
+};

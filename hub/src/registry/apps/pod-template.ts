@@ -1,0 +1,68 @@
+import type { Container, PodTemplateSpec } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { compileLabelSelector } from '@flotilla/shared/meta/label-selector.js';
+import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
+import { containerColumns } from '#registry/generic/columns.ts';
+import type { TableColumn } from '#registry/generic/types.ts';
+import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
+import { dnsLabel } from '#registry/validation/names.ts';
+import { validatePodSpec } from '#registry/validation/pod-spec.ts';
+
+interface WithTemplate {
+  readonly selector?: LabelSelector;
+  readonly template?: PodTemplateSpec;
+}
+
+/** Selector and template of a workload whose pods run for ever (apps/validation, ValidatePodTemplateSpecForReplicaSet). */
+export function validateSelectorAndTemplate({ selector, template }: WithTemplate, path = 'spec'): FieldError[] {
+  const faults: FieldError[] = [];
+  if (!selector) faults.push(required(`${path}.selector`));
+  const selectorFaults = validateLabelSelector(selector, `${path}.selector`);
+  faults.push(...selectorFaults);
+  const isEmpty = Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions?.length ?? 0) === 0;
+  // The words are the same for ReplicaSets.
+  if (selector && isEmpty) faults.push(invalid(`${path}.selector`, selector, 'empty selector is invalid for deployment'));
+  if (selectorFaults.length > 0) return [...faults, invalid(`${path}.selector`, selector, 'invalid label selector')];
+  const labels = template?.metadata?.labels;
+  const at = `${path}.template`;
+  if (selector && !isEmpty && !compileLabelSelector(selector)(labels)) {
+    faults.push(invalid(`${at}.metadata.labels`, labels, '`selector` does not match template `labels`'));
+  }
+  return [...faults, ...validateTemplate(template, at)];
+}
+
+function validateTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+  const { metadata, spec } = template ?? {};
+  const faults = [
+    ...validateLabels(metadata?.labels, `${path}.labels`),
+    ...validateAnnotations(metadata?.annotations, `${path}.annotations`),
+    ...validatePodSpec(spec, `${path}.spec`, false),
+  ];
+  if (spec?.ephemeralContainers?.length)
+    faults.push(forbiddenField(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
+  if (spec?.restartPolicy !== 'Always') faults.push(notSupported(`${path}.spec.restartPolicy`, spec?.restartPolicy, ['Always']));
+  if (spec?.activeDeadlineSeconds !== undefined) {
+    faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
+  }
+  return faults;
+}
+
+/** Pods take the name of their workload as the beginning of theirs. */
+export function nameWarnings({ metadata }: KubeObject): string[] {
+  const faults = dnsLabel(metadata?.name ?? '');
+  if (faults.length === 0) return [];
+  const why = 'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
+  return [`${why}: [${faults.join(' ')}]`];
+}
+
+/** The wide columns of a workload. */
+export function workloadColumns<T extends KubeObject>(
+  containers: (object: T) => readonly Container[],
+  selector: (object: T) => string,
+): TableColumn<T>[] {
+  return [
+    ...containerColumns(containers),
+    { name: 'Selector', type: 'string', priority: 1, description: 'Which pods belong to it.', value: selector },
+  ];
+}

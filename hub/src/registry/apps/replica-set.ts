@@ -1,0 +1,107 @@
+import type { ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { invalid } from '@flotilla/shared/errors/field.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
+import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
+import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { semanticEqual } from '#registry/generic/json.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { nonNegative } from '#registry/validation/fields.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { subdomainName } from '#registry/validation/names.ts';
+import { nameWarnings, validateSelectorAndTemplate, workloadColumns } from './pod-template.ts';
+import { scaleSubresource } from './scale.ts';
+
+function validateSpec({ spec }: ReplicaSet): FieldError[] {
+  return [
+    ...nonNegative('spec.replicas', spec?.replicas),
+    ...nonNegative('spec.minReadySeconds', spec?.minReadySeconds),
+    ...validateSelectorAndTemplate(spec ?? {}),
+  ];
+}
+
+const counters = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+  'terminatingReplicas',
+] as const;
+
+function validateStatus({ status }: ReplicaSet): FieldError[] {
+  const faults = counters.flatMap((field) => nonNegative(`status.${field}`, status?.[field]));
+  const amount = (field: (typeof counters)[number]): number => status?.[field] ?? 0;
+  for (const field of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
+    if (amount(field) > amount('replicas'))
+      faults.push(invalid(`status.${field}`, amount(field), 'cannot be greater than status.replicas'));
+  }
+  if (amount('availableReplicas') > amount('readyReplicas')) {
+    faults.push(invalid('status.availableReplicas', amount('availableReplicas'), 'cannot be greater than readyReplicas'));
+  }
+  return faults;
+}
+
+const strategy: Strategy<ReplicaSet> = {
+  default({ spec }) {
+    if (!spec) return;
+    spec.replicas ??= 1;
+    if (spec.template?.spec) defaultPodSpec(spec.template.spec);
+  },
+  prepareForCreate(object) {
+    object.status = { replicas: 0 };
+    metadataOf(object).generation = 1;
+  },
+  prepareForUpdate(object, old) {
+    object.status = old.status ?? { replicas: 0 };
+    if (!semanticEqual(object.spec, old.spec)) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
+  validateUpdate(object, old) {
+    const selector = object.spec?.selector;
+    const fixed = semanticEqual(selector, old.spec?.selector) ? [] : [invalid('spec.selector', selector, 'field is immutable')];
+    return [...validateSpec(object), ...fixed];
+  },
+  warnings: nameWarnings,
+};
+
+const kind = { group: 'apps', version: 'v1', kind: 'ReplicaSet' };
+
+export const replicaSets: ResourceDefinition<ReplicaSet> = {
+  ...kind,
+  resource: 'replicasets',
+  singular: 'replicaset',
+  shortNames: ['rs'],
+  categories: ['all'],
+  namespaced: true,
+  schema: 'io.k8s.api.apps.v1.ReplicaSet',
+  strategy,
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', description: 'How many pods there shall be.', value: ({ spec }) => spec?.replicas ?? 0 },
+    { name: 'Current', type: 'integer', description: 'How many pods there are.', value: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', description: 'How many pods are ready.', value: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...workloadColumns<ReplicaSet>(
+      ({ spec }) => spec?.template?.spec?.containers ?? [],
+      ({ spec }) => labelSelector(spec?.selector).toString() || '<none>',
+    ),
+  ],
+  subresources: [
+    {
+      name: 'status',
+      kind,
+      verbs: ['get', 'patch', 'update'],
+      strategy: {
+        prepareForUpdate(object, old) {
+          if (old.spec) object.spec = old.spec;
+        },
+        validate: () => [],
+        validateUpdate: validateStatus,
+      },
+    },
+    scaleSubresource<ReplicaSet>('apps', 'replicasets'),
+  ],
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+};

@@ -1,0 +1,55 @@
+import type { Scale } from '@flotilla/shared/api/generated/types.js';
+import { invalid, invalidObject } from '@flotilla/shared/errors/field.js';
+import { conflict } from '@flotilla/shared/errors/status.js';
+import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
+import { clone } from '#registry/generic/json.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
+import type { Subresource } from '#registry/generic/types.ts';
+
+interface Scalable extends KubeObject {
+  spec?: { replicas?: number; selector: LabelSelector };
+  status?: { replicas?: number };
+}
+
+/** The `scale` subresource (autoscaling/v1) of a kind with replicas and a selector. */
+export function scaleSubresource<T extends Scalable>(group: string, resource: string): Subresource<T> {
+  return {
+    name: 'scale',
+    kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    verbs: ['get', 'patch', 'update'],
+    view({ metadata: { name, namespace, uid, resourceVersion, creationTimestamp } = {}, spec, status }): Scale {
+      const metadata = Object.fromEntries(
+        Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(([, value]) => value !== undefined),
+      );
+      return {
+        kind: 'Scale',
+        apiVersion: 'autoscaling/v1',
+        metadata,
+        spec: { replicas: spec?.replicas ?? 0 },
+        status: { replicas: status?.replicas ?? 0, selector: labelSelector(spec?.selector).toString() },
+      };
+    },
+    /** @throws StatusError Invalid, Conflict */
+    apply(object, view) {
+      const scale = view as Scale;
+      const replicas = scale.spec?.replicas ?? 0;
+      const { name = '', uid = '' } = object.metadata ?? {};
+      if (replicas < 0) {
+        const fault = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
+        throw invalidObject('Scale', 'autoscaling', name, [fault]);
+      }
+      const own = scale.metadata?.uid;
+      if (own && own !== uid) {
+        const why = `Precondition failed: UID in precondition: ${own}, UID in object meta: ${uid}`;
+        throw conflict({ group, resource: `${resource}/scale` }, name, why);
+      }
+      const scaled = clone(object);
+      scaled.spec = { ...(scaled.spec ?? { selector: {} }), replicas };
+      const metadata = metadataOf(scaled);
+      if (scale.metadata?.resourceVersion) metadata.resourceVersion = scale.metadata.resourceVersion;
+      else delete metadata.resourceVersion;
+      return scaled;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import type { Event } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { invalid, required } from '@flotilla/shared/errors/field.js';
+import { since } from '#registry/generic/human-duration.ts';
+import type { ResourceDefinition, TableColumn } from '#registry/generic/types.ts';
+import { named } from '#registry/validation/fields.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { byteLength, dnsSubdomain, qualifiedName } from '#registry/validation/names.ts';
+
+/** As long as Kubernetes keeps them. */
+const ttlSeconds = 3600;
+const namespaceWords = 'does not match event.namespace';
+
+/** The rules of core/v1 events (core/validation, legacyValidateEvent). */
+function validateEvent(event: Event): FieldError[] {
+  const namespace = event.metadata?.namespace ?? '';
+  const about = event.involvedObject?.namespace ?? '';
+  const faults: FieldError[] = [];
+  if (event.eventTime) {
+    if (!about && namespace !== 'default' && namespace !== 'kube-system')
+      faults.push(invalid('involvedObject.namespace', about, namespaceWords));
+    faults.push(...validateReporter(event));
+  } else if (about ? namespace !== about : namespace !== '' && namespace !== 'default') {
+    faults.push(invalid('involvedObject.namespace', about, namespaceWords));
+  }
+  return [...faults, ...named('namespace', namespace, dnsSubdomain)];
+}
+
+function validateReporter(event: Event): FieldError[] {
+  const faults: FieldError[] = [];
+  const reporter = event.reportingComponent ?? '';
+  if (!reporter) faults.push(required('reportingComponent'));
+  faults.push(...named('reportingComponent', reporter, qualifiedName));
+  for (const [field, most] of [
+    ['reportingInstance', 128],
+    ['action', 128],
+    ['reason', 128],
+    ['message', 1024],
+  ] as const) {
+    const text = event[field] ?? '';
+    if (!text && field !== 'message') faults.push(required(field));
+    if (byteLength(text) > most) faults.push(invalid(field, '', `can have at most ${most} characters`));
+  }
+  return faults;
+}
+
+function lastSeen({ series, lastTimestamp, firstTimestamp, eventTime }: Event, nowMs: number): string {
+  return since(series ? series.lastObservedTime : lastTimestamp || firstTimestamp || eventTime, nowMs);
+}
+
+function subject({ involvedObject: { kind = '', name } = {} }: Event): string {
+  return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase();
+}
+
+function source({ source: from, reportingComponent, reportingInstance }: Event): string {
+  const component = from?.component || reportingComponent || '';
+  const host = from?.host || reportingInstance;
+  return host ? `${component}, ${host}` : component;
+}
+
+const column = (name: string, priority: number, description: string, value: TableColumn<Event>['value']): TableColumn<Event> => ({
+  name,
+  type: 'string',
+  ...(priority > 0 ? { priority } : {}),
+  description,
+  value,
+});
+
+export const events: ResourceDefinition<Event> = {
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  resource: 'events',
+  singular: 'event',
+  shortNames: ['ev'],
+  namespaced: true,
+  schema: 'io.k8s.api.core.v1.Event',
+  strategy: {
+    validate: (event) => [...validateEvent(event), ...validateMetadata(event, { namespaced: true })],
+    validateUpdate: validateEvent,
+  },
+  columns: [
+    column('Last Seen', 0, 'When it was seen last, as the time that has passed since.', lastSeen),
+    column('Type', 0, 'Normal or Warning.', ({ type }) => type ?? ''),
+    column('Reason', 0, 'Why it happened, in one word.', ({ reason }) => reason ?? ''),
+    column('Object', 0, 'What it is about.', subject),
+    column('Subobject', 1, 'The part it is about.', ({ involvedObject }) => involvedObject?.fieldPath ?? ''),
+    column('Source', 1, 'Who reports it.', source),
+    column('Message', 0, 'What happened.', ({ message }) => (message ?? '').trim()),
+    column('First Seen', 1, 'When it was seen first, as the time that has passed since.', (event, nowMs) =>
+      since(event.firstTimestamp || event.eventTime, nowMs),
+    ),
+    column('Count', 1, 'How often it was seen.', ({ series, count }) => series?.count ?? (count || 1)),
+    { ...column('Name', 1, 'The name of the event.', ({ metadata }) => metadata?.name ?? ''), format: 'name' },
+  ],
+  selectableFields: {
+    'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',
+    'involvedObject.namespace': ({ involvedObject }) => involvedObject?.namespace ?? '',
+    'involvedObject.name': ({ involvedObject }) => involvedObject?.name ?? '',
+    'involvedObject.uid': ({ involvedObject }) => involvedObject?.uid ?? '',
+    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject?.apiVersion ?? '',
+    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject?.resourceVersion ?? '',
+    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject?.fieldPath ?? '',
+    reason: ({ reason }) => reason ?? '',
+    reportingComponent: ({ reportingComponent }) => reportingComponent ?? '',
+    source: (event) => event.source?.component || event.reportingComponent || '',
+    type: ({ type }) => type ?? '',
+  },
+  ttlSeconds,
+  allowCreateOnUpdate: true,
+};

@@ -1,0 +1,147 @@
+import type { Pod } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
+import { semanticEqual } from '#registry/generic/json.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { each } from '#registry/validation/fields.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { dnsLabel, subdomainName } from '#registry/validation/names.ts';
+import { validatePodSpec } from '#registry/validation/pod-spec.ts';
+import { validatePodSpecUpdate, validatePodStatusUpdate } from '#registry/validation/pod-update.ts';
+import { applyBinding, markScheduled } from './pod-binding.ts';
+import { podColumns } from './pod-columns.ts';
+import { defaultPod, defaultPodSpec } from './pod-defaults.ts';
+import { qosClassOf } from './pod-qos.ts';
+
+function defaults(pod: Pod): void {
+  if (pod.spec) {
+    defaultPodSpec(pod.spec);
+    defaultPod(pod.spec);
+  }
+  const { status } = pod;
+  if (!status) return;
+  // The list and the single address always say the same (core/v1 conversion).
+  if (status.podIP && status.podIPs?.[0]?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }];
+  else if (status.podIPs?.[0]) status.podIP = status.podIPs[0].ip;
+}
+
+function validateSpec(pod: Pod): FieldError[] {
+  const { spec } = pod;
+  const faults = validatePodSpec(spec, 'spec', true);
+  if (!spec?.serviceAccountName) {
+    faults.push(
+      ...each('spec.volumes', spec?.volumes, ({ projected }, at) =>
+        each(`${at}.projected.sources`, projected?.sources, ({ serviceAccountToken }, where) =>
+          serviceAccountToken
+            ? [forbiddenField(`${where}.serviceAccountToken`, 'must not be specified when serviceAccountName is not set')]
+            : [],
+        ),
+      ),
+    );
+  }
+  for (const field of ['containers', 'initContainers'] as const) {
+    faults.push(
+      ...each(`spec.${field}`, spec?.[field], ({ image = '' }, at) =>
+        image.trim() === image ? [] : [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')],
+      ),
+    );
+  }
+  return faults;
+}
+
+function validateNew(pod: Pod): FieldError[] {
+  const faults = [...validateMetadata(pod, { namespaced: true, name: subdomainName }), ...validateSpec(pod)];
+  if (pod.spec?.ephemeralContainers?.length) faults.push(forbiddenField('spec.ephemeralContainers', 'cannot be set on create'));
+  if (pod.spec?.nodeName && pod.spec.schedulingGates?.length) {
+    faults.push(forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
+  }
+  return faults;
+}
+
+function gatedCondition(pod: Pod, now: string): Pick<NonNullable<Pod['status']>, 'conditions'> {
+  if (!pod.spec?.schedulingGates?.length) return {};
+  const message = 'Scheduling is blocked due to non-empty scheduling gates';
+  return { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime: now }] };
+}
+
+const strategy: Strategy<Pod> = {
+  default: defaults,
+  prepareForCreate(pod, now) {
+    metadataOf(pod).generation = 1;
+    pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec), ...gatedCondition(pod, now) };
+  },
+  prepareForUpdate(pod, old) {
+    if (old.status) pod.status = old.status;
+    else delete pod.status;
+    if (!semanticEqual(pod.spec, old.spec)) metadataOf(pod).generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  validate: validateNew,
+  validateUpdate: (pod, old) => [
+    ...validateSpec(pod),
+    ...validatePodSpecUpdate(pod.spec ?? { containers: [] }, old.spec ?? { containers: [] }),
+  ],
+  warnings({ metadata }) {
+    const faults = dnsLabel(metadata?.name ?? '');
+    if (faults.length === 0) return [];
+    const why = "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+    return [`${why}: [${faults.join(' ')}]`];
+  },
+};
+
+const statusStrategy: Strategy<Pod> = {
+  prepareForUpdate(pod, old) {
+    if (old.spec) pod.spec = old.spec;
+    const metadata = metadataOf(pod);
+    if (old.metadata?.ownerReferences) metadata.ownerReferences = old.metadata.ownerReferences;
+    else delete metadata.ownerReferences;
+    if (pod.status && !pod.status.qosClass && old.status?.qosClass) pod.status.qosClass = old.status.qosClass;
+    if (pod.status && !pod.status.observedGeneration && old.status?.observedGeneration) {
+      pod.status.observedGeneration = old.status.observedGeneration;
+    }
+  },
+  validate: () => [],
+  validateUpdate: validatePodStatusUpdate,
+};
+
+const kind = { group: '', version: 'v1', kind: 'Pod' };
+
+export const pods: ResourceDefinition<Pod> = {
+  ...kind,
+  resource: 'pods',
+  singular: 'pod',
+  shortNames: ['po'],
+  categories: ['all'],
+  namespaced: true,
+  schema: 'io.k8s.api.core.v1.Pod',
+  strategy,
+  columns: podColumns,
+  subresources: [
+    { name: 'status', kind, verbs: ['get', 'patch', 'update'], strategy: statusStrategy },
+    {
+      name: 'binding',
+      kind: { group: '', version: 'v1', kind: 'Binding' },
+      verbs: ['create'],
+      strategy: { prepareForUpdate: markScheduled, validate: () => [], validateUpdate: () => [] },
+      apply: applyBinding,
+    },
+    { name: 'log', kind, verbs: ['get'] },
+  ],
+  selectableFields: {
+    'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+    'spec.restartPolicy': ({ spec }) => spec?.restartPolicy ?? '',
+    'spec.schedulerName': ({ spec }) => spec?.schedulerName ?? '',
+    'spec.serviceAccountName': ({ spec }) => spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': ({ spec }) => String(spec?.hostNetwork ?? false),
+    'status.phase': ({ status }) => status?.phase ?? '',
+    'status.podIP': ({ status }) => status?.podIP ?? '',
+    'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName ?? '',
+  },
+  graceful({ spec, status }, asked) {
+    // What was never scheduled or has ended needs nobody to stop it.
+    if (!spec?.nodeName || status?.phase === 'Failed' || status?.phase === 'Succeeded') return 0;
+    const seconds = asked ?? spec.terminationGracePeriodSeconds ?? 0;
+    return seconds < 0 ? 1 : seconds;
+  },
+  returnsDeletedObject: true,
+};

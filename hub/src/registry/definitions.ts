@@ -1,0 +1,25 @@
+import { deployments } from './apps/deployment.ts';
+import { replicaSets } from './apps/replica-set.ts';
+import { leases } from './coordination/lease.ts';
+import { configMaps } from './core/config-map.ts';
+import { events } from './core/event.ts';
+import { namespaces } from './core/namespace.ts';
+import { nodes } from './core/node.ts';
+import { pods } from './core/pod.ts';
+import { secrets } from './core/secret.ts';
+import { serviceAccounts } from './core/service-account.ts';
+import type { ResourceDefinition } from './generic/types.ts';
+
+/** Every kind the hub serves. */
+export const definitions: readonly ResourceDefinition[] = [
+  namespaces,
+  nodes,
+  pods,
+  configMaps,
+  secrets,
+  serviceAccounts,
+  events,
+  leases,
+  deployments,
+  replicaSets,
+];
