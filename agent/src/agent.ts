@@ -44,6 +44,8 @@ export interface AgentDoors {
   readonly host: Host;
   /** Makes the link; it is started last. */
   readonly link: (handlers: LinkHandlers) => HubLink;
+  /** Called when the hub has acknowledged everything this board knows; once in each session. */
+  readonly reported?: () => void;
 }
 
 export interface Agent {
@@ -136,6 +138,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
         pods: allPods,
         node: () => node.report(),
         applied: () => spec.generation,
+        ...(doors.reported ? { reported: doors.reported } : {}),
       });
       await runtime.start();
       await networkReady();

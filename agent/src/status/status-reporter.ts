@@ -18,6 +18,8 @@ export interface StatusReporterOptions {
   readonly node: () => Omit<NodeReport, 'sequence'>;
   readonly applied: () => Generation | undefined;
   readonly acknowledged: (report: PodReport) => void;
+  /** The hub has taken everything this board knows; once in each session. */
+  readonly reported?: () => void;
 }
 
 interface Sent {
@@ -116,6 +118,7 @@ export class StatusReporter {
       await link.report(report);
       for (const pod of report.pods) this.#options.acknowledged(pod);
       events.acknowledge(report.events);
+      if (full) this.#options.reported?.();
       if (events.next(1).length > 0) this.#eventsDirty = true;
     } catch (error) {
       // The session ended, or the hub refused: everything in it is due again.

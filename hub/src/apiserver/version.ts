@@ -1,7 +1,4 @@
-/** The Kubernetes release whose API this is, and ours in it. */
-export const kubernetesVersion = '1.34.2';
-const flotillaBuild = 1;
-export const gitVersion = `v${kubernetesVersion}+flotilla.${flotillaBuild}`;
+import { gitVersion, kubernetesVersion } from '@flotilla/shared/api/version.js';
 
 /** What `/version` answers (apimachinery, `version.Info`). */
 export function versionInfo(): Record<string, string> {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { loadDescriptions } from '@flotilla/shared/api/schemas.js';
+import { gitVersion } from '@flotilla/shared/api/version.js';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import type { Exchange, ExchangeHandler } from '../exchange.ts';
-import { gitVersion } from '../version.ts';
 import { openApiV2 } from './openapi-v2.ts';
 import { encodeOpenApiV2Protobuf } from './openapi-v2-protobuf.ts';
 import { groupVersionPath, openApiV3, openApiV3Index } from './openapi-v3.ts';

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { loadDescriptions } from '@flotilla/shared/api/schemas.js';
+import { describe, expect, it } from 'vitest';
 import { configMaps } from '#registry/core/config-map.ts';
 import { openApiV2 } from './openapi-v2.ts';
 import { encodeOpenApiV2Protobuf } from './openapi-v2-protobuf.ts';
@@ -18,7 +18,9 @@ describe('the OpenAPI documents', async () => {
       expect(Object.keys(doc['paths']?.[path] ?? {}).sort()).toEqual(['delete', 'get', 'parameters', 'patch', 'put']);
       const patch = doc['paths']?.[path]?.['patch'];
       expect(patch?.['x-kubernetes-group-version-kind']).toEqual({ group: '', version: 'v1', kind: 'ConfigMap' });
-      expect((patch?.['parameters'] as { name: string }[]).map(({ name }) => name)).toEqual(expect.arrayContaining(['dryRun', 'fieldValidation', 'fieldManager', 'force']));
+      expect((patch?.['parameters'] as { name: string }[]).map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['dryRun', 'fieldValidation', 'fieldManager', 'force']),
+      );
     }
   });
 
@@ -46,7 +48,8 @@ describe('the OpenAPI documents', async () => {
   });
 
   it('have an index whose hash changes with the document', () => {
-    const url = (text: string): string => (openApiV3Index(new Map([['api/v1', text]])) as unknown as Doc)['paths']?.['api/v1']?.['serverRelativeURL'] as unknown as string;
+    const url = (text: string): string =>
+      (openApiV3Index(new Map([['api/v1', text]])) as unknown as Doc)['paths']?.['api/v1']?.['serverRelativeURL'] as unknown as string;
     expect(url('a')).toMatch(/^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{128}$/);
     expect(url('a')).not.toBe(url('b'));
   });

@@ -1,0 +1,200 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gitVersion } from '@flotilla/shared/api/version.js';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
+import { createLogger, describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import { SystemExec } from '@flotilla/shared/platform/exec.js';
+import { SystemFiles } from '@flotilla/shared/platform/files.js';
+import { SystemRandom } from '@flotilla/shared/platform/random.js';
+
+import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
+import type { AgentConfig } from '#config/agent-config.ts';
+import { EnrolError, type EnrolOptions, enrol, hubAddress, renewEnrolment, shouldRenew } from '#hublink/enrol.ts';
+import type { Enrolment } from '#hublink/enrolment.ts';
+import { createHubLink } from '#hublink/hub-link.ts';
+import { createMqttCourier, type Endpoint } from '#hublink/mqtt-courier.ts';
+import { hubHttp } from '#hublink/mqtt-door.ts';
+import { ImagePulls } from '#images/image-pulls.ts';
+import { SystemHost } from '#node/system-host.ts';
+import { createAgent } from '../agent.ts';
+import { createRuntime } from './create-runtime.ts';
+
+const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
+const renewalCheckMs = 3_600_000;
+
+/** Runs the agent on this machine until SIGINT or SIGTERM; containers go on. @throws Error with a message for whoever typed the command */
+export async function runAgent(config: AgentConfig): Promise<void> {
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const files = new SystemFiles();
+  const exec = new SystemExec();
+  const logger = createLogger({ level: config.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
+  const stopping = untilSignal();
+  const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), config.dataDir);
+  await files.mkdir(dataDir, { mode: 0o700 });
+
+  const runtime = createRuntime(config, { clock, exec, logger, dataDir });
+  const missing = await runtime.preflight();
+  if (missing.length > 0) throw new Error(`this machine cannot run pods yet: ${missing.join('; ')}`);
+
+  const node = config.nodeName ?? hostname().toLowerCase();
+  // Given through the environment it does not show in the list of processes.
+  const token =
+    config.token ?? process.env['FLOTILLA_JOIN_TOKEN'] ?? (config.tokenFile && (await files.readText(resolve(config.tokenFile)))?.trim());
+  const joining: EnrolOptions = {
+    files,
+    dir: join(dataDir, 'identity'),
+    http: hubHttp,
+    logger,
+    hub: config.hub ?? '',
+    ...(token ? { token } : {}),
+    node,
+    serial: machineSerial(),
+  };
+  const enrolment = await enrolled(joining, { clock, random, logger }, stopping.signal);
+  if (!enrolment) return;
+  const identity = keepRenewed(enrolment, joining, { clock, logger });
+
+  const agent = createAgent(
+    {
+      dataDir,
+      volatileDir: runtimeDir(dataDir),
+      nodeName: node,
+      labels: config.labels,
+      taints: config.taints,
+      capacity: config.capacity,
+      version: gitVersion,
+    },
+    {
+      clock,
+      random,
+      files,
+      logger,
+      runtime,
+      images: new ImagePulls(runtime),
+      reported: () => process.send?.('reported'),
+      host: new SystemHost({ exec, probeCommand: [process.execPath, join(import.meta.dirname, '../node/host-probe.ts')] }),
+      link: (handlers) =>
+        createHubLink({
+          courier: createMqttCourier({
+            scope: { clusterId: enrolment.clusterId, node },
+            endpoints: endpointsOf(enrolment, config.hub),
+            ca: enrolment.ca,
+            credentials: () => identity.current,
+            floorMs: () => identity.current.floorMs,
+            logger,
+          }),
+          clock,
+          random,
+          logger,
+          identity: {
+            scope: { clusterId: enrolment.clusterId, node },
+            agentVersion: gitVersion,
+            bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+            serial: joining.serial,
+            manifestKeys: enrolment.manifestKeys,
+          },
+          handlers,
+        }),
+    },
+  );
+  await agent.start();
+  await stopping.done;
+  identity.stop();
+  await agent.stop();
+}
+
+/** Tries until the hub can be reached; what trying again cannot mend is thrown. Undefined when told to stop first. */
+async function enrolled(
+  options: EnrolOptions,
+  { clock, random, logger }: { clock: Clock; random: SystemRandom; logger: Logger },
+  signal: AbortSignal,
+): Promise<Enrolment | undefined> {
+  for (let failures = 0; !signal.aborted; failures++) {
+    try {
+      return await enrol(options);
+    } catch (error) {
+      if (error instanceof EnrolError) throw error;
+      const waitMs = retryDelayMs(enrolRetry, failures, random);
+      logger.warn('could not join yet', { hub: options.hub, error: describeError(error), retryInMs: Math.round(waitMs) });
+      await clock.sleep('agent: join again', waitMs, signal).catch(() => {});
+    }
+  }
+  return undefined;
+}
+
+/** The certificate in use; renewed when a third of its life is left. */
+function keepRenewed(
+  first: Enrolment,
+  joining: EnrolOptions,
+  { clock, logger }: { clock: Clock; logger: Logger },
+): { readonly current: Enrolment; stop(): void } {
+  let current = first;
+  const check = async (): Promise<void> => {
+    if (!shouldRenew(current.certificate, Math.max(clock.wallMs(), current.floorMs))) return;
+    try {
+      current = await renewEnrolment(joining, current);
+      logger.info('renewed the certificate of this board');
+    } catch (error) {
+      logger.warn('could not renew the certificate of this board; it stays in use', { error });
+    }
+  };
+  const arm = () =>
+    clock.after('agent: certificate renewal', renewalCheckMs, () => {
+      void check().finally(() => {
+        timer = arm();
+      });
+    });
+  void check();
+  let timer = arm();
+  return {
+    get current() {
+      return current;
+    },
+    stop: () => timer.cancel(),
+  };
+}
+
+/** MQTT's own port where the hub has one, and the API port, which is always open. `--hub` may name a new address of the same hub. */
+function endpointsOf({ hub, mqttPort }: Enrolment, named: string | undefined): Endpoint[] {
+  const { host, port } = named ? hubAddress(named) : hub;
+  return [
+    ...(mqttPort === undefined ? [] : [{ transport: 'mqtt', host, port: mqttPort } as const]),
+    { transport: 'websocket', host, port },
+  ];
+}
+
+function machineSerial(): string {
+  for (const file of ['/sys/firmware/devicetree/base/serial-number', '/sys/class/dmi/id/product_uuid', '/etc/machine-id']) {
+    try {
+      const text = readFileSync(file, 'utf8').replaceAll('\0', '').trim();
+      if (text) return text.slice(0, 128);
+    } catch {
+      // Not every machine has every one of these.
+    }
+  }
+  return '';
+}
+
+function runtimeDir(dataDir: string): string | undefined {
+  return process.getuid?.() === 0 ? `/run/flotilla/${dataDir.replaceAll('/', '_').replace(/^_/, '')}` : undefined;
+}
+
+function untilSignal(): { readonly done: Promise<void>; readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // Timers and sockets of the doors do not keep the process alive; waiting for a signal does.
+  const alive = setInterval(() => {}, 2 ** 30);
+  const stop = (): void => {
+    clearInterval(alive);
+    controller.abort(new Error('the agent is stopping'));
+    resolve();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // Started by `up`, the agent ends with it, however that ended.
+  process.once('disconnect', stop);
+  return { done: promise, signal: controller.signal };
+}

@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import type { LogLevel } from '@flotilla/shared/log/logger.js';
+import { parseListen } from './parse.ts';
+import { runHub } from './run-hub.ts';
+import { untilSignal } from './until-signal.ts';
+
+export interface HubCommandOptions {
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly mqttListen: string;
+  readonly store: 'sqlite' | 'etcd' | 'memory';
+  readonly etcdEndpoints: string;
+  readonly names?: string;
+  readonly podCidr: string;
+  readonly controllers: string;
+  readonly scheduler: string;
+  readonly logLevel: LogLevel;
+}
+
+export async function hubCommand(options: HubCommandOptions): Promise<void> {
+  const stopped = untilSignal();
+  const { hub, kubeconfig } = await runHub({
+    dataDir: resolve(process.env['INIT_CWD'] ?? process.cwd(), options.dataDir),
+    listen: parseListen('--listen', options.listen),
+    mqttListen: options.mqttListen === 'none' ? undefined : parseListen('--mqtt-listen', options.mqttListen),
+    store: options.store,
+    etcdEndpoints: list(options.etcdEndpoints),
+    names: list(options.names ?? ''),
+    podCidr: options.podCidr,
+    controllers: list(options.controllers),
+    scheduler: switched('--scheduler', options.scheduler),
+    logLevel: options.logLevel,
+  });
+  process.stdout.write(`API: https://127.0.0.1:${hub.apiPort}\n`);
+  if (hub.mqttPort !== undefined) process.stdout.write(`MQTT: port ${hub.mqttPort}\n`);
+  process.stdout.write(`kubeconfig: ${kubeconfig}\nThe hub is ready\n`);
+  await stopped;
+  await hub.stop();
+}
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+function switched(option: string, text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new Error(`${option} ${JSON.stringify(text)} is neither true nor false`);
+  return text === 'true';
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
+import { createLogger, type Logger, type LogLevel } from '@flotilla/shared/log/logger.js';
+import { type Files, SystemFiles } from '@flotilla/shared/platform/files.js';
+import { type Random, SystemRandom } from '@flotilla/shared/platform/random.js';
+import { writeKubeconfig } from '#auth/pki/admin-kubeconfig.ts';
+import { localNames } from '#auth/pki/local-names.ts';
+import { openPki } from '#auth/pki/pki.ts';
+import { EmbeddedBroker } from '#broker/embedded/embedded-broker.ts';
+import type { Store } from '#store/contract.ts';
+import { createHub, type Hub, type HubOptions } from '../hub.ts';
+
+export interface RunHubOptions extends HubOptions {
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** undefined: boards come over WebSocket on the API port only. */
+  readonly mqttListen: { readonly host: string; readonly port: number } | undefined;
+  readonly store: 'sqlite' | 'etcd' | 'memory';
+  readonly etcdEndpoints?: readonly string[];
+  /** More names and addresses for the serving certificate. */
+  readonly names?: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+export interface RunningHub {
+  readonly hub: Hub;
+  readonly kubeconfig: string;
+  /** `sha256:HEX` of the key of the cluster's authority. */
+  readonly caKeyHash: string;
+}
+
+/** Starts a hub on this machine; it has written `DATA_DIR/admin.kubeconfig` when this resolves. */
+export async function runHub(options: RunHubOptions): Promise<RunningHub> {
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const files = new SystemFiles();
+  const logger = createLogger({ level: options.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
+  const { dataDir } = options;
+  await files.mkdir(dataDir, { mode: 0o700 });
+  const pki = await openPki({ files, dir: join(dataDir, 'pki'), clock, random, names: [...localNames(), ...(options.names ?? [])] });
+  const store = await openStore(options, { clock, logger, files, random });
+  const hub = createHub(options, {
+    clock,
+    random,
+    logger,
+    store,
+    pki,
+    link: ({ boards, clusterId }) => {
+      const broker = new EmbeddedBroker({ clusterId, clock, logger, boards, tls: pki.serverTls(), listen: options.mqttListen });
+      return {
+        broker,
+        upgrade: (request, socket, head) => void broker.upgrade(request, socket, head),
+        port: () => broker.port,
+      };
+    },
+  });
+  try {
+    await hub.start();
+  } catch (error) {
+    await hub.stop().catch((stopError: unknown) => logger.debug('stopping after a failed start', { error: stopError }));
+    throw error;
+  }
+  const kubeconfig = join(dataDir, 'admin.kubeconfig');
+  const host = options.listen.host === '0.0.0.0' || options.listen.host === '::' ? '127.0.0.1' : options.listen.host;
+  await writeKubeconfig(files, kubeconfig, { server: `https://${host}:${hub.apiPort}`, caCertPem: pki.caCertPem, client: pki.admin });
+  return { hub, kubeconfig, caKeyHash: pki.caKeyHash };
+}
+
+interface StoreDoors {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly files: Files;
+  readonly random: Random;
+}
+
+/** Each store is loaded only when it is chosen. */
+async function openStore({ store, dataDir, etcdEndpoints = [] }: RunHubOptions, { clock, logger }: StoreDoors): Promise<Store> {
+  if (store === 'memory') return new (await import('#store/memory/memory-store.ts')).MemoryStore({ clock });
+  if (store === 'etcd') return (await import('#store/etcd/etcd-store.ts')).EtcdStore.open({ endpoints: etcdEndpoints, clock, logger });
+  return (await import('#store/sqlite/sqlite-store.ts')).SqliteStore.open({ file: join(dataDir, 'hub.db'), clock, logger });
+}
