@@ -60,7 +60,10 @@ export class ServerExchange implements Exchange {
       const abort = new AbortController();
       this.#abort = abort;
       if (this.#response.destroyed) abort.abort();
-      else this.#response.once('close', () => abort.abort());
+      else
+        this.#response.once('close', () => {
+          if (!this.#response.writableFinished) abort.abort();
+        });
     }
     return this.#abort.signal;
   }
