@@ -41,7 +41,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
   const endpoints = new Endpoints(
     registry.resources(),
     [logSubresource(nodeConnector), tokenSubresource({ registry, tokens, clock })],
-    [...accessReviews(authorizer), ...authenticationReviews(tokens, clock)],
+    [...authenticationReviews(tokens, clock), ...accessReviews(authorizer)],
   );
   const limiter = new RequestLimiter(limits);
   const handler = createApiHandler({

@@ -100,7 +100,7 @@ function handleSubresource(
 function checkScope({ stored: { definition } }: StoredEndpoint, target: ResourceTarget, verb: string): void {
   if (!definition.namespaced) {
     // `namespaces/NS` is the Namespace itself, its name standing in both places.
-    if (target.namespace && definition.resource !== 'namespaces') throw noSuchResource();
+    if (target.namespace && (definition.resource !== 'namespaces' || target.namespace !== target.name)) throw noSuchResource();
     return;
   }
   if (target.namespace) return;
