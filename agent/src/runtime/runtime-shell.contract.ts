@@ -106,6 +106,24 @@ export function runtimeShellContract(harness: () => RuntimeHarness, helpers: Hel
       expect(text).toMatch(/^67108864\n25000\b/);
     });
 
+    test('kernel settings, shared processes and the host’s own', async () => {
+      const sysctls = { 'net.ipv4.ip_local_port_range': '20000 30000' };
+      expect(await run('cat /proc/sys/net/ipv4/ip_local_port_range', {}, { sysctls })).toMatch(/^20000\s+30000\n$/);
+      const shared = await harness()
+        .runtime()
+        .createSandbox(sandboxSpec({ uid: 'shared-pid', name: 'shared-pid', sharePid: true }));
+      await harness()
+        .runtime()
+        .createContainer(shared, container(sh('exec sleep 12345'), { name: 'other' }));
+      expect(await outputOf(shared, container(sh('ps'), { name: 'looks' }))).toContain('sleep 12345');
+      const host = await harness()
+        .runtime()
+        .createSandbox(sandboxSpec({ uid: 'host-pid', name: 'host-pid', hostPid: true, hostNetwork: true }));
+      expect(await outputOf(host, container(sh(`ls -d /proc/${process.pid}; ls /sys/class/net`)))).toMatch(
+        new RegExp(`^/proc/${process.pid}\n(.*\n)*lo\n`),
+      );
+    });
+
     test('containers of a pod share localhost and shared memory', async () => {
       const sandbox = await harness().runtime().createSandbox(sandboxSpec());
       const page = 'mkdir -p /tmp/w; echo shared >/tmp/w/index.html; echo here >/dev/shm/note; exec httpd -f -p 127.0.0.1:8080 -h /tmp/w';
