@@ -44,11 +44,12 @@ test('numbers only grow, over hubs that start anew at any time, and stay for the
           numbers = new ManifestNumbers({ epoch: 1, seen: () => seen });
           seen = visible ? store : 0;
         } else seen = store;
+        if (board?.digest === digest) continue;
         const given = numbers.number('a', digest, board);
         expect(given.revision).toBeLessThanOrEqual(Math.max(store, (board?.revision ?? 0) + 1, 1));
-        if (board && board.digest !== digest) expect(compareGenerations(given, board)).toBeGreaterThan(0);
-        if (!board || board.digest !== digest) expect(numbers.number('a', digest, board)).toEqual(given);
-        if (delivered && (!board || compareGenerations(given, board) > 0)) board = given;
+        if (board) expect(compareGenerations(given, board)).toBeGreaterThan(0);
+        expect(numbers.number('a', digest, board)).toEqual(given);
+        if (delivered) board = given;
       }
     }),
   );
