@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { configMaps } from '@flotilla/hub/registry/core/config-map.js';
-import { namespaces } from '@flotilla/hub/registry/core/namespace.js';
+import { definitions } from '@flotilla/hub/registry/definitions.js';
+import type { NodeConnector } from '@flotilla/hub/registry/generic/types.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiHub, startApiHub } from '../harness/api-hub.ts';
 import { findKubectls, Kubectl } from '../harness/kubectl.ts';
@@ -8,8 +10,19 @@ import { findKubectls, Kubectl } from '../harness/kubectl.ts';
 const found = findKubectls();
 let hub: ApiHub;
 
+/** A board whose containers say what was asked of them, and go on saying it while they are followed. */
+const asked: LogOptions[] = [];
+const nodeConnector: NodeConnector = {
+  async *logs(node, pod, options, signal) {
+    asked.push(options);
+    yield Buffer.from(`${pod.namespace}/${pod.name}/${options.container} on ${node}\n`);
+    if (!options.follow) return;
+    for (let line = 1; line <= 3 && !signal.aborted; line++) yield Buffer.from(`line ${line}\n`);
+  },
+};
+
 beforeAll(async () => {
-  hub = await startApiHub({ definitions: [configMaps, namespaces] });
+  hub = await startApiHub({ definitions, nodeConnector });
 });
 afterAll(() => hub.close());
 
@@ -37,7 +50,13 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
     const resources = await kubectl.ok(['api-resources', '--no-headers']);
     expect(resources).toMatch(/^configmaps +cm +v1 +true +ConfigMap$/m);
     expect(resources).toMatch(/^namespaces +ns +v1 +false +Namespace$/m);
-    expect((await kubectl.ok(['api-versions'])).split('\n')).toEqual(['authentication.k8s.io/v1', 'authorization.k8s.io/v1', 'v1']);
+    expect((await kubectl.ok(['api-versions'])).split('\n')).toEqual([
+      'apps/v1',
+      'authentication.k8s.io/v1',
+      'authorization.k8s.io/v1',
+      'coordination.k8s.io/v1',
+      'v1',
+    ]);
     expect(await kubectl.ok(['explain', 'configmap.data'])).toContain('Data contains the configuration data.');
   });
 
@@ -140,5 +159,92 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
     expect(await kubectl.ok(['get', '--raw', '/metrics'])).toContain(
       'apiserver_request_total{verb="LIST",group="",version="v1",resource="configmaps"',
     );
+  });
+
+  test('scales, sets, restarts and describes a Deployment', async () => {
+    const on = (...args: string[]) => kubectl.ok([...args, ...inNamespace]);
+    expect(await on('create', 'deployment', 'web', '--image=nginx:1', '--replicas=2')).toBe('deployment.apps/web created');
+    expect(await on('scale', 'deployment/web', '--replicas=5')).toBe('deployment.apps/web scaled');
+    expect(await on('get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas} {.metadata.generation}')).toBe('5 2');
+    expect(await on('set', 'image', 'deployment/web', 'nginx=nginx:2')).toBe('deployment.apps/web image updated');
+    await on('rollout', 'restart', 'deployment/web');
+    const described = await on('describe', 'deployment', 'web');
+    expect(described).toMatch(/^Replicas: +5 desired/m);
+    expect(described).toContain('nginx:2');
+    expect(await on('get', 'deploy', '-o', 'wide')).toMatch(/^web +0\/5 +0 +0 +\d+s +nginx +nginx:2 +app=web$/m);
+    expect(await kubectl.fails(['scale', 'deployment/web', '--replicas=1', '--current-replicas=3', ...inNamespace])).toContain(
+      'Expected replicas to be 3',
+    );
+    expect(
+      await on('patch', 'deployment', 'web', '-p', '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"side"}]}}}}'),
+    ).toContain('patched');
+    expect(await on('get', 'deployment', 'web', '-o', 'jsonpath={.spec.template.spec.containers[*].name}')).toBe('side nginx');
+    expect(await on('get', 'all')).toContain('deployment.apps/web');
+    await on('delete', 'deployment', 'web');
+  });
+
+  test('reads logs of a pod that is bound, and is told what stands in the way of one that is not', async () => {
+    const on = (...args: string[]) => kubectl.ok([...args, ...inNamespace]);
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p' },
+      spec: {
+        containers: [
+          { name: 'a', image: 'i' },
+          { name: 'b', image: 'i' },
+        ],
+      },
+    };
+    await kubectl.ok(['create', '-f', '-', ...inNamespace], { input: JSON.stringify(pod) });
+    expect(await on('logs', 'p', '-c', 'a')).toBe('');
+    const ctx = { user: { name: 'test', groups: ['system:masters'] }, warn: () => {} };
+    const pods = hub.registry.resource('', 'pods');
+    const binding = pods.definition.subresources?.find(({ name }) => name === 'binding')?.apply;
+    const target = { kind: 'Node', name: 'pi-1' };
+    await pods.update(ctx, namespace, 'p', (now) => binding?.(now, { metadata: { name: 'p' }, target } as KubeObject) ?? now, {
+      subresource: 'binding',
+    });
+    expect(await kubectl.fails(['logs', 'p', '-c', 'a', ...inNamespace])).toContain(
+      'container "a" in pod "p" is waiting to start: ContainerCreating',
+    );
+    const containerStatuses = [
+      { name: 'a', state: { running: {} }, ready: true, restartCount: 0, image: 'i', imageID: '' },
+      { name: 'b', state: { waiting: { reason: 'ImagePullBackOff' } }, ready: false, restartCount: 0, image: 'i', imageID: '' },
+    ];
+    await pods.update(ctx, namespace, 'p', (now) => ({ ...now, status: { phase: 'Running', containerStatuses } }) as KubeObject, {
+      subresource: 'status',
+    });
+    expect(await on('logs', 'p', '-c', 'a', '--tail=3', '--since=10s', '--timestamps', '--limit-bytes=99')).toBe(
+      `${namespace}/p/a on pi-1`,
+    );
+    expect(asked.at(-1)).toEqual({ container: 'a', tailLines: 3, sinceSeconds: 10, timestamps: true, limitBytes: 99 });
+    expect(await on('logs', 'p', '-c', 'a', '-f')).toBe(`${namespace}/p/a on pi-1\nline 1\nline 2\nline 3`);
+    expect(await kubectl.fails(['logs', 'p', '-c', 'b', ...inNamespace])).toContain(
+      'container "b" in pod "p" is waiting to start: trying and failing to pull image',
+    );
+    expect(await kubectl.fails(['logs', 'p', '-c', 'a', '-p', ...inNamespace])).toContain(
+      'previous terminated container "a" in pod "p" not found',
+    );
+    expect(await kubectl.fails(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/p/log`])).toContain(
+      'a container name must be specified for pod p, choose one of: [a b]',
+    );
+    expect(await kubectl.fails(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/p/log?container=z`])).toContain(
+      'container z is not valid for pod p',
+    );
+    await on('delete', 'pod', 'p', '--force', '--grace-period=0');
+  });
+
+  test('gets a token for a service account, which works until the account goes', async () => {
+    await kubectl.ok(['create', 'serviceaccount', 'robot', ...inNamespace]);
+    const token = (await kubectl.run(['create', 'token', 'robot', '--duration=20m', ...inNamespace])).stdout.trim();
+    if (token === '') throw new Error('no token came');
+    const user = await hub.auth.authenticator.authenticate({ bearer: token });
+    expect(user).toMatchObject({ name: `system:serviceaccount:${namespace}:robot` });
+    expect(await kubectl.fails(['create', 'token', 'robot', '--duration=1m', ...inNamespace])).toContain(
+      'may not specify a duration less than 10 minutes',
+    );
+    await kubectl.ok(['delete', 'serviceaccount', 'robot', ...inNamespace]);
+    await expect(hub.auth.authenticator.authenticate({ bearer: token })).rejects.toMatchObject({ code: 401 });
   });
 });

@@ -49,12 +49,10 @@ export function logSubresource(connector: NodeConnector): SpecialSubresource {
 /** Errors that come before the first byte become a Status; later ones cut the answer. */
 async function copy({ exchange }: ApiRequest, chunks: AsyncIterable<Buffer>, { follow }: LogOptions): Promise<void> {
   let stream: AnswerStream | undefined;
-  // Who follows wants to see the answer begin before the first line is written.
-  const begin = (): AnswerStream => exchange.stream(200, 'text/plain');
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     let next = await iterator.next();
-    stream = begin();
+    stream = exchange.stream(200, 'text/plain');
     for (; !next.done; next = await iterator.next()) {
       stream.write(next.value);
       await stream.drained();
