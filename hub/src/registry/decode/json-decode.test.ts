@@ -7,7 +7,7 @@ describe('decodeJson', () => {
   test('reads what JSON.parse reads', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), (text) => {
-        expect(JSON.stringify(decodeJson(text).value)).toBe(JSON.stringify(JSON.parse(text)));
+        expect(asNumbers(decodeJson(text).value)).toBe(JSON.stringify(JSON.parse(text)));
       }),
     );
   });
@@ -24,7 +24,7 @@ describe('decodeJson', () => {
         const native = attempt(() => JSON.parse(text, finite) as unknown);
         const ours = attempt(() => decodeJson(text).value);
         expect(ours.failed, text).toBe(native.failed);
-        if (!native.failed) expect(stringify(JSON.parse(stringify(ours.value)))).toBe(stringify(native.value));
+        if (!native.failed) expect(asNumbers(ours.value)).toBe(JSON.stringify(native.value));
       }),
       { numRuns: 500 },
     );
@@ -87,6 +87,8 @@ describe('decodeJson', () => {
     expect(() => decodeJson(text)).toThrow(new DecodeError(message));
   });
 });
+
+const asNumbers = (value: unknown): string => JSON.stringify(JSON.parse(stringify(value)));
 
 function finite(_key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Error('too large');

@@ -1,0 +1,116 @@
+import { isAtomicStruct, keyDefault, type MergeRule, mergeRule } from '@flotilla/shared/api/list-keys.js';
+import { referencedName, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
+import { badRequest } from '@flotilla/shared/errors/status.js';
+import { fieldElement, keyElement, valueElement } from './field-set.ts';
+import { isObject, member } from './json-value.ts';
+
+/** How values of a type are owned and merged by server-side apply. */
+export type MergeType = LeafType | StructType | MapType | ListType;
+
+/** Scalars, and whatever has one owner as a whole. */
+export interface LeafType {
+  readonly kind: 'leaf';
+}
+
+export interface StructType {
+  readonly kind: 'struct';
+  field(name: string): MergeType | undefined;
+  /** What Go writes even when it is empty (structs by value, lists without `omitempty`): nobody owns the container itself. */
+  byValue(name: string): boolean;
+}
+
+export interface MapType {
+  readonly kind: 'map';
+  readonly value: MergeType;
+}
+
+export interface ListType {
+  readonly kind: 'list';
+  readonly item: MergeType;
+  /** The path element of an item. @throws StatusError BadRequest for an item without its keys */
+  element(item: unknown, index: number): string;
+}
+
+const leaf: LeafType = { kind: 'leaf' };
+
+const types = new Map<string, MergeType>();
+
+/** The type of a definition: `io.k8s.api.apps.v1.Deployment`. */
+export function mergeTypeOf(definition: string): MergeType {
+  const known = types.get(definition);
+  if (known) return known;
+  const schema = Object.hasOwn(schemas, definition) ? schemas[definition] : undefined;
+  const type = schema?.properties ? struct(definition, schema) : leaf;
+  types.set(definition, type);
+  return type;
+}
+
+function struct(definition: string, schema: Schema): StructType {
+  const fields = new Map<string, MergeType | undefined>();
+  const { properties = {} } = schema;
+  const shortName = definition.slice(definition.lastIndexOf('.') + 1);
+  const isAlwaysWritten = (name: string): boolean => properties[name]?.type === 'array' && (schema.required?.includes(name) ?? false);
+  const isKind = schema['x-kubernetes-group-version-kind'] !== undefined;
+  return {
+    kind: 'struct',
+    field: (name) => {
+      if (fields.has(name)) return fields.get(name);
+      const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      const type = property && typeOf(property, mergeRule(definition, name));
+      fields.set(name, type);
+      return type;
+    },
+    byValue: (name) =>
+      (isKind && rootStructs.has(name)) || valueStructs.has(`${definition.slice(definition.lastIndexOf('.') + 1)}.${name}`),
+  };
+}
+
+function typeOf(schema: Schema, rule: MergeRule): MergeType {
+  const definition = referencedName(schema);
+  if (definition !== undefined) {
+    const atomic = rule.mapType === undefined ? isAtomicStruct(definition) : rule.mapType === 'atomic';
+    return atomic ? leaf : mergeTypeOf(definition);
+  }
+  if (schema.type === 'array') return rule.listType ? list(schema, rule) : leaf;
+  if (schema.type === 'object' && schema.additionalProperties && rule.mapType !== 'atomic') {
+    return { kind: 'map', value: typeOf(schema.additionalProperties, {}) };
+  }
+  return leaf;
+}
+
+function list(schema: Schema, { listType, listMapKeys = [] }: MergeRule): ListType {
+  const definition = referencedName(schema.items ?? {}) ?? '';
+  if (listType === 'set') return { kind: 'list', item: leaf, element: valueElement };
+  const item = isAtomicStruct(definition) ? leaf : mergeTypeOf(definition);
+  const element = (value: unknown, index: number): string => {
+    const keys = listMapKeys.map((key): [string, unknown] => {
+      const found = (isObject(value) ? member(value, key) : undefined) ?? keyDefault(definition, key);
+      return [key, found];
+    });
+    const present = keys.filter(([, found]) => found !== undefined);
+    if (present.length === keys.length) return keyElement(keys);
+    const missing = keys.find(([, found]) => found === undefined)?.[0] ?? '';
+    if (present.length > 0) return keyElement(keys.map(([key, found]) => [key, found ?? null]));
+    throw badRequest(
+      `element ${index}: associative list with keys has an element that omits key field ${JSON.stringify(missing)} (and doesn't have default value)`,
+    );
+  };
+  return { kind: 'list', item, element };
+}
+
+const rootStructs = new Set(['metadata', 'spec', 'status']);
+
+/** Fields of structs that Go holds by value (no pointer), by type and field. */
+const valueStructs = new Set(
+  `PodTemplateSpec.metadata PodTemplateSpec.spec DeploymentSpec.strategy DeploymentSpec.template ReplicaSetSpec.template
+  DaemonSetSpec.template DaemonSetSpec.updateStrategy StatefulSetSpec.template StatefulSetSpec.updateStrategy JobSpec.template
+  CronJobSpec.jobTemplate JobTemplateSpec.metadata JobTemplateSpec.spec PodTemplate.template Container.resources
+  ContainerStatus.state ContainerStatus.lastState ServiceStatus.loadBalancer NodeStatus.nodeInfo NodeStatus.daemonEndpoints
+  NodeDaemonEndpoints.kubeletEndpoint Event.involvedObject Event.source PersistentVolumeClaimSpec.resources
+  ResourceClaimTemplateSpec.metadata ResourceClaimTemplateSpec.spec VolumeAttachmentSpec.source`.split(/\s+/),
+);
+
+/** The type of a member and its path element; undefined for a field that is not known. */
+export function memberType(type: StructType | MapType, name: string): { element: string; type: MergeType } {
+  return { element: fieldElement(name), type: type.kind === 'map' ? type.value : (type.field(name) ?? leaf) };
+}
