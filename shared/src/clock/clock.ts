@@ -3,7 +3,7 @@
  * a whole hub and its boards run from one seed (see fake-clock.ts).
  */
 export interface Clock {
-  /** Wall clock in milliseconds since 1970. May jump; use it for what people read, never for ordering. */
+  /** Wall clock in whole milliseconds since 1970. May jump; use it for what people read, never for ordering. */
   wallMs(): number;
   /** Monotonic milliseconds since an arbitrary start. Stands still while the machine is suspended. */
   monotonicMs(): number;

@@ -1,0 +1,216 @@
+import { createPublicKey } from 'node:crypto';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
+import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
+import { createAdmission } from '#admission/create-admission.ts';
+import { createApiServer } from '#apiserver/api-server.ts';
+import type { UpgradeHandler } from '#apiserver/server.ts';
+import { createAuthenticator } from '#auth/authn/authenticator.ts';
+import { createServiceAccountTokens } from '#auth/authn/service-account-tokens.ts';
+import { authenticatedAuthorizer, controllersAuthorizer, mastersAuthorizer, publicAuthorizer } from '#auth/authz/built-in-authorizers.ts';
+import { createNodeAuthorizer } from '#auth/authz/node-authorizer.ts';
+import { createNodeGraph } from '#auth/authz/node-graph.ts';
+import { chain } from '#auth/authz/types.ts';
+import type { Pki } from '#auth/pki/pki.ts';
+import type { Boards, Broker } from '#broker/types.ts';
+import { controllerUser, createClient } from '#client/client.ts';
+import { createEventRecorder } from '#client/event-recorder.ts';
+import { Informers } from '#client/informers.ts';
+import type { Client } from '#client/types.ts';
+import { controllerAccounts, startControllers } from '#controllers/start-controllers.ts';
+import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
+import { joinHandler } from '#nodesync/enrol/join-handler.ts';
+import { createNodeSync } from '#nodesync/node-sync.ts';
+import { decodeJson } from '#registry/decode/json-decode.ts';
+import { encodeJson } from '#registry/decode/json-encode.ts';
+import { definitions } from '#registry/definitions.ts';
+import { bootstrap } from '#registry/generic/bootstrap.ts';
+import { createRegistry } from '#registry/generic/create-registry.ts';
+import type { Registry, UserInfo } from '#registry/generic/types.ts';
+import { startScheduler } from '#scheduler/start-scheduler.ts';
+import type { Store } from '#store/contract.ts';
+import { WatchCache } from '#store/watch-cache.ts';
+import { HealthRegistry } from '#telemetry/health.ts';
+import { createMetrics } from '#telemetry/metrics.ts';
+
+export interface HubOptions {
+  /** Where the API listens; a hub without it is driven through its clients only. Port 0 takes a free one. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** In the syntax of kube-controller-manager's --controllers; all when left out. */
+  readonly controllers?: readonly string[];
+  /** Whether pods are scheduled; true when left out. */
+  readonly scheduler?: boolean;
+  /** What boards' pod networks are cut from; 100.64.0.0/10 when left out. */
+  readonly podCidr?: string;
+}
+
+/** The link to the boards, made when the hub knows who may connect. */
+export interface Link {
+  readonly broker: Broker;
+  /** MQTT over WebSocket on the API port. */
+  readonly upgrade?: UpgradeHandler;
+  /** MQTT's own port, once it listens. */
+  readonly port?: () => number | undefined;
+}
+
+/** Everything of the machine that a hub touches. */
+export interface HubDoors {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly pki: Pki;
+  readonly link: (parts: { readonly boards: Boards; readonly clusterId: string }) => Link;
+}
+
+export interface Hub {
+  readonly registry: Registry;
+  /** A client with the rights of the administrator. */
+  readonly admin: Client;
+  /** The API's port; undefined before `start` and without `listen`. */
+  readonly apiPort: number | undefined;
+  readonly mqttPort: number | undefined;
+  /** Resolves when the API answers and boards may connect. @throws Error with code EADDRINUSE */
+  start(): Promise<void>;
+  /** Hangs up on everybody and closes the store; boards and their containers go on. */
+  stop(): Promise<void>;
+}
+
+const adminUser: UserInfo = { name: 'system:admin', groups: ['system:masters', 'system:authenticated'] };
+
+/** Composes a hub: reading it from top to bottom is reading the architecture. */
+export function createHub(options: HubOptions, { clock, random, logger, store, pki, link: makeLink }: HubDoors): Hub {
+  const stopping = new AbortController();
+  const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
+  const metrics = createMetrics();
+  const health = new HealthRegistry();
+
+  // What is: store, its cache, and the one write path above them.
+  const codec = { parse: (text: string) => decodeJson(text).value, stringify: encodeJson };
+  const cache = new WatchCache({ store, logger, codec });
+  const registry: Registry = createRegistry({
+    cache,
+    clock,
+    random,
+    admission: createAdmission({ registry: () => registry, random }),
+    definitions,
+  });
+
+  // The hub's own parts read informers and write through the registry, each under its own name.
+  const informers = new Informers({ registry, clock, random, logger });
+  const clientAs = (user: UserInfo): Client => createClient({ registry, informers, user, logger });
+  const admin = clientAs(adminUser);
+  const linkClient = clientAs(controllerUser('node-controller'));
+
+  // The link to the boards.
+  const boards = new BoardDirectory(linkClient);
+  const link = makeLink({ boards, clusterId });
+  const tokens = createServiceAccountTokens({ registry, key: pki.serviceAccountKey, clock, random });
+  const nodeSync = createNodeSync({
+    client: linkClient,
+    clientAs,
+    broker: link.broker,
+    clusterId,
+    storeEpoch: store.epoch,
+    signer: { keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)), sign: (bytes) => pki.manifestKey.sign(bytes) },
+    issueToken: async ({ node, namespace, serviceAccount, pod, audience, expirationSeconds }) => {
+      const account = registry.resource('', 'serviceaccounts').get({ user: adminUser, warn: () => {} }, namespace, serviceAccount).object;
+      const issued = await tokens.issue({
+        serviceAccount: { namespace, name: serviceAccount, uid: account.metadata?.uid ?? '' },
+        ...(audience === undefined ? {} : { audiences: [audience] }),
+        expirationSeconds,
+        boundTo: { kind: 'Pod', ...pod },
+        node: { name: node },
+      });
+      return { token: issued.token, expirationWallMs: issued.expiresAtMs };
+    },
+    events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
+    clock,
+    logger,
+  });
+
+  // The API.
+  const authorizer = chain([
+    mastersAuthorizer,
+    publicAuthorizer,
+    authenticatedAuthorizer,
+    createNodeAuthorizer(createNodeGraph(linkClient, registry)),
+    controllersAuthorizer(controllerAccounts),
+  ]);
+  const api =
+    options.listen &&
+    createApiServer({
+      registry,
+      authenticator: createAuthenticator({ clock, tokens }),
+      authorizer,
+      tokens,
+      nodeConnector: nodeSync.connector,
+      tls: pki.serverTls(),
+      health,
+      metrics,
+      clock,
+      random,
+      logger,
+    });
+  const join = joinHandler({ client: linkClient, boards, clock, logger, pki, clusterId, mqttPort: () => link.port?.() });
+  api?.handle('/flotilla/v1', async (exchange) => {
+    const body = exchange.method === 'POST' ? (await exchange.readBody()).toString('utf8') : '';
+    const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body });
+    const { 'content-type': contentType = 'application/json', ...headers } = answer.headers;
+    for (const [name, value] of Object.entries(headers)) exchange.setHeader(name, value);
+    await exchange.reply(answer.status, contentType, answer.body);
+  });
+  if (link.upgrade) api?.onUpgrade('/mqtt', link.upgrade);
+
+  let apiPort: number | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  let ready = false;
+  health.add('started', () => {
+    if (!ready) throw new Error('the hub is starting');
+  }, ['readyz']);
+
+  return {
+    registry,
+    admin,
+    get apiPort() {
+      return apiPort;
+    },
+    get mqttPort() {
+      return link.port?.();
+    },
+    async start() {
+      await cache.start();
+      await bootstrap(registry);
+      const parts = { registry, informers, clock, random, logger };
+      const { controllers, podCidr, scheduler = true } = options;
+      running = Promise.all([
+        startControllers(
+          {
+            ...parts,
+            caPem: pki.caCertPem,
+            liveness: nodeSync.liveness,
+            ...(podCidr === undefined ? {} : { ipam: { clusterCidr: podCidr } }),
+            ...(controllers === undefined ? {} : { controllers }),
+          },
+          stopping.signal,
+        ),
+        scheduler ? startScheduler(parts, stopping.signal) : undefined,
+      ]);
+      running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));
+      await nodeSync.start();
+      if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);
+      ready = true;
+    },
+    async stop() {
+      ready = false;
+      stopping.abort(new Error('the hub is stopping'));
+      await api?.close();
+      await nodeSync.stop();
+      await running.catch(() => {});
+      await informers.stop();
+      await cache.stop();
+      await store.close();
+    },
+  };
+}
