@@ -161,6 +161,18 @@ export function storeContract(name: string, makePlace: () => Promise<StorePlace>
       expect(events.at(-1)?.revision).toBe(last);
     });
 
+    test('a watch from the very beginning, or from what has not happened yet, starts at once', async () => {
+      const store = await start();
+      const log = new EventLog();
+      const later = new EventLog();
+      await store.watch('/', 0, log);
+      await store.watch('/', (await store.currentRevision()) + 1, later);
+      await written(store.put('/a', '1'));
+      await written(store.put('/a', '2'));
+      expect((await log.count(2)).map((event) => event.value)).toEqual(['1', '2']);
+      expect((await later.count(1)).map((event) => event.value)).toEqual(['2']);
+    });
+
     test('a stopped watch hears nothing more', async () => {
       const store = await start();
       const log = new EventLog();

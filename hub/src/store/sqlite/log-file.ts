@@ -44,6 +44,14 @@ interface Outcome {
   readonly previous: Row | null;
 }
 
+/** What the log needs of the machine. */
+export interface LogFileDoors {
+  openDatabase(file: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSync;
+  reserve(file: string, bytes: number): Pick<Reserve, 'fill' | 'release'>;
+}
+
+const systemDoors: LogFileDoors = { openDatabase, reserve: (file, bytes) => new Reserve(file, bytes) };
+
 /**
  * The log in its file. Lives on a thread of its own; every call runs to its end before the next begins.
  *
@@ -54,19 +62,24 @@ interface Outcome {
  * - A failed commit leaves nothing behind, in the file or in memory.
  */
 export class LogFile implements Calls {
+  readonly #doors: LogFileDoors;
   #db!: DatabaseSync;
   #statements!: Statements;
   #index = new LogIndex(0, 0);
-  #reserve!: Reserve;
+  #reserve!: Pick<Reserve, 'fill' | 'release'>;
   #full = false;
+
+  constructor(doors = systemDoors) {
+    this.#doors = doors;
+  }
 
   get revision(): Revision {
     return this.#index.current;
   }
 
   open(options: Parameters<Calls['open']>[0]): Opened {
-    this.#db = openDatabase(options.file, options.synchronous);
-    this.#reserve = new Reserve(`${options.file}.reserve`, options.reserveBytes);
+    this.#db = this.#doors.openDatabase(options.file, options.synchronous);
+    this.#reserve = this.#doors.reserve(`${options.file}.reserve`, options.reserveBytes);
     this.#full = !this.#reserve.fill();
     this.#statements = prepare(this.#db);
     const expiring = this.#load();
@@ -119,7 +132,8 @@ export class LogFile implements Calls {
   history({ prefix, after }: Parameters<Calls['history']>[0]): HistoryPage {
     const changes = this.#index.since(after, pageRows);
     const events: HistoryPage['events'] = [];
-    let upTo = after;
+    // Before the first revision there is nothing to look at.
+    let upTo = changes.length === 0 ? Math.max(after, this.#index.current) : after;
     let bytes = 0;
     for (const change of changes) {
       upTo = change.revision;

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { Store } from './contract.ts';
+import type { Store } from '../contract.ts';
 
 /** Durable operations a second. */
 export interface StoreBench {
