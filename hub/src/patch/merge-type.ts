@@ -60,8 +60,7 @@ function struct(definition: string, schema: Schema): StructType {
       fields.set(name, type);
       return type;
     },
-    byValue: (name) =>
-      (isKind && rootStructs.has(name)) || valueStructs.has(`${definition.slice(definition.lastIndexOf('.') + 1)}.${name}`),
+    byValue: (name) => (isKind && rootStructs.has(name)) || valueStructs.has(`${shortName}.${name}`) || isAlwaysWritten(name),
   };
 }
 
