@@ -1,3 +1,4 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { nameSuffix, type Random } from '@flotilla/shared/platform/random.js';
 import type { Admission, AdmissionAttributes, Registry } from '#registry/generic/types.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -16,12 +17,18 @@ const builtIn: readonly ((env: AdmissionEnv) => AdmissionPlugin)[] = [
   priority,
 ];
 
+export interface AdmissionOptions {
+  readonly registry: () => Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 /** The chain of built-in plugins. `registry` is asked for when the first object comes, so that the registry can be made with this. */
-export function createAdmission({ registry, random }: { readonly registry: () => Registry; readonly random: Random }): Admission {
-  const plugins = builtIn.map((create) => create({ registry, suffix: () => nameSuffix(random) }));
+export function createAdmission({ registry, clock, random }: AdmissionOptions): Admission {
+  const plugins = builtIn.map((create) => create({ registry, clock, suffix: () => nameSuffix(random) }));
   return {
-    mutate(attributes: AdmissionAttributes) {
-      for (const plugin of plugins) plugin.mutate?.(attributes);
+    async mutate(attributes: AdmissionAttributes) {
+      for (const plugin of plugins) await plugin.mutate?.(attributes);
     },
     validate(attributes: AdmissionAttributes) {
       for (const plugin of plugins) plugin.validate?.(attributes);

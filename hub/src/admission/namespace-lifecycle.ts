@@ -1,7 +1,7 @@
-import { forbidden, isNotFound, notFound, StatusError } from '@flotilla/shared/errors/status.js';
+import { isNotFound, notFound, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { AdmissionAttributes } from '#registry/generic/types.ts';
-import { type AdmissionEnv, type AdmissionPlugin, isResource } from './plugin.ts';
+import { type AdmissionEnv, type AdmissionPlugin, isResource, refuse } from './plugin.ts';
 
 const immortal: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 
@@ -17,16 +17,16 @@ export function namespaceLifecycle({ registry }: AdmissionEnv): AdmissionPlugin 
   };
   return {
     name: 'NamespaceLifecycle',
-    validate(attributes) {
+    mutate(attributes) {
       const { definition, operation, namespace, name, subresource } = attributes;
       if (operation === 'DELETE' && isResource(attributes, 'namespaces') && immortal.has(name)) {
-        throw forbidden(definition, name, 'this namespace may not be deleted');
+        throw refuse(attributes, 'this namespace may not be deleted');
       }
       if (operation !== 'CREATE' || !definition.namespaced || subresource !== '') return;
       const found = find(attributes);
       if (!found) throw notFound({ group: '', resource: 'namespaces' }, namespace);
       if (found.metadata?.deletionTimestamp === undefined) return;
-      const refusal = forbidden(definition, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
+      const refusal = refuse(attributes, `unable to create new content in namespace ${namespace} because it is being terminated`);
       const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
       throw new StatusError(refusal.code, refusal.reason, refusal.message, { ...refusal.details, causes: [cause] });
     },

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
-import { forbidden, isNotFound, type StatusError } from '@flotilla/shared/errors/status.js';
+import { isNotFound } from '@flotilla/shared/errors/status.js';
 import type { AdmissionAttributes, UserInfo } from '#registry/generic/types.ts';
-import { type AdmissionEnv, type AdmissionPlugin, isResource } from './plugin.ts';
+import { type AdmissionEnv, type AdmissionPlugin, isResource, refuse } from './plugin.ts';
 
 const leaseNamespace = 'kube-node-lease';
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
@@ -26,10 +26,6 @@ export function nodeRestriction({ registry }: AdmissionEnv): AdmissionPlugin {
 /** The node a user is, by group and name; undefined for everybody else. */
 function nodeOf({ name, groups }: UserInfo): string | undefined {
   return groups.includes('system:nodes') && name.startsWith(userPrefix) ? name.slice(userPrefix.length) : undefined;
-}
-
-function refuse({ definition, name }: AdmissionAttributes, why: string): StatusError {
-  return forbidden(definition, name, why);
 }
 
 function checkPod(attributes: AdmissionAttributes, node: string, registry: AdmissionEnv['registry']): void {

@@ -1,6 +1,5 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
-import { forbidden } from '@flotilla/shared/errors/status.js';
-import { type AdmissionPlugin, isResource } from './plugin.ts';
+import { type AdmissionPlugin, isResource, refuse } from './plugin.ts';
 
 /** The two classes that exist in every Kubernetes (scheduling/v1). */
 const systemClasses: Readonly<Record<string, number>> = {
@@ -14,16 +13,14 @@ export function priority(): AdmissionPlugin {
     name: 'Priority',
     mutate(attributes) {
       if (attributes.operation !== 'CREATE' || !isResource(attributes, 'pods')) return;
-      const { definition, name } = attributes;
       const spec = (attributes.object as Pod).spec;
       if (!spec) return;
       const className = spec.priorityClassName ?? '';
       const value = className === '' ? 0 : systemClasses[className];
-      if (value === undefined) throw forbidden(definition, name, `no PriorityClass with name ${className} was found`);
+      if (value === undefined) throw refuse(attributes, `no PriorityClass with name ${className} was found`);
       if (spec.priority !== undefined && spec.priority !== value) {
-        throw forbidden(
-          definition,
-          name,
+        throw refuse(
+          attributes,
           `the integer value of priority (${spec.priority}) must not be provided in pod spec; ` +
             `priority admission controller computed ${value} from the given PriorityClass name`,
         );

@@ -1,33 +1,54 @@
 import type { Container, Pod, PodSpec, ServiceAccount, Volume } from '@flotilla/shared/api/generated/types.js';
-import { forbidden, isNotFound } from '@flotilla/shared/errors/status.js';
+import { isNotFound, type StatusError } from '@flotilla/shared/errors/status.js';
 import type { AdmissionAttributes } from '#registry/generic/types.ts';
-import { type AdmissionEnv, type AdmissionPlugin, isResource } from './plugin.ts';
+import { type AdmissionEnv, type AdmissionPlugin, isResource, refuse } from './plugin.ts';
 
 const defaultName = 'default';
 const volumePrefix = 'kube-api-access-';
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** Just over an hour, so that it tells apart who asked for an hour; as Kubernetes' plugin asks. */
 const tokenSeconds = 3607;
+const maxAttempts = 10;
+const retryMs = 150;
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 
 /** Every pod runs as a service account of its namespace and, unless it declines, finds that account's token where clients look for it. */
-export function serviceAccount({ registry, suffix }: AdmissionEnv): AdmissionPlugin {
-  const find = ({ ctx, definition, namespace, name }: AdmissionAttributes, account: string): ServiceAccount => {
+export function serviceAccount({ registry, clock, suffix }: AdmissionEnv): AdmissionPlugin {
+  const find = ({ ctx, namespace }: AdmissionAttributes, name: string): ServiceAccount | undefined => {
     try {
-      return registry().resource<ServiceAccount>('', 'serviceaccounts').get(ctx, namespace, account).object;
+      return registry().resource<ServiceAccount>('', 'serviceaccounts').get(ctx, namespace, name).object;
     } catch (error) {
-      if (!isNotFound(error)) throw error;
-      throw forbidden(
-        definition,
-        name,
-        `error looking up service account ${namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`,
-      );
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+  const missing = (attributes: AdmissionAttributes, name: string): StatusError =>
+    refuse(
+      attributes,
+      `error looking up service account ${attributes.namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
+    );
+  /** A controller makes the default account of a new namespace; who creates a pod right after gets a moment's patience. */
+  const awaited = async (attributes: AdmissionAttributes, name: string): Promise<ServiceAccount> => {
+    const attempts = name === defaultName && namespaceIsThere(attributes) ? maxAttempts : 1;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      if (attempt > 0) await clock.sleep('wait for default service account', retryMs, attributes.ctx.signal);
+      const account = await awaited(attributes, name);
+      if (account) return account;
+    }
+    throw missing(attributes, name);
+  };
+  const namespaceIsThere = ({ ctx, namespace }: AdmissionAttributes): boolean => {
+    try {
+      return registry().resource('', 'namespaces').get(ctx, '', namespace).object.metadata?.deletionTimestamp === undefined;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
     }
   };
   const applies = (attributes: AdmissionAttributes): boolean => attributes.operation === 'CREATE' && isResource(attributes, 'pods');
   return {
     name: 'ServiceAccount',
-    mutate(attributes) {
+    async mutate(attributes) {
       if (!applies(attributes)) return;
       const pod = attributes.object as Pod;
       const spec = pod.spec;
@@ -35,21 +56,20 @@ export function serviceAccount({ registry, suffix }: AdmissionEnv): AdmissionPlu
       const name = spec.serviceAccountName || defaultName;
       spec.serviceAccountName = name;
       spec.serviceAccount = name;
-      const account = find(attributes, name);
+      const account = await awaited(attributes, name);
       if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec, suffix);
       const pullSecrets = account.imagePullSecrets ?? [];
       if (!spec.imagePullSecrets?.length && pullSecrets.length > 0) spec.imagePullSecrets = pullSecrets.map((secret) => ({ ...secret }));
     },
     validate(attributes) {
       if (!applies(attributes)) return;
-      const { definition, name, object } = attributes;
-      const pod = object as Pod;
+      const pod = attributes.object as Pod;
       const account = pod.spec?.serviceAccountName;
       if (pod.metadata?.annotations?.[mirrorAnnotation] !== undefined) {
-        if (account) throw forbidden(definition, name, 'a mirror pod may not reference service accounts');
+        if (account) throw refuse(attributes, 'a mirror pod may not reference service accounts');
         return;
       }
-      if (account) find(attributes, account);
+      if (account && !find(attributes, account)) throw missing(attributes, account);
     },
   };
 }

@@ -12,9 +12,9 @@ import {
   admissionAttributes,
   apiVersionOf,
   detached,
-  managerOf,
   matchNamespace,
   refuseFaults,
+  tracked,
   type WriteParts,
   writing,
 } from './write-parts.ts';
@@ -46,17 +46,17 @@ export async function createObject<T extends KubeObject>(
 
 /** Everything before the store: default → managed fields → mutating admission → strategy → validation → validating admission. */
 async function admitNew<T extends KubeObject>(
-  { definition, clock, random, admission, trackFields }: WriteParts<T>,
+  { definition, clock, random, admission }: WriteParts<T>,
   ctx: RequestContext,
   namespace: string,
-  object: T,
+  draft: T,
   options: WriteRequestOptions & { operation?: 'Apply' | 'Update' },
 ): Promise<T> {
-  object.apiVersion = apiVersionOf(definition);
-  object.kind = definition.kind;
-  matchNamespace(definition, object, namespace);
-  const metadata = metadataOf(object);
-  if (metadata.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+  draft.apiVersion = apiVersionOf(definition);
+  draft.kind = definition.kind;
+  matchNamespace(definition, draft, namespace);
+  const given = metadataOf(draft);
+  if (given.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   for (const field of [
     'creationTimestamp',
     'uid',
@@ -65,18 +65,14 @@ async function admitNew<T extends KubeObject>(
     'selfLink',
     'resourceVersion',
   ] as const) {
-    delete metadata[field];
+    delete given[field];
   }
   const now = kubeTime(clock.wallMs());
-  const owners = dropDuplicateOwners(object);
+  const owners = dropDuplicateOwners(draft);
   if (owners) ctx.warn(owners);
-  definition.strategy.default?.(object);
-  if (options.operation !== 'Apply') {
-    const live = { apiVersion: object.apiVersion, kind: object.kind };
-    const manager = managerOf(ctx, options.fieldManager);
-    const managedFields = trackFields({ live, object, manager, apiVersion: object.apiVersion, subresource: '', time: now });
-    if (managedFields) metadata.managedFields = managedFields;
-  }
+  definition.strategy.default?.(draft);
+  const object = tracked(definition, { ctx, live: undefined, object: draft, options, now });
+  const metadata = metadataOf(object);
   const about = { ctx, operation: 'CREATE', namespace, object, old: undefined, options } as const;
   await admission.mutate(admissionAttributes(definition, { ...about, name: metadata.name ?? '' }));
 

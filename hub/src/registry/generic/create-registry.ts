@@ -5,7 +5,6 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import type { WatchCache } from '#store/watch-cache.ts';
 import { GenericRegistry, WatchBudget } from './generic-registry.ts';
 import type { Admission, Registry, ResourceDefinition, ResourceRegistry } from './types.ts';
-import type { FieldTracker } from './write-parts.ts';
 
 export interface RegistryOptions {
   readonly cache: WatchCache;
@@ -13,8 +12,6 @@ export interface RegistryOptions {
   readonly random: Random;
   readonly admission: Admission;
   readonly definitions: readonly ResourceDefinition[];
-  /** Computes managedFields; they stay as the caller left them when left out. */
-  readonly trackFields?: FieldTracker;
   /** Watches open at once in the whole hub; above that the answer is 429. */
   readonly maxWatches?: number;
 }
@@ -22,14 +19,13 @@ export interface RegistryOptions {
 const defaultMaxWatches = 20_000;
 
 /** The resources of a hub behind the one write path. @throws Error when two definitions claim one resource */
-export function createRegistry({ cache, clock, random, admission, definitions, trackFields, maxWatches }: RegistryOptions): Registry {
+export function createRegistry({ cache, clock, random, admission, definitions, maxWatches }: RegistryOptions): Registry {
   const watches = new WatchBudget(maxWatches ?? defaultMaxWatches);
   const found = new Map<string, GenericRegistry>();
   for (const definition of definitions) {
     const key = `${definition.group}/${definition.resource}`;
     if (found.has(key)) throw new Error(`the resource ${key} is defined twice`);
-    const parts = { definition, cache, clock, random, admission, trackFields: trackFields ?? (() => undefined) };
-    found.set(key, new GenericRegistry(parts, watches));
+    found.set(key, new GenericRegistry({ definition, cache, clock, random, admission }, watches));
   }
   const all = [...found.values()];
   return {

@@ -13,11 +13,11 @@ import {
   admissionAttributes,
   apiVersionOf,
   detached,
-  managerOf,
   matchNamespace,
   maxAttempts,
   refuseFaults,
   strategyOf,
+  tracked,
   type WriteParts,
   writing,
 } from './write-parts.ts';
@@ -122,38 +122,34 @@ function checkName(object: KubeObject, name: string): void {
 }
 
 async function admitChanged<T extends KubeObject>(
-  { definition, admission, clock, trackFields }: WriteParts<T>,
+  { definition, admission, clock }: WriteParts<T>,
   ctx: RequestContext,
   namespace: string,
   name: string,
-  object: T,
+  draft: T,
   old: T,
   options: UpdateOptions,
 ): Promise<T> {
   const strategy = strategyOf(definition, options.subresource);
   const now = kubeTime(clock.wallMs());
-  checkName(object, name);
-  object.apiVersion = apiVersionOf(definition);
-  object.kind = definition.kind;
-  const metadata = metadataOf(object);
+  checkName(draft, name);
+  draft.apiVersion = apiVersionOf(definition);
+  draft.kind = definition.kind;
+  const given = metadataOf(draft);
   const was = old.metadata ?? {};
-  matchNamespace(definition, object, namespace);
-  if (!metadata.resourceVersion) {
+  matchNamespace(definition, draft, namespace);
+  if (!given.resourceVersion) {
     if (definition.allowUnconditionalUpdate === false) {
       const fault = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalidObject(definition.resource, definition.group, name, [fault]);
     }
-    metadata.resourceVersion = was.resourceVersion ?? '';
-  } else if (metadata.resourceVersion !== was.resourceVersion) throw modified(definition, name);
-  const owners = dropDuplicateOwners(object);
+    given.resourceVersion = was.resourceVersion ?? '';
+  } else if (given.resourceVersion !== was.resourceVersion) throw modified(definition, name);
+  const owners = dropDuplicateOwners(draft);
   if (owners) ctx.warn(owners);
-  definition.strategy.default?.(object);
-  if (options.operation !== 'Apply') {
-    const subresource = options.subresource ?? '';
-    const manager = managerOf(ctx, options.fieldManager);
-    const managedFields = trackFields({ live: old, object, manager, apiVersion: object.apiVersion, subresource, time: now });
-    if (managedFields) metadata.managedFields = managedFields;
-  }
+  definition.strategy.default?.(draft);
+  const object = tracked(definition, { ctx, live: old, object: draft, options, now });
+  const metadata = metadataOf(object);
   const operation = options.subresource === 'binding' ? 'CREATE' : 'UPDATE';
   const attributes = admissionAttributes(definition, { ctx, operation, namespace, name, object, old, options });
   await admission.mutate(attributes);

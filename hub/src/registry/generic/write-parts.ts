@@ -2,8 +2,9 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { describeFieldError, invalidObject } from '@flotilla/shared/errors/field.js';
 import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
-import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
+import { updateManagedFields } from '#patch/managed-fields.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { StoreUnavailableError } from '#store/contract.ts';
 import type { WatchCache } from '#store/watch-cache.ts';
@@ -12,20 +13,6 @@ import { deepFreeze } from './json.ts';
 import { metadataOf } from './object-meta.ts';
 import type { Admission, AdmissionAttributes, RequestContext, ResourceDefinition, Strategy, UpdateOptions } from './types.ts';
 
-export interface FieldChange {
-  /** What stood before; an object of the kind without fields on create. */
-  readonly live: KubeObject;
-  readonly object: KubeObject;
-  readonly manager: string;
-  readonly apiVersion: string;
-  readonly subresource: string;
-  /** RFC 3339. */
-  readonly time: string;
-}
-
-/** Works out who owns which field after an update (`metadata.managedFields`). */
-export type FieldTracker = (change: FieldChange) => ManagedFieldsEntry[] | undefined;
-
 /** What the write path of one resource works with. */
 export interface WriteParts<T extends KubeObject = KubeObject> {
   readonly definition: ResourceDefinition<T>;
@@ -33,7 +20,6 @@ export interface WriteParts<T extends KubeObject = KubeObject> {
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: Admission;
-  readonly trackFields: FieldTracker;
 }
 
 /** Attempts against others who write the same object; whoever loses that often is told of a conflict. */
@@ -44,8 +30,36 @@ export function apiVersionOf({ group, version }: Pick<ResourceDefinition, 'group
 }
 
 /** The field manager as Kubernetes derives it: the one that is named, else the user agent up to its first slash. */
-export function managerOf(ctx: RequestContext, fieldManager: string | undefined): string {
+function managerOf(ctx: RequestContext, fieldManager: string | undefined): string {
   return fieldManager || (ctx.userAgent ?? '').split('/')[0] || 'unknown';
+}
+
+export interface Tracked<T extends KubeObject> {
+  readonly ctx: RequestContext;
+  readonly live: T | undefined;
+  readonly object: T;
+  readonly options: Pick<UpdateOptions, 'fieldManager' | 'operation' | 'subresource'>;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+/**
+ * The object with its managedFields as this write leaves them. Server-side apply has worked them out itself; a binding is the
+ * hub's own doing and changes no owner.
+ */
+export function tracked<T extends KubeObject>(definition: ResourceDefinition<T>, { ctx, live, object, options, now }: Tracked<T>): T {
+  const { subresource, operation, fieldManager } = options;
+  if (operation === 'Apply' || subresource === 'binding') return object;
+  const manager = managerOf(ctx, fieldManager);
+  return updateManagedFields({
+    live,
+    object,
+    manager,
+    apiVersion: apiVersionOf(definition),
+    definition: definition.schema,
+    subresource,
+    now,
+  });
 }
 
 /** The strategy of a subresource, or of the kind. @throws StatusError NotFound for a subresource the kind does not have */
