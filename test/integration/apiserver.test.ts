@@ -83,6 +83,28 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
     expect(await kubectl.ok(['get', 'cm', 'b', '-o', 'jsonpath={.data}', ...inNamespace])).toBe('{"k":"2"}');
   });
 
+  test('applies on the server: owners, conflicts, taking over', async () => {
+    const apply = (data: Record<string, unknown>, ...args: string[]) =>
+      kubectl.run(['apply', '--server-side', '-f', '-', ...args, ...inNamespace], { input: manifest('owned', data) });
+    const data = async () => JSON.parse(await kubectl.ok(['get', 'cm', 'owned', '-o', 'jsonpath={.data}', ...inNamespace]));
+    expect((await apply({ k: '1', gone: '1' })).stdout).toBe('configmap/owned serverside-applied\n');
+    const version = () => kubectl.ok(['get', 'cm', 'owned', '-o', 'jsonpath={.metadata.resourceVersion}', ...inNamespace]);
+    const before = await version();
+    expect(await apply({ k: '1', gone: '1' })).toMatchObject({ code: 0 });
+    expect(await version()).toBe(before);
+    await apply({ k: '1' });
+    expect(await data()).toEqual({ k: '1' });
+    const other = await apply({ k: '2' }, '--field-manager=other');
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Apply failed with 1 conflict: conflict with "kubectl": .data.k'),
+    });
+    expect(await apply({ k: '2' }, '--field-manager=other', '--force-conflicts')).toMatchObject({ code: 0 });
+    expect(await data()).toEqual({ k: '2' });
+    const owned = JSON.parse(await kubectl.ok(['get', 'cm', 'owned', '-o', 'json', '--show-managed-fields', ...inNamespace]));
+    expect(owned.metadata.managedFields).toContainEqual(expect.objectContaining({ manager: 'other', operation: 'Apply' }));
+  });
+
   test('labels, annotates, patches in three ways, edits and replaces', async () => {
     await kubectl.ok(['create', '-f', '-', ...inNamespace], { input: manifest('c', { k: '1' }) });
     const on = (...args: string[]) => kubectl.ok([...args, ...inNamespace]);
