@@ -208,6 +208,18 @@ describe('init containers', () => {
   });
 });
 
+describe('last words', () => {
+  it('are what the container wrote to its termination message', async () => {
+    const board = await makeBoard();
+    await board.hub.want([makePod('p', {}, { uid: 'u' })]);
+    await board.pass(1000);
+    await board.files.write('/data/agent/pods/u/containers/main/0', 'out of paper');
+    board.runtime.kill((await containersOf(board, 'p'))[0]?.id ?? '', 4);
+    await board.pass(1000);
+    expect(board.hub.status('p').containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 4, message: 'out of paper' });
+  });
+});
+
 describe('pods that end', () => {
   const exits = (code: number): Record<string, string> => ({ FAKE_EXIT_AFTER_MS: '1000', FAKE_EXIT_CODE: `${code}` });
 
@@ -314,7 +326,7 @@ describe('deletion', () => {
     await board.pass(1000);
     board.hub.cutOff();
     await board.hub.want([]);
-    await board.pass(90 * 86_400_000);
+    await board.pass(7 * 86_400_000);
     expect((await board.runtime.list()).length).toBe(2);
     await board.kill();
     await board.boot();

@@ -4,6 +4,7 @@ import type { SandboxState } from '#runtime/types.ts';
 import type { PodDoors } from './pod-doors.ts';
 import { containerMemory, newPodMemory, type PodMemory } from './pod-memory.ts';
 import { observe, type PodRecord } from './pod-record.ts';
+import { readTerminationMessage } from './termination-message.ts';
 
 /**
  * One pod in the hands of its worker.
@@ -43,7 +44,7 @@ export class PodEntry {
   }
 
   /** Takes in what the manifest and the runtime show now. */
-  look(pod: Pod | undefined, sandboxes: readonly SandboxState[]): void {
+  async look(pod: Pod | undefined, sandboxes: readonly SandboxState[]): Promise<void> {
     if (pod) this.lastPod = pod;
     const grace = pod ? graceOf(pod) : this.record.graceSeconds;
     if (grace !== this.record.graceSeconds) this.record = { ...this.record, graceSeconds: grace };
@@ -51,8 +52,18 @@ export class PodEntry {
     const nowMs = this.#doors.clock.monotonicMs();
     for (const [name, { attempt, ended }] of Object.entries(this.record.containers)) {
       const memory = containerMemory(this.memory, name);
-      if (ended && memory.endSeen?.attempt !== attempt) memory.endSeen = { attempt, atMs: nowMs };
+      if (!ended || memory.endSeen?.attempt === attempt) continue;
+      memory.endSeen = { attempt, atMs: nowMs };
+      if (ended.message === undefined) await this.#readMessage(name, attempt);
     }
+  }
+
+  async #readMessage(name: string, attempt: number): Promise<void> {
+    const { files, volumes } = this.#doors;
+    const message = await readTerminationMessage(files, volumes.podDir(this.uid), name, attempt);
+    const found = this.record.containers[name];
+    if (!message || !found?.ended) return;
+    this.record = { ...this.record, containers: { ...this.record.containers, [name]: { ...found, ended: { ...found.ended, message } } } };
   }
 
   /** Resolves when the record as it is now is safe on disk. */

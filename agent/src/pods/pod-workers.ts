@@ -119,7 +119,7 @@ export class PodWorkers {
       if (this.#stop.signal.aborted) return undefined;
       const pod = spec.pod(uid);
       const sandboxes = this.#view.sandboxes(uid);
-      entry.look(pod, sandboxes);
+      await entry.look(pod, sandboxes);
       const { record, memory } = entry;
       const removal = this.#removal(entry, pod);
       const known = pod ?? entry.lastPod;

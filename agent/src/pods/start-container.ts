@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
 import { type ContainerSpec, RuntimeError } from '#runtime/types.ts';
 import { buildContainerSpec, buildMounts } from './container-spec.ts';
@@ -8,6 +7,7 @@ import type { Step } from './plan-steps.ts';
 import { type ContainerMemory, containerMemory, nextBackOff } from './pod-memory.ts';
 import { startFailed } from './pod-record.ts';
 import { findContainer } from './pod-rules.ts';
+import { prepareTerminationMessage } from './termination-message.ts';
 
 /** How soon a container that could not be made is tried again. */
 const retryMs = 10_000;
@@ -102,16 +102,10 @@ async function specOf(
   const podIPs = pod.spec?.hostNetwork ? node.hostIPs : entry.record.podIP ? [entry.record.podIP] : [];
   const env = buildEnvironment(container, { ...node, pod, podIPs }, objects);
   const mounts = await buildMounts({ files, container, volumes: volumes.paths(pod), env });
-  const message = terminationMessageFile(volumes.podDir(entry.uid), container.name, attempt);
-  await files.mkdir(join(message, '..'), { mode: 0o755 });
-  await files.write(message, '', { mode: 0o666 });
+  const message = await prepareTerminationMessage(files, volumes.podDir(entry.uid), container.name, attempt);
   const containerPath = container.terminationMessagePath || '/dev/termination-log';
   return buildContainerSpec({
     ...{ pod, container, attempt, image, env },
     mounts: [...mounts, { hostPath: message, containerPath, readOnly: false }],
   });
-}
-
-export function terminationMessageFile(podDir: string, container: string, attempt: number): string {
-  return join(podDir, 'containers', container, `${attempt}`);
 }

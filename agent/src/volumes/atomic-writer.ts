@@ -24,7 +24,7 @@ export async function writePayload(files: Files, dir: string, payload: Payload, 
   for (const path of payload.keys()) checkRelative(path);
   const before = await files.readlink(join(dir, dataLink));
   if (before !== undefined && (await same(files, join(dir, before), payload))) {
-    await linkVisible(files, dir, payload);
+    await finish(files, dir, payload, before);
     return false;
   }
   const fresh = before === `..${stamp}` ? `..${stamp}_` : `..${stamp}`;
@@ -39,10 +39,7 @@ export async function writePayload(files: Files, dir: string, payload: Payload, 
   await files.remove(join(dir, nextLink));
   await files.symlink(fresh, join(dir, nextLink));
   await files.rename(join(dir, nextLink), join(dir, dataLink));
-  await linkVisible(files, dir, payload);
-  for (const name of await files.list(dir)) {
-    if (name.startsWith('..') && name !== fresh && name !== dataLink) await files.remove(join(dir, name));
-  }
+  await finish(files, dir, payload, fresh);
   return true;
 }
 
@@ -57,11 +54,15 @@ export async function giveTo(files: Files, path: string, gid: number, mode: numb
   await files.chmod(path, mode);
 }
 
-async function linkVisible(files: Files, dir: string, payload: Payload): Promise<void> {
+/** Makes the visible names right and clears what an earlier content, or a crash, left. */
+async function finish(files: Files, dir: string, payload: Payload, current: string): Promise<void> {
   const wanted = new Set([...payload.keys()].map((path) => path.split('/')[0] ?? path));
   const there = (await files.list(dir)).filter((name) => !name.startsWith('..'));
   for (const name of there) if (!wanted.has(name)) await files.remove(join(dir, name));
   for (const name of wanted) if (!there.includes(name)) await files.symlink(join(dataLink, name), join(dir, name));
+  for (const name of await files.list(dir)) {
+    if (name.startsWith('..') && name !== current && name !== dataLink) await files.remove(join(dir, name));
+  }
 }
 
 async function same(files: Files, dir: string, payload: Payload): Promise<boolean> {

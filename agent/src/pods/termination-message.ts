@@ -1,0 +1,28 @@
+import { dirname, join } from 'node:path';
+import type { Files } from '@flotilla/shared/platform/files.js';
+
+const mostBytes = 4096;
+/** More than this was not meant as a message, and is not read into memory. */
+const mostRead = 65_536;
+
+function fileOf(podDir: string, container: string, attempt: number): string {
+  return join(podDir, 'containers', container, `${attempt}`);
+}
+
+/** Makes the file that a container may leave its last words in; clears those of attempts long past. */
+export async function prepareTerminationMessage(files: Files, podDir: string, container: string, attempt: number): Promise<string> {
+  const path = fileOf(podDir, container, attempt);
+  await files.mkdir(dirname(path), { mode: 0o755 });
+  await files.write(path, '', { mode: 0o666 });
+  if (attempt >= 2) await files.remove(fileOf(podDir, container, attempt - 2));
+  return path;
+}
+
+/** The last words, at most 4096 bytes of them; empty when there are none. */
+export async function readTerminationMessage(files: Files, podDir: string, container: string, attempt: number): Promise<string> {
+  const path = fileOf(podDir, container, attempt);
+  const found = await files.stat(path, { followLinks: false });
+  if (found?.kind !== 'file' || found.size === 0 || found.size > mostRead) return '';
+  const bytes = (await files.readBytes(path)) ?? Buffer.alloc(0);
+  return bytes.subarray(-mostBytes).toString('utf8');
+}

@@ -1,0 +1,133 @@
+import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import { silentLogger } from '@flotilla/shared/log/logger.js';
+import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
+import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { describe, expect, it } from 'vitest';
+import { EventOutbox } from './event-outbox.ts';
+import { Sequence } from './sequence.ts';
+import { StatusReporter } from './status-reporter.ts';
+
+async function setUp(): Promise<{
+  clock: FakeClock;
+  reporter: StatusReporter;
+  sent: StatusReport[];
+  pods: Map<string, Record<string, unknown>>;
+  events: EventOutbox;
+  link: { connected: boolean; fail: boolean; report: (report: StatusReport) => Promise<void> };
+  acknowledged: string[];
+}> {
+  const clock = new FakeClock();
+  const sent: StatusReport[] = [];
+  const acknowledged: string[] = [];
+  const pods = new Map<string, Record<string, unknown>>();
+  const events = new EventOutbox(clock, 'e');
+  const link = {
+    connected: true,
+    fail: false,
+    async report(report: StatusReport) {
+      await clock.sleep('wire', 50);
+      if (link.fail) throw new Error('the session ended');
+      sent.push(report);
+    },
+  };
+  const files = new FakeFiles();
+  await files.mkdir('/d');
+  const pod = (uid: string): { uid: string; namespace: string; name: string; status: Record<string, unknown> } | undefined => {
+    const status = pods.get(uid);
+    return status && { uid, namespace: 'n', name: uid, status };
+  };
+  const reporter = new StatusReporter({
+    ...{ clock, logger: silentLogger, link, events, pod },
+    sequence: await Sequence.open(files, '/d/run', clock),
+    pods: () => pods.keys(),
+    node: () => ({ labels: {}, taints: [], status: {} }),
+    applied: () => undefined,
+    acknowledged: (report) => acknowledged.push(report.uid),
+  });
+  return { clock, reporter, sent, pods, events, link, acknowledged };
+}
+
+describe('status reporter', () => {
+  it('sends what matters at once, the rest within a second, and nothing twice', async () => {
+    const { clock, reporter, sent, pods } = await setUp();
+    pods.set('a', { phase: 'Pending' });
+    reporter.podChanged('a');
+    await clock.advance(60);
+    expect(sent).toHaveLength(1);
+    pods.set('a', { phase: 'Pending', message: 'still' });
+    reporter.podChanged('a');
+    await clock.advance(900);
+    expect(sent).toHaveLength(1);
+    await clock.advance(200);
+    expect(sent).toHaveLength(2);
+    pods.set('a', { phase: 'Running', message: 'still' });
+    reporter.podChanged('a');
+    reporter.podChanged('a');
+    await clock.advance(60);
+    reporter.podChanged('a');
+    await clock.advance(5000);
+    expect(sent.map(({ pods: list }) => list[0]?.status['phase'])).toEqual(['Pending', 'Pending', 'Running']);
+    const sequences = sent.map(({ pods: list }) => list[0]?.sequence ?? 0);
+    expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
+    expect(reporter.idle).toBe(true);
+  });
+
+  it('has one report under way, and the rest in the next', async () => {
+    const { clock, reporter, sent, pods } = await setUp();
+    for (const uid of ['a', 'b', 'c', 'd']) {
+      pods.set(uid, { phase: 'Running' });
+      reporter.podChanged(uid);
+      await clock.advance(10);
+    }
+    await clock.advance(200);
+    expect(sent.map(({ pods: list }) => list.map(({ uid }) => uid))).toEqual([['a'], ['b', 'c', 'd']]);
+  });
+
+  it('begins a session with all of it, and repeats what was not acknowledged', async () => {
+    const { clock, reporter, sent, pods, link, acknowledged, events } = await setUp();
+    link.connected = false;
+    pods.set('a', { phase: 'Running' });
+    reporter.podChanged('a');
+    events.add({ involvedObject: { kind: 'Pod', name: 'a' }, type: 'Normal', reason: 'Started', message: 'm' });
+    reporter.eventAdded();
+    await clock.advance(10_000);
+    expect(sent).toEqual([]);
+    link.connected = true;
+    link.fail = true;
+    reporter.connected();
+    await clock.advance(1000);
+    link.fail = false;
+    await clock.advance(10_000);
+    expect(sent).toMatchObject([{ full: true, pods: [{ uid: 'a' }], events: [{ id: 'e-1' }], node: {} }]);
+    expect(acknowledged).toEqual(['a']);
+    expect(events.next(10)).toEqual([]);
+    reporter.connected();
+    await clock.advance(1000);
+    expect(sent[1]).toMatchObject({ full: true, pods: [{ uid: 'a', sequence: sent[0]?.pods[0]?.sequence }], events: [] });
+  });
+});
+
+describe('sequence', () => {
+  it('only grows, across restarts and a lost record', async () => {
+    const [files, clock] = [new FakeFiles(), new FakeClock()];
+    await files.mkdir('/d');
+    const first = await Sequence.open(files, '/d/run', clock);
+    const last = [first.next(), first.next()].at(-1) ?? 0;
+    files.restore();
+    const second = await Sequence.open(files, '/d/run', clock);
+    expect(second.next()).toBeGreaterThan(last);
+    await clock.advance(5000);
+    await files.remove('/d/run.0');
+    await files.remove('/d/run.1');
+    expect((await Sequence.open(files, '/d/run', clock)).next()).toBeGreaterThan(second.next());
+  });
+});
+
+describe('event outbox', () => {
+  it('drops the oldest at its limit', () => {
+    const outbox = new EventOutbox(new FakeClock(), 'e');
+    for (let n = 0; n < 300; n++) outbox.add({ involvedObject: { kind: 'Pod', name: 'p' }, type: 'Normal', reason: 'R', message: 'm' });
+    expect(outbox.next(1000)).toHaveLength(256);
+    expect(outbox.next(1)[0]?.id).toBe('e-45');
+  });
+});
