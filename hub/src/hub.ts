@@ -93,7 +93,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     cache,
     clock,
     random,
-    admission: createAdmission({ registry: () => registry, random }),
+    admission: createAdmission({ registry: () => registry, clock, random }),
     definitions,
   });
 
@@ -199,6 +199,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
       ]);
       running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));
       await nodeSync.start();
+      boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
       if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);
       ready = true;
     },

@@ -32,7 +32,7 @@ export function serviceAccount({ registry, clock, suffix }: AdmissionEnv): Admis
     const attempts = name === defaultName && namespaceIsThere(attributes) ? maxAttempts : 1;
     for (let attempt = 0; attempt < attempts; attempt++) {
       if (attempt > 0) await clock.sleep('wait for default service account', retryMs, attributes.ctx.signal);
-      const account = await awaited(attributes, name);
+      const account = find(attributes, name);
       if (account) return account;
     }
     throw missing(attributes, name);
