@@ -46,7 +46,7 @@ describe('applyJsonPatch', () => {
         code: 422,
         reason: 'Invalid',
         message: 'the server rejected our request due to an error in our request',
-        details: { causes: [{ reason: 'UnexpectedServerResponse', message: expect.stringContaining(why) as string }] },
+        details: { causes: [{ reason: 'UnexpectedServerResponse', message: expect.stringContaining(why) as string, field: 'patch' }] },
       }),
     );
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();

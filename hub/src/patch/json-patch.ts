@@ -29,7 +29,7 @@ export function applyJsonPatch<T extends object>(object: T, patch: unknown): T {
 
 function rejected(why: string): StatusError {
   return new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
-    causes: [{ reason: 'UnexpectedServerResponse', message: why }],
+    causes: [{ reason: 'UnexpectedServerResponse', message: why, field: 'patch' }],
   });
 }
 

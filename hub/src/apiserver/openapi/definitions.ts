@@ -1,4 +1,4 @@
-import { mergeRule } from '@flotilla/shared/api/list-keys.js';
+import { isAtomicStruct, mergeRule } from '@flotilla/shared/api/list-keys.js';
 import { type Descriptions, referencedName, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 
@@ -63,6 +63,8 @@ export interface Dialect {
   /** In version 3 a reference has no siblings: it is wrapped in `allOf`. */
   readonly wrapsReferences: boolean;
   readonly intOrString: Json;
+  /** Version 3 can say that a quantity may be written as a number too. */
+  readonly quantity: Json;
 }
 
 /** One definition with its texts, kinds and merge keys, in the words of OpenAPI 2 or 3. */
@@ -70,6 +72,7 @@ export function document(name: string, dialect: Dialect, descriptions: Descripti
   const schema = schemas[name] ?? {};
   const texts = descriptions[name] ?? {};
   if (schema.format === 'int-or-string') return described(dialect.intOrString, texts['']);
+  if (name.endsWith('.api.resource.Quantity')) return described(dialect.quantity, texts['']);
   const out: Json = described(inner(schema, dialect), texts['']);
   if (schema.properties) {
     out['properties'] = Object.fromEntries(
@@ -79,6 +82,7 @@ export function document(name: string, dialect: Dialect, descriptions: Descripti
       ]),
     );
   }
+  if (isAtomicStruct(name)) out['x-kubernetes-map-type'] = 'atomic';
   if (schema['x-kubernetes-group-version-kind']) out['x-kubernetes-group-version-kind'] = schema['x-kubernetes-group-version-kind'];
   return out;
 }
@@ -95,7 +99,10 @@ function inner(schema: Schema, dialect: Dialect): Json {
     ...(schema.format ? { format: schema.format } : {}),
     ...(schema.required ? { required: schema.required } : {}),
     ...(schema.items ? { items: inner(schema.items, dialect) } : {}),
-    ...(schema.additionalProperties ? { additionalProperties: inner(schema.additionalProperties, dialect) } : {}),
+    // Values of maps have no siblings beside the reference: explain shows `map[string]Quantity`.
+    ...(schema.additionalProperties
+      ? { additionalProperties: inner(schema.additionalProperties, { ...dialect, wrapsReferences: false }) }
+      : {}),
   };
 }
 

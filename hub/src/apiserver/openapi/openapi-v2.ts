@@ -4,7 +4,12 @@ import { type Dialect, document, type Json, patchDefinition, reachable } from '.
 import { type Operation, type Parameter, pathsOf } from './operations.ts';
 
 const ref = (name: string): string => `#/definitions/${name}`;
-const dialect: Dialect = { ref, wrapsReferences: false, intOrString: { type: 'string', format: 'int-or-string' } };
+const dialect: Dialect = {
+  ref,
+  wrapsReferences: false,
+  intOrString: { type: 'string', format: 'int-or-string' },
+  quantity: { type: 'string' },
+};
 
 /** The OpenAPI 2.0 document of all kinds: what kubectl reads before version 1.27, and for dry runs long after. */
 export function openApiV2(definitions: readonly ResourceDefinition[], descriptions: Descriptions, gitVersion: string): Json {

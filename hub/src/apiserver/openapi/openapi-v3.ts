@@ -9,6 +9,7 @@ const dialect: Dialect = {
   ref,
   wrapsReferences: true,
   intOrString: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  quantity: { oneOf: [{ type: 'string' }, { type: 'number' }] },
 };
 
 /** `api/v1` or `apis/apps/v1`: under this a group version stands in the index. */
