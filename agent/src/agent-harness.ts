@@ -1,4 +1,5 @@
 import type { Container, Pod, PodStatus } from '@flotilla/shared/api/generated/types.js';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
@@ -20,13 +21,13 @@ export class FakeHub {
   tokens = 0;
   tokenLifeMs = 3_600_000;
   reachable = true;
-  readonly #clock: FakeClock;
+  readonly #clock: Pick<Clock, 'wallMs'>;
   #handlers: LinkHandlers | undefined;
   #started = false;
   #revision = 0;
   manifest: NodeManifest | undefined;
 
-  constructor(clock: FakeClock) {
+  constructor(clock: Pick<Clock, 'wallMs'>) {
     this.#clock = clock;
   }
 

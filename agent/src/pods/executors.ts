@@ -1,14 +1,14 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { SandboxState } from '#runtime/types.ts';
+import { RuntimeError } from '#runtime/types.ts';
+import { buildSandboxSpec, podTitle } from './container-spec.ts';
 import { ensureImage, noteImageBackOff } from './image-steps.ts';
 import type { Step } from './plan-steps.ts';
 import type { NewEvent, PodDoors } from './pod-doors.ts';
 import type { PodEntry } from './pod-entry.ts';
 import { containerMemory, retryAfter } from './pod-memory.ts';
-import { buildSandboxSpec, podTitle } from './container-spec.ts';
 import type { RuntimeView } from './runtime-view.ts';
 import { startContainer } from './start-container.ts';
-import { RuntimeError } from '#runtime/types.ts';
 
 export interface StepContext {
   readonly doors: PodDoors;

@@ -1,4 +1,4 @@
-import { RuntimeError, type ImageState } from '#runtime/types.ts';
+import { type ImageState, RuntimeError } from '#runtime/types.ts';
 import { containerEvent, formatDelay, isPassing, messageOf, type StepContext } from './executors.ts';
 import { containerMemory, retryAfter } from './pod-memory.ts';
 import { findContainer, pullPolicyOf } from './pod-rules.ts';

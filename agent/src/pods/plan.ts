@@ -1,10 +1,10 @@
 import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
 import type { SandboxState } from '#runtime/types.ts';
-import { planContainer, type Planner } from './plan-container.ts';
+import { type Planner, planContainer } from './plan-container.ts';
 import type { Plan, Step } from './plan-steps.ts';
 import type { PodMemory } from './pod-memory.ts';
-import { endedCleanly, isRestartable, restartPolicyOf, wantsRestart } from './pod-rules.ts';
 import type { PodRecord } from './pod-record.ts';
+import { endedCleanly, isRestartable, restartPolicyOf, wantsRestart } from './pod-rules.ts';
 
 export interface PlanInput {
   /** Monotonic. */

@@ -1,3 +1,4 @@
+import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
@@ -7,7 +8,6 @@ import type { ImageState, RegistryAuth, Runtime, SandboxState } from '#runtime/t
 import type { SpecStore } from '#spec/spec-store.ts';
 import type { NodeFacts } from '#volumes/field-ref.ts';
 import type { VolumeManager } from '#volumes/volume-manager.ts';
-import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { PodMemory } from './pod-memory.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { Tombstones } from './tombstones.ts';

@@ -1,6 +1,6 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
-import { runWorkers, type WorkResult } from '@flotilla/shared/workqueue/workers.js';
 import { WorkQueue } from '@flotilla/shared/workqueue/work-queue.js';
+import { runWorkers, type WorkResult } from '@flotilla/shared/workqueue/workers.js';
 import { execute, type StepContext } from './executors.ts';
 import { planPod } from './plan.ts';
 import type { PodDoors, PodSnapshot } from './pod-doors.ts';

@@ -1,5 +1,5 @@
-import { DurableRecord } from '@flotilla/shared/platform/durable-record.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { DurableRecord } from '@flotilla/shared/platform/durable-record.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 
 const perRun = 2 ** 22;
