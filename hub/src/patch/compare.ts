@@ -23,7 +23,8 @@ class Walk {
   readonly path: string[] = [];
 
   visit(before: unknown, after: unknown, type: MergeType): void {
-    if (before === undefined && after === undefined) return;
+    // Shared subtrees, too: most writes change little and share the rest.
+    if (before === after) return;
     if (isLeaf(before, after, type)) {
       if (before === undefined) this.added.insert(this.path);
       else if (after === undefined) this.removed.insert(this.path);

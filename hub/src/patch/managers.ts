@@ -16,6 +16,21 @@ export interface Manager {
 /** Managers by what tells them apart; never changed in place. */
 export type Managers = ReadonlyMap<string, Manager>;
 
+/** Sets of frozen entries and entries of sets: both stay as they are, and most writes leave most managers alone. */
+const decoded = new WeakMap<object, FieldSet>();
+const encoded = new WeakMap<FieldSet, object>();
+
+function setOfFields(fields: object): FieldSet {
+  const known = decoded.get(fields);
+  if (known) return known;
+  const set = decodeFieldSet(fields);
+  if (Object.isFrozen(fields)) {
+    decoded.set(fields, set);
+    encoded.set(set, fields);
+  }
+  return set;
+}
+
 /** An applier is the same in every version of the API. */
 export function managerId({ manager, operation, apiVersion, subresource }: Omit<Manager, 'set' | 'time'>): string {
   return JSON.stringify({
@@ -32,7 +47,7 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefine
   for (const { manager = '', operation, apiVersion, subresource = '', time, fieldsType, fieldsV1 } of entries ?? []) {
     if ((operation !== 'Apply' && operation !== 'Update') || !apiVersion || fieldsType !== 'FieldsV1') return undefined;
     try {
-      const entry: Manager = { manager, operation, apiVersion, subresource, time, set: decodeFieldSet(fieldsV1 ?? {}) };
+      const entry: Manager = { manager, operation, apiVersion, subresource, time, set: setOfFields(fieldsV1 ?? {}) };
       managers.set(managerId(entry), entry);
     } catch (error) {
       if (error instanceof StatusError) return undefined;
@@ -60,7 +75,7 @@ export function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
     apiVersion,
     ...(time === undefined ? {} : { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: encodeFieldSet(set),
+    fieldsV1: encoded.get(set) ?? encodeFieldSet(set),
     ...(subresource ? { subresource } : {}),
   }));
 }

@@ -18,7 +18,7 @@ describe('the OpenAPI documents', async () => {
       expect(Object.keys(doc['paths']?.[path] ?? {}).sort()).toEqual(['delete', 'get', 'parameters', 'patch', 'put']);
       const patch = doc['paths']?.[path]?.['patch'];
       expect(patch?.['x-kubernetes-group-version-kind']).toEqual({ group: '', version: 'v1', kind: 'ConfigMap' });
-      expect((patch?.['parameters'] as { name: string }[]).map(({ name }) => name)).toEqual(
+      expect(((patch?.['parameters'] ?? []) as { name: string }[]).map(({ name }) => name)).toEqual(
         expect.arrayContaining(['dryRun', 'fieldValidation', 'fieldManager', 'force']),
       );
     }
