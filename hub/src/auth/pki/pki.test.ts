@@ -1,11 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
+import 'reflect-metadata';
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import { connect, createSecureContext, TLSSocket } from 'node:tls';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
+import * as x509 from '@peculiar/x509';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openPki, type Pki } from './pki.ts';
 
@@ -20,12 +23,26 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A signing request made by openssl. */
-function csr(subject: string, algorithm = 'EC'): string {
-  const key = join(dir, 'board.key');
-  const options = algorithm === 'EC' ? ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-algorithm', algorithm];
-  execFileSync('openssl', ['genpkey', ...options, '-out', key]);
-  return execFileSync('openssl', ['req', '-new', '-key', key, '-subj', subject]).toString();
+interface Name {
+  readonly [attribute: string]: string[];
+}
+
+/** A signing request as DER. */
+async function csr(
+  names: Name[],
+  algorithm: EcKeyGenParams | { name: 'Ed25519' } = { name: 'ECDSA', namedCurve: 'P-256' },
+): Promise<Buffer> {
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const signingAlgorithm = algorithm.name === 'Ed25519' ? algorithm : { name: 'ECDSA', hash: 'SHA-256' };
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: names, keys, signingAlgorithm }, webcrypto as never);
+  return Buffer.from(request.rawData);
+}
+const pem = (der: Buffer): string => `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+const boardName = (name: string): Name[] => [{ O: ['system:nodes'] }, { CN: [`system:node:${name}`] }];
+
+interface EcKeyGenParams {
+  readonly name: string;
+  readonly namedCurve: string;
 }
 
 test('makes everything once, keeps it private and finds it again', async () => {
@@ -49,37 +66,58 @@ test('the admin is in system:masters and the hub has its names', async () => {
   expect(serving.checkIP('192.0.2.8')).toBeUndefined();
 });
 
-test('openssl accepts the chains for their purpose and for no other', async () => {
+/** Who the server at the other end may be, for a client that trusts the cluster and calls it by a name of its own. */
+async function handshake(pki: Pki, server: { cert: string; key: string }, name: string): Promise<string> {
+  const [client, other] = duplexPair();
+  const accepted = new TLSSocket(other, { isServer: true, secureContext: createSecureContext(server) });
+  accepted.on('error', () => {});
+  const socket = connect({ socket: client, ca: pki.caCertPem, servername: name, checkServerIdentity: () => undefined });
+  try {
+    return await new Promise<string>((resolve) => {
+      socket.once('secureConnect', () => resolve('trusted'));
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+  } finally {
+    socket.destroy();
+    accepted.destroy();
+  }
+}
+
+test('a board is no hub: its certificate is not accepted from a server, the hub certificate is', async () => {
   clock = new FakeClock(Date.now());
   const pki = await open();
-  const node = await pki.issueNodeCertificate(csr('/O=system:nodes/CN=system:node:pi-1'), 'pi-1');
-  writeFileSync(join(dir, 'node.pem'), node);
-  writeFileSync(join(dir, 'serving.pem'), pki.serverTls().cert);
-  writeFileSync(join(dir, 'boards.pem'), pki.boardsCaCertPem);
-  const check = (purpose: string, file: string): string =>
-    execFileSync(
-      'openssl',
-      ['verify', '-CAfile', join(dir, 'pki/ca.crt'), '-untrusted', join(dir, 'boards.pem'), '-purpose', purpose, join(dir, file)],
-      { stdio: 'pipe' },
-    ).toString();
-  expect(check('sslclient', 'node.pem')).toContain('OK');
-  expect(check('sslserver', 'serving.pem')).toContain('OK');
-  expect(() => check('sslserver', 'node.pem')).toThrow();
-  expect(() => check('sslclient', 'serving.pem')).toThrow();
-  expect(new X509Certificate(node).subject).toBe('O=system:nodes\nCN=system:node:pi-1');
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keys = { privateKey: await subtleKey(privateKey, 'sign'), publicKey: await subtleKey(publicKey, 'verify') };
+  const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    { name: boardName('pi-1'), keys, signingAlgorithm },
+    webcrypto as never,
+  );
+  const cert = await pki.issueNodeCertificate(Buffer.from(request.rawData), 'pi-1');
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  expect(new X509Certificate(cert).subject).toBe('O=system:nodes\nCN=system:node:pi-1');
+  expect(await handshake(pki, { cert, key }, 'pi-1')).toBe('INVALID_PURPOSE');
+  const { cert: hubCert, key: hubKey } = pki.serverTls();
+  expect(await handshake(pki, { cert: hubCert, key: hubKey }, 'kubernetes')).toBe('trusted');
 });
 
+function subtleKey(key: KeyObject, usage: 'sign' | 'verify'): Promise<webcrypto.CryptoKey> {
+  const der = key.export({ type: usage === 'sign' ? 'pkcs8' : 'spki', format: 'der' } as { type: 'pkcs8'; format: 'der' });
+  return webcrypto.subtle.importKey(usage === 'sign' ? 'pkcs8' : 'spki', der, { name: 'ECDSA', namedCurve: 'P-256' }, true, [usage]);
+}
+
 test.each([
-  ['another name', '/O=system:nodes/CN=system:node:pi-2', /common name/],
-  ['no organization', '/CN=system:node:pi-1', /organization/],
-  ['one organization too many', '/O=system:nodes/O=system:masters/CN=system:node:pi-1', /organization/],
+  ['another name', boardName('pi-2'), /common name/],
+  ['no organization', [{ CN: ['system:node:pi-1'] }], /organization/],
+  ['one organization too many', [{ O: ['system:masters'] }, ...boardName('pi-1')], /organization/],
 ])('refuses a request with %s', async (_, subject, message) => {
-  await expect((await open()).issueNodeCertificate(csr(subject), 'pi-1')).rejects.toThrow(message);
+  await expect((await open()).issueNodeCertificate(await csr(subject), 'pi-1')).rejects.toThrow(message);
 });
 
 test('refuses a request that does not prove its key, and rubbish', async () => {
   const pki = await open();
-  const der = Buffer.from(csr('/O=system:nodes/CN=system:node:pi-1').replace(/-----[^-]+-----|\n/g, ''), 'base64');
+  const der = await csr(boardName('pi-1'));
+  await expect(pki.issueNodeCertificate(pem(der), 'pi-1')).resolves.toContain('CERTIFICATE');
   await expect(pki.issueNodeCertificate(der, 'pi-1')).resolves.toContain('CERTIFICATE');
   const tampered = Buffer.from(der);
   tampered[tampered.length - 1] = (tampered.at(-1) ?? 0) ^ 1;
@@ -88,7 +126,7 @@ test('refuses a request that does not prove its key, and rubbish', async () => {
 });
 
 test('takes Ed25519 keys of boards', async () => {
-  const node = await (await open()).issueNodeCertificate(csr('/O=system:nodes/CN=system:node:pi-1', 'ED25519'), 'pi-1');
+  const node = await (await open()).issueNodeCertificate(await csr(boardName('pi-1'), { name: 'Ed25519' }), 'pi-1');
   expect(new X509Certificate(node).publicKey.asymmetricKeyType).toBe('ed25519');
 });
 

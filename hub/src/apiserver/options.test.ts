@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { readDeleteOptions } from './delete-options.ts';
+import { readListOptions, readWatchOptions, readWriteOptions } from './query-options.ts';
+import { parseRequestInfo } from './request-info.ts';
+import { RequestLimiter } from './request-limiter.ts';
+
+const query = (text: string): URLSearchParams => new URLSearchParams(text);
+const nothing = Buffer.alloc(0);
+const invalid = (message: string) => expect.objectContaining({ code: 422, reason: 'Invalid', message });
+
+describe('options of writes', () => {
+  test('have the defaults of Kubernetes', () => {
+    expect(readWriteOptions(query(''), 'CreateOptions')).toEqual({ dryRun: false, fieldValidation: 'Warn' });
+    expect(readWriteOptions(query('dryRun=All&fieldManager=me&fieldValidation=Strict'), 'UpdateOptions')).toEqual({
+      dryRun: true,
+      fieldManager: 'me',
+      fieldValidation: 'Strict',
+    });
+    expect(readWriteOptions(query('fieldManager=me&force=true'), 'PatchOptions', true)).toMatchObject({ force: true });
+  });
+
+  test.each([
+    ['fieldValidation=strict', false, 'fieldValidation: Unsupported value: "strict": supported values: "Ignore", "Strict", "Warn"'],
+    [`fieldManager=${'x'.repeat(129)}`, false, 'fieldManager: Too long: may not be more than 128 bytes'],
+    ['force=true', false, 'force: Forbidden: may not be specified for non-apply patch'],
+    ['', true, 'fieldManager: Required value: is required for apply patch'],
+  ])('%s (apply: %s) is refused', (text, apply, fault) => {
+    expect(() => readWriteOptions(query(text), 'PatchOptions', apply)).toThrow(invalid(`PatchOptions.meta.k8s.io "" is invalid: ${fault}`));
+  });
+
+  test('a manager of 128 bytes is none too long, one that cannot be printed is refused', () => {
+    expect(readWriteOptions(query(`fieldManager=${'x'.repeat(128)}`), 'CreateOptions').fieldManager).toHaveLength(128);
+    expect(() => readWriteOptions(query('fieldManager=a%00b'), 'CreateOptions')).toThrow(expect.objectContaining({ code: 422 }));
+  });
+});
+
+describe('options of deletions', () => {
+  test('come from the body, or else from the query', () => {
+    const body = Buffer.from(
+      '{"kind":"DeleteOptions","gracePeriodSeconds":0,"propagationPolicy":"Foreground","preconditions":{"uid":"u"},"dryRun":["All"]}',
+    );
+    expect(readDeleteOptions(query('gracePeriodSeconds=9'), body, 'application/json')).toEqual({
+      gracePeriodSeconds: 0,
+      propagationPolicy: 'Foreground',
+      preconditions: { uid: 'u' },
+      dryRun: true,
+    });
+    expect(readDeleteOptions(query('gracePeriodSeconds=9&orphanDependents=true'), nothing, undefined)).toEqual({
+      gracePeriodSeconds: 9,
+      propagationPolicy: 'Orphan',
+      dryRun: false,
+    });
+    expect(readDeleteOptions(query(''), nothing, undefined)).toEqual({ dryRun: false });
+    expect(readDeleteOptions(query(''), Buffer.from('kind: DeleteOptions\ngracePeriodSeconds: 3\n'), 'application/yaml')).toMatchObject({
+      gracePeriodSeconds: 3,
+    });
+  });
+
+  test.each([
+    ['{"propagationPolicy":"Sideways"}', 422],
+    ['{"propagationPolicy":"Orphan","orphanDependents":true}', 422],
+    ['{"dryRun":["Some"]}', 422],
+    ['{"kind":"Pod"}', 400],
+    ['{"gracePeriodSeconds":"soon"}', 400],
+    ['[]', 400],
+    ['{', 400],
+  ])('%s is refused with %i', (body, code) => {
+    expect(() => readDeleteOptions(query(''), Buffer.from(body), 'application/json')).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+test('options of lists and watches are read', () => {
+  expect(readListOptions(query('limit=5&labelSelector=a%3Db&resourceVersion='))).toEqual({
+    limit: 5,
+    labelSelector: 'a=b',
+    fieldSelector: undefined,
+    continue: undefined,
+    resourceVersion: undefined,
+    resourceVersionMatch: undefined,
+  });
+  expect(readWatchOptions(query('allowWatchBookmarks=true&timeoutSeconds=7&sendInitialEvents=false'))).toMatchObject({
+    allowWatchBookmarks: true,
+    timeoutSeconds: 7,
+    sendInitialEvents: false,
+  });
+  expect(() => readListOptions(query('limit=99999999999999999999'))).toThrow(/value out of range/);
+});
+
+test('each kind of request has a limit of its own', () => {
+  const limiter = new RequestLimiter({ reads: 1, writes: 2, streams: 1 });
+  const info = (method: string, url: string) => parseRequestInfo(method, url);
+  const busy = expect.objectContaining({ code: 429, details: { retryAfterSeconds: 1 } });
+  const release = limiter.enter(info('GET', '/api/v1/pods'));
+  expect(() => limiter.enter(info('GET', '/version'))).toThrow(busy);
+  limiter.enter(info('POST', '/api/v1/namespaces/a/pods'));
+  limiter.enter(info('DELETE', '/api/v1/namespaces/a/pods/x'));
+  expect(() => limiter.enter(info('PATCH', '/api/v1/namespaces/a/pods/x'))).toThrow(busy);
+  limiter.enter(info('GET', '/api/v1/pods?watch=true'));
+  expect(() => limiter.enter(info('GET', '/api/v1/namespaces/a/pods/x/log?follow=true'))).toThrow(busy);
+  release();
+  limiter.enter(info('GET', '/api/v1/pods'))();
+  expect(limiter.inFlight('reads')).toBe(0);
+  expect(limiter.inFlight('writes')).toBe(2);
+});
