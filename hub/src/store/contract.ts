@@ -138,7 +138,7 @@ export class StoreUnavailableError extends Error {
 
 /** Encryption at rest: seals every value on its way in and opens it on its way out. The key binds a value to its place. */
 export interface ValueTransformer {
-  seal(key: string, text: string): string | Uint8Array;
+  seal(key: string, text: string): Uint8Array;
   /** @throws when the value was not sealed for this key */
-  open(key: string, sealed: string | Uint8Array): string;
+  open(key: string, sealed: Uint8Array): string;
 }

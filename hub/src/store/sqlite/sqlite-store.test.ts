@@ -108,9 +108,7 @@ test('values are sealed in the file and open for everybody who reads', async () 
   const transformer: ValueTransformer = {
     seal: (key, text) => Buffer.from(`${key}|${text}`).reverse(),
     open: (key, sealed) => {
-      const text = Buffer.from(sealed as Uint8Array)
-        .reverse()
-        .toString();
+      const text = Buffer.from(sealed).reverse().toString();
       if (!text.startsWith(`${key}|`)) throw new Error('moved');
       return text.slice(key.length + 1);
     },

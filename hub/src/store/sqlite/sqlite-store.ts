@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import {
   CompactedError,
@@ -16,8 +16,9 @@ import {
   type WriteOptions,
   type WriteResult,
 } from '../contract.ts';
-import { ExpiryQueue, type Expiring } from '../expiry-queue.ts';
+import { type Expiring, ExpiryQueue } from '../expiry-queue.ts';
 import { FanOut } from '../fan-out.ts';
+import { type HistoryOptions, HistoryPolicy, repeat } from '../history-policy.ts';
 import { RevisionGate } from '../revision-gate.ts';
 import { fromFailure } from './errors.ts';
 import { FileThread } from './file-thread.ts';
@@ -40,13 +41,6 @@ export interface SqliteStoreOptions {
   readonly keepHistory?: HistoryOptions;
 }
 
-export interface HistoryOptions {
-  /** 10 minutes when left out. */
-  readonly ms?: number;
-  /** 100,000 when left out. */
-  readonly revisions?: number;
-}
-
 const recoverMs = 10_000;
 const retryExpirySeconds = 10;
 
@@ -64,8 +58,8 @@ export class SqliteStore implements Store {
   readonly #gate: RevisionGate;
   readonly #expiry: ExpiryQueue;
   #compacted: Revision;
-  #marks: { readonly atMs: number; readonly revision: Revision }[] = [];
-  #timers = new Set<Timer>();
+  readonly #history: HistoryPolicy;
+  #routines: { stop(): void }[] = [];
   #committing = false;
   #scheduled = false;
   #full = false;
@@ -97,7 +91,8 @@ export class SqliteStore implements Store {
     this.#queue = new WriteQueue(options.limits ?? { writes: 10_000, bytes: 64 << 20 }, options.transformer);
     this.#expiry = new ExpiryQueue(options.clock, (batch) => this.#expire(batch));
     for (const { key, revision, ttlSeconds } of opened.expiring) this.#expiry.add(key, revision, ttlSeconds);
-    this.#every('store compaction', (options.keepHistory?.ms ?? 600_000) / 10, () => this.#compactOld());
+    this.#history = new HistoryPolicy(options.keepHistory);
+    this.#repeat('store compaction', this.#history.periodMs, () => this.#compactOld());
     if (opened.full) this.#becameFull();
   }
 
@@ -269,58 +264,36 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** Forgets what is older than both limits of the history allow. */
   async #compactOld(): Promise<void> {
-    const { ms = 600_000, revisions = 100_000 } = this.#options.keepHistory ?? {};
-    const nowMs = this.#options.clock.monotonicMs();
-    let old = this.#gate.current - revisions;
-    while (this.#marks[0] && this.#marks[0].atMs <= nowMs - ms) old = Math.max(old, this.#marks.shift()?.revision ?? 0);
-    if (this.#marks.at(-1)?.revision !== this.#gate.current) this.#marks.push({ atMs: nowMs, revision: this.#gate.current });
+    const old = this.#history.compactTo(this.#options.clock.monotonicMs(), this.#gate.current);
     if (old > this.#compacted) await this.compact(old);
   }
 
   #becameFull(): void {
     this.#full = true;
     this.#options.logger.error('the disk is full: only deletes are accepted until there is room again', { file: this.#options.file });
-    const timer = this.#every('store recovery', recoverMs, async () => {
+    const recovery = this.#repeat('store recovery', recoverMs, async () => {
       // Without history the file can give room back; who watches from before lists anew.
       await this.compact(this.#gate.current);
       if (!(await this.#call('recover', undefined))) return;
       this.#full = false;
-      timer.cancel();
+      recovery.stop();
       this.#options.logger.info('the disk has room again: writes are accepted', { file: this.#options.file });
     });
   }
 
-  /** Does something again and again, never twice at once; what fails is logged. */
-  #every(name: string, periodMs: number, work: () => Promise<void>): { cancel(): void } {
-    let cancelled = false;
-    const arm = (): void => {
-      const timer = this.#options.clock.after(name, periodMs, () => {
-        this.#timers.delete(timer);
-        work()
-          .catch((error) => {
-            if (!this.#ended) this.#options.logger.error(`${name} failed`, { error });
-          })
-          .finally(() => {
-            if (!this.#ended && !cancelled) arm();
-          });
-      });
-      this.#timers.add(timer);
-    };
-    arm();
-    return {
-      cancel: () => {
-        cancelled = true;
-      },
-    };
+  #repeat(name: string, periodMs: number, work: () => Promise<void>): { stop(): void } {
+    const routine = repeat(this.#options.clock, name, periodMs, work, (error) => {
+      if (!this.#ended) this.#options.logger.error(`${name} failed`, { error });
+    });
+    this.#routines.push(routine);
+    return routine;
   }
 
   #end(reason: Error): void {
     this.#ended ??= reason;
     this.#expiry.close();
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    for (const routine of this.#routines.splice(0)) routine.stop();
   }
 
   #fail(error: Error): void {

@@ -126,8 +126,9 @@ export class WriteQueue {
   }
 }
 
-/** What a row holds, as it was before it was sealed. */
+/** What a row holds, as it was before it was sealed. What was written before there was a transformer is text. */
 export function open(row: Row, transformer: ValueTransformer | undefined): Row & { readonly value: string } {
-  if (transformer) return { ...row, value: transformer.open(row.key, row.value) };
-  return { ...row, value: typeof row.value === 'string' ? row.value : Buffer.from(row.value).toString('utf8') };
+  const { value } = row;
+  if (typeof value === 'string') return { ...row, value };
+  return { ...row, value: transformer ? transformer.open(row.key, value) : Buffer.from(value).toString('utf8') };
 }
