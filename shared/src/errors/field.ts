@@ -71,10 +71,7 @@ export const notSupported = (field: string, badValue: unknown, supported: readon
   type: 'FieldValueNotSupported',
   field,
   badValue,
-  detail: `supported values: ${[...supported]
-    .sort()
-    .map((value) => JSON.stringify(value))
-    .join(', ')}`,
+  detail: supported.length > 0 ? `supported values: ${supported.map((value) => JSON.stringify(value)).join(', ')}` : '',
 });
 
 /** The body of a cause: the error without its field. */
