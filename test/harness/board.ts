@@ -1,0 +1,99 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { podmanRunDir } from '@flotilla/agent/runtime/podman/podman-runtime.js';
+import { type PodmanPlace, podmanPlace } from './podman.ts';
+import { Program } from './program.ts';
+
+const entry = resolve(import.meta.dirname, '../../agent/src/cmd/flotilla-agent.ts');
+
+export interface BoardOptions {
+  readonly name: string;
+  /** The address of the hub as this board sees it. */
+  readonly hub: string;
+  /** A join token; not needed again once the board has joined. */
+  readonly token: string;
+  readonly args?: readonly string[];
+}
+
+export interface BoardContainer {
+  readonly id: string;
+  /** As in the pod's spec; empty for what holds the pod together. */
+  readonly name: string;
+  readonly pod: string;
+  /** running, exited, created … */
+  readonly state: string;
+}
+
+/** An agent in a process of its own with a podman of its own. */
+export class Board {
+  readonly name: string;
+  readonly place: PodmanPlace;
+  readonly dataDir: string;
+  agent: Program | undefined;
+  readonly #options: BoardOptions;
+
+  private constructor(options: BoardOptions, place: PodmanPlace) {
+    this.name = options.name;
+    this.place = place;
+    this.dataDir = join(place.dir, 'agent');
+    this.#options = options;
+  }
+
+  static async make(options: BoardOptions): Promise<Board> {
+    const board = new Board(options, await podmanPlace());
+    await mkdir(board.dataDir);
+    return board;
+  }
+
+  start(): Program {
+    const { name, hub, token, args = [] } = this.#options;
+    const env: NodeJS.ProcessEnv = { ...this.place.env, FLOTILLA_JOIN_TOKEN: token };
+    delete env['INIT_CWD'];
+    this.agent = Program.node(
+      `agent of ${name}`,
+      entry,
+      ['--hub', hub, '--data-dir', this.dataDir, '--node-name', name, '--podman-storage', this.place.dir, ...args],
+      { env },
+    );
+    return this.agent;
+  }
+
+  /** How the agent ended; its containers run on. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | undefined> {
+    return this.agent?.end(signal);
+  }
+
+  /** What podman has, stopped containers too, without the ones that only hold a pod together. */
+  async containers(): Promise<BoardContainer[]> {
+    const rows = JSON.parse(await this.place.podman('ps', '--all', '--format', 'json')) as {
+      readonly Id: string;
+      readonly State: string;
+      readonly IsInfra: boolean;
+      readonly Labels: Readonly<Record<string, string>> | null;
+    }[];
+    return rows
+      .filter(({ IsInfra }) => !IsInfra)
+      .map(({ Id, State, Labels }) => ({
+        id: Id,
+        state: State,
+        name: Labels?.['io.kubernetes.container.name'] ?? '',
+        pod: Labels?.['io.kubernetes.pod.name'] ?? '',
+      }));
+  }
+
+  /** The running container of a pod. @throws Error when there is none or more than one */
+  async container(pod: string, name: string): Promise<BoardContainer> {
+    const all = (await this.containers()).filter((one) => one.pod === pod && one.name === name && one.state === 'running');
+    const [only] = all;
+    if (!only || all.length > 1) throw new Error(`${all.length} containers ${name} of ${pod} are running`);
+    return only;
+  }
+
+  /** Ends the agent and removes everything it made. */
+  async close(): Promise<void> {
+    await this.stop('SIGKILL');
+    await this.place.close();
+    await rm(podmanRunDir(this.dataDir, this.place.env), { recursive: true, force: true });
+    await rm(`/run/flotilla/${this.dataDir.slice(1).replaceAll('/', '_')}`, { recursive: true, force: true });
+  }
+}
