@@ -4,14 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CompactedError, type Store } from '@flotilla/hub/store/contract.js';
+import { CompactedError, type Store, written } from '@flotilla/hub/store/contract.js';
 import { EtcdStore } from '@flotilla/hub/store/etcd/etcd-store.js';
-import { EventLog, storeContract, written } from '@flotilla/hub/store/store.contract.js';
+import { EventLog, storeContract } from '@flotilla/hub/store/store.contract.js';
 import { WatchCache } from '@flotilla/hub/store/watch-cache.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger } from '@flotilla/shared/log/logger.js';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 
+const program = process.env['ETCD'] ?? 'etcd';
 const clock = new SystemClock();
 const logger = createLogger({ level: 'error', wallMs: () => 0, write: () => {} });
 
@@ -51,7 +52,7 @@ class Etcd {
       '--log-level',
       'error',
     ];
-    this.#process = spawn('etcd', [...flags, ...cluster], { stdio: 'ignore' });
+    this.#process = spawn(program, [...flags, ...cluster], { stdio: 'ignore' });
     await vi.waitFor(
       async () => {
         const answer = await fetch(`${this.host}/health`);

@@ -109,6 +109,13 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** The revision of a write that has to succeed. */
+export async function written(write: Promise<WriteResult>): Promise<Revision> {
+  const result = await write;
+  if (!result.ok) throw new Error(`the write was refused: ${result.reason}`);
+  return result.revision;
+}
+
 /** What was asked for lies before the compaction: the caller lists anew. */
 export class CompactedError extends Error {
   readonly compactRevision: Revision;

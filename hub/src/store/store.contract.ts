@@ -3,12 +3,11 @@ import {
   CompactedError,
   FutureRevisionError,
   type KeyValue,
-  type Revision,
   type Store,
   type StoreEvent,
   type Watch,
   type WatchHandler,
-  type WriteResult,
+  written,
 } from './contract.ts';
 
 /** One place that outlives the stores opened on it. */
@@ -49,13 +48,6 @@ export class EventLog implements WatchHandler {
     while (this.all.length < wanted && !this.error) await new Promise<void>((wake) => this.#waiting.push(wake));
     return this.all;
   }
-}
-
-/** The revision of a write that has to succeed. */
-export async function written(write: Promise<WriteResult>): Promise<Revision> {
-  const result = await write;
-  if (!result.ok) throw new Error(`the write was refused: ${result.reason}`);
-  return result.revision;
 }
 
 /** What every store must do, whatever is behind it. */

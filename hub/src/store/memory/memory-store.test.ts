@@ -1,7 +1,7 @@
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { expect, test } from 'vitest';
-import { CompactedError, StoreUnavailableError } from '../contract.ts';
-import { EventLog, storeContract, written } from '../store.contract.ts';
+import { CompactedError, StoreUnavailableError, written } from '../contract.ts';
+import { EventLog, storeContract } from '../store.contract.ts';
 import { MemoryStore } from './memory-store.ts';
 
 storeContract(
