@@ -6,12 +6,7 @@ import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import { createAdmission } from '#admission/create-admission.ts';
 import { createApiServer } from '#apiserver/api-server.ts';
 import type { UpgradeHandler } from '#apiserver/server.ts';
-import { createAuthenticator } from '#auth/authn/authenticator.ts';
-import { createServiceAccountTokens } from '#auth/authn/service-account-tokens.ts';
-import { authenticatedAuthorizer, controllersAuthorizer, mastersAuthorizer, publicAuthorizer } from '#auth/authz/built-in-authorizers.ts';
-import { createNodeAuthorizer } from '#auth/authz/node-authorizer.ts';
-import { createNodeGraph } from '#auth/authz/node-graph.ts';
-import { chain } from '#auth/authz/types.ts';
+import { createAuth } from '#auth/auth.ts';
 import type { Pki } from '#auth/pki/pki.ts';
 import type { Boards, Broker } from '#broker/types.ts';
 import { controllerUser, createClient } from '#client/client.ts';
@@ -20,7 +15,7 @@ import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
 import { controllerAccounts, startControllers } from '#controllers/start-controllers.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
-import { joinHandler } from '#nodesync/enrol/join-handler.ts';
+import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { decodeJson } from '#registry/decode/json-decode.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
@@ -98,7 +93,8 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
   });
 
   // The hub's own parts read informers and write through the registry, each under its own name.
-  const informers = new Informers({ registry, clock, random, logger });
+  const loaded = Promise.withResolvers<void>();
+  const informers = new Informers({ registry, clock, random, logger, readable: loaded.promise });
   const clientAs = (user: UserInfo): Client => createClient({ registry, informers, user, logger });
   const admin = clientAs(adminUser);
   const linkClient = clientAs(controllerUser('node-controller'));
@@ -106,7 +102,14 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
   // The link to the boards.
   const boards = new BoardDirectory(linkClient);
   const link = makeLink({ boards, clusterId });
-  const tokens = createServiceAccountTokens({ registry, key: pki.serviceAccountKey, clock, random });
+  const { authenticator, authorizer, tokens } = createAuth({
+    pki,
+    registry,
+    client: linkClient,
+    clock,
+    random,
+    controllers: controllerAccounts,
+  });
   const nodeSync = createNodeSync({
     client: linkClient,
     clientAs,
@@ -131,18 +134,11 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
   });
 
   // The API.
-  const authorizer = chain([
-    mastersAuthorizer,
-    publicAuthorizer,
-    authenticatedAuthorizer,
-    createNodeAuthorizer(createNodeGraph(linkClient, registry)),
-    controllersAuthorizer(controllerAccounts),
-  ]);
   const api =
     options.listen &&
     createApiServer({
       registry,
-      authenticator: createAuthenticator({ clock, tokens }),
+      authenticator,
       authorizer,
       tokens,
       nodeConnector: nodeSync.connector,
@@ -155,7 +151,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     });
   const join = joinHandler({ client: linkClient, boards, clock, logger, pki, clusterId, mqttPort: () => link.port?.() });
   api?.handle('/flotilla/v1', async (exchange) => {
-    const body = exchange.method === 'POST' ? (await exchange.readBody()).toString('utf8') : '';
+    const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
     const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body });
     const { 'content-type': contentType = 'application/json', ...headers } = answer.headers;
     for (const [name, value] of Object.entries(headers)) exchange.setHeader(name, value);
@@ -181,6 +177,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     },
     async start() {
       await cache.start();
+      loaded.resolve();
       await bootstrap(registry);
       const parts = { registry, informers, clock, random, logger };
       const { controllers, podCidr, scheduler = true } = options;

@@ -12,6 +12,8 @@ export interface InformersOptions {
   readonly clock: Clock;
   readonly random: Pick<Random, 'next'>;
   readonly logger: Logger;
+  /** Resolves when the registry can be read; informers may be asked for before. At once when left out. */
+  readonly readable?: Promise<void>;
 }
 
 const retry: RetrySchedule = { baseMs: 100, maxMs: 10_000 };
@@ -70,8 +72,10 @@ export class Informers {
   }
 
   async #run(group: string, resource: string, cache: InformerCache<KubeObject>, logger: Logger, ready: () => void): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, random, readable } = this.#options;
     const { signal } = this.#stop;
+    // Listing an empty cache that fills without events would miss everything in it.
+    if (readable) await readable;
     for (let failures = 0; !signal.aborted; ) {
       try {
         await this.#follow(group, resource, cache, () => {
