@@ -118,7 +118,9 @@ export class ReportIngest {
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return;
       if (!(error instanceof StatusError) || error.code >= 500 || error.code === 429) throw error;
-      this.#options.logger.warn('what a board reported was refused', { ...fields, error });
+      // What happens while a namespace is taken down has no place to be written to.
+      const ending = error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating');
+      this.#options.logger[ending ? 'debug' : 'warn']('what a board reported was refused', { ...fields, error });
     }
   }
 
