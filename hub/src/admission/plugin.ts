@@ -24,5 +24,5 @@ export function isResource({ definition, subresource }: AdmissionAttributes, res
 
 /** The 403 of a plugin; what has no name yet goes by the beginning of the one it will get. */
 export function refuse({ definition, name, object }: AdmissionAttributes, why: string): StatusError {
-  return forbidden(definition, name || (object?.metadata?.name ?? object?.metadata?.generateName ?? 'Unknown'), why);
+  return forbidden(definition, name || object?.metadata?.name || object?.metadata?.generateName || 'Unknown', why);
 }

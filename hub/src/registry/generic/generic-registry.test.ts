@@ -301,6 +301,14 @@ it('goes on from a revision', async () => {
   expect(seen.end).toBeUndefined();
 });
 
+it('begins with what comes when no initial events are wanted', async () => {
+  const { maps, ctx, seen, start } = await watching({ sendInitialEvents: false, resourceVersionMatch: 'NotOlderThan' });
+  await maps.create(ctx, 'default', map('a'));
+  await start();
+  await maps.create(ctx, 'default', map('b'));
+  expect(seen.short).toEqual(['ADDED b']);
+});
+
 it('ends a watch from a revision that is forgotten with 410', async () => {
   const { maps, ctx, store, clock, seen } = await watching({});
   for (const name of ['a', 'b', 'c']) await maps.create(ctx, 'default', map(name));

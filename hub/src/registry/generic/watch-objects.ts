@@ -35,7 +35,7 @@ export async function watchObjects<T extends KubeObject>(
   const prefix = listPrefix(definition, definition.namespaced ? namespace : '');
   if (initial && wanted) await waitForRevision(parts, wanted, ctx.signal);
   const watch = new ObjectWatch(parts, selection, options, sink);
-  let after = wanted ?? 0;
+  let after = wanted || cache.revision;
   if (initial) {
     after = cache.revision;
     for (const item of cache.list<T>(prefix)) {
