@@ -36,12 +36,8 @@ interface Work {
   readonly written: (Place & { readonly deleted: boolean })[];
   /** undefined where it deleted. */
   readonly now: Map<string, (Place & { readonly value: Sealed }) | undefined>;
-}
-
-interface Outcome {
-  readonly code: number;
-  readonly revision: Revision;
-  readonly previous: Row | null;
+  outcomes: number[] | undefined;
+  previous: (Row | null)[] | undefined;
 }
 
 /** What the log needs of the machine. */
@@ -184,53 +180,61 @@ export class LogFile implements Calls {
   }
 
   #tryCommit(batch: Batch): BatchResult {
-    const result: BatchResult = { outcomes: [], revisions: [], previous: [], full: this.#full };
-    const work: Work = { written: [], now: new Map() };
+    const first = this.#index.current + 1;
+    const full = this.#full;
+    const work: Work = { written: [], now: new Map(), outcomes: undefined, previous: undefined };
     const { begin, commit, rollback } = this.#statements;
-    begin.run();
+    const { length } = batch.keys;
+    // A statement alone is a transaction of its own.
+    if (length > 1) begin.run();
     try {
-      for (let at = 0; at < batch.keys.length; at++) {
-        const { code, revision, previous } = this.#write(batch, at, work);
-        result.outcomes.push(code);
-        result.revisions.push(revision);
-        result.previous.push(previous);
-      }
-      commit.run();
+      for (let at = 0; at < length; at++) this.#write(batch, at, work);
+      if (length > 1) commit.run();
     } catch (error) {
       if (this.#db.isTransaction) rollback.run();
       throw error;
     }
     for (const row of work.written) this.#index.apply(row);
-    return result;
+    return { outcomes: work.outcomes, first, previous: work.previous, full };
   }
 
-  #write(batch: Batch, at: number, work: Work): Outcome {
+  #write(batch: Batch, at: number, work: Work): void {
     const place = (name: string): Place | undefined => (work.now.has(name) ? work.now.get(name) : this.#index.get(name));
+    const refuse = (code: number): void => {
+      work.outcomes ??= batch.keys.map(() => outcome.ok);
+      work.outcomes[at] = code;
+    };
     const key = batch.keys[at] as string;
     const value = batch.values[at] ?? null;
-    const expected = batch.expected[at] ?? -1;
-    const fence = batch.fences[at];
-    if (fence && (place(fence.key)?.revision ?? 0) !== fence.revision) return { code: outcome.fenced, revision: 0, previous: null };
+    const expected = batch.expected?.[at] ?? -1;
+    const fence = batch.fences?.[at];
+    if (fence && (place(fence.key)?.revision ?? 0) !== fence.revision) {
+      refuse(outcome.fenced);
+      return;
+    }
     const current = place(key);
-    const previous = current ? { ...current, value: work.now.get(key)?.value ?? this.#value(current.revision) } : null;
+    if (current) {
+      work.previous ??= batch.keys.map(() => null);
+      work.previous[at] = { ...current, value: work.now.get(key)?.value ?? this.#value(current.revision) };
+    }
     const unexpected = expected >= 0 && (current?.revision ?? 0) !== expected;
-    if (unexpected || (value === null && !current)) return { code: outcome.conflict, revision: 0, previous };
-    if (this.#full && value !== null && !batch.deleting[at]) return { code: outcome.full, revision: 0, previous: null };
-    const revision = (work.written.at(-1)?.revision ?? this.#index.current) + 1;
+    if (unexpected || (value === null && !current)) {
+      refuse(outcome.conflict);
+      return;
+    }
+    if (this.#full && value !== null && !batch.deleting?.[at]) {
+      refuse(outcome.full);
+      return;
+    }
+    const revision = this.#index.current + work.written.length + 1;
     const createRevision = current?.createRevision ?? revision;
-    this.#statements.insert.run(revision, key, createRevision, batch.ttlSeconds[at] || null, value);
+    this.#statements.insert.run(revision, key, createRevision, batch.ttlSeconds?.[at] || null, value);
     work.written.push({ key, revision, createRevision, deleted: value === null });
-    work.now.set(key, value === null ? undefined : { key, revision, createRevision, value });
-    return { code: outcome.ok, revision, previous };
+    if (batch.keys.length > 1) work.now.set(key, value === null ? undefined : { key, revision, createRevision, value });
   }
 
   #refuse(batch: Batch): BatchResult {
-    return {
-      outcomes: batch.keys.map(() => outcome.full),
-      revisions: batch.keys.map(() => 0),
-      previous: batch.keys.map(() => null),
-      full: true,
-    };
+    return { outcomes: batch.keys.map(() => outcome.full), first: this.#index.current + 1, full: true };
   }
 
   /** Returns free pages to the file system when they are more than half of the file; true when there is more to do. */

@@ -1,20 +1,23 @@
-import type { KeyValue, Revision } from '../contract.ts';
+import type { Fence, KeyValue, Revision } from '../contract.ts';
 
 /** A value as it lies in the file: text, or bytes when a transformer seals it so. */
 export type Sealed = string | Uint8Array;
 
-/** Writes that commit together, one array for each field: few big messages clone faster than many small ones. */
+/**
+ * Writes that commit together. One array for each field, and none where all writes have the usual value: what goes between
+ * threads is cloned, and for a single writer every piece of it shows.
+ */
 export interface Batch {
   readonly keys: string[];
   /** null deletes. */
   readonly values: (Sealed | null)[];
-  /** -1 writes blindly. */
-  readonly expected: number[];
+  /** -1 writes blindly, as do all when left out. */
+  readonly expected?: number[] | undefined;
   /** 0 lives for ever. */
-  readonly ttlSeconds: number[];
-  readonly fences: ({ readonly key: string; readonly revision: Revision } | null)[];
+  readonly ttlSeconds?: number[] | undefined;
+  readonly fences?: (Fence | null)[] | undefined;
   /** May use the space that is kept back. */
-  readonly deleting: boolean[];
+  readonly deleting?: boolean[] | undefined;
 }
 
 export const outcome = { ok: 0, conflict: 1, fenced: 2, full: 3 } as const;
@@ -25,11 +28,12 @@ export interface Row extends Omit<KeyValue, 'value'> {
 
 /** What became of each write of a batch. */
 export interface BatchResult {
-  readonly outcomes: number[];
-  /** 0 where nothing was written. */
-  readonly revisions: number[];
-  /** What stood there before, or on a conflict what stands there. */
-  readonly previous: (Row | null)[];
+  /** All are ok when left out. */
+  readonly outcomes?: number[] | undefined;
+  /** The revision of the first write that is ok; the others that are follow by one. */
+  readonly first: Revision;
+  /** What stood there before, or on a conflict what stands there; nothing anywhere when left out. */
+  readonly previous?: (Row | null)[] | undefined;
   readonly full: boolean;
 }
 

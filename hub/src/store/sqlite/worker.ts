@@ -13,9 +13,6 @@ export interface WorkerInput {
   readonly counter: Int32Array<SharedArrayBuffer>;
 }
 
-/** About 50 µs: the next request of a busy writer is often on its way already. */
-const spinTurns = 7000;
-
 function run({ port, counter }: WorkerInput): void {
   const file = new LogFile();
   for (let open = true; open; ) {
@@ -25,7 +22,6 @@ function run({ port, counter }: WorkerInput): void {
       port.postMessage(answer(file, request));
       if (request.call === 'close') open = false;
     }
-    for (let turn = 0; turn < spinTurns && Atomics.load(counter, 0) === seen; turn++);
     if (open) Atomics.wait(counter, 0, seen);
   }
   port.close();

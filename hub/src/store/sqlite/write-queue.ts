@@ -1,5 +1,12 @@
-import { type PutOptions, type StoreEvent, StoreUnavailableError, type ValueTransformer, type WriteResult } from '../contract.ts';
-import { type Batch, type BatchResult, outcome, type Row } from './protocol.ts';
+import {
+  type Fence,
+  type PutOptions,
+  type StoreEvent,
+  StoreUnavailableError,
+  type ValueTransformer,
+  type WriteResult,
+} from '../contract.ts';
+import { type Batch, type BatchResult, outcome, type Row, type Sealed } from './protocol.ts';
 
 const batchWrites = 512;
 const batchBytes = 4 << 20;
@@ -56,20 +63,23 @@ export class WriteQueue {
 
   /** Takes what shall commit together, and what to do with the result. */
   take(): { batch: Batch; settle: (result: BatchResult) => Committed; refuse: (error: Error) => void } {
-    const batch: Batch = { keys: [], values: [], expected: [], ttlSeconds: [], fences: [], deleting: [] };
     const taken: Waiting[] = [];
+    const values: (Sealed | null)[] = [];
     let bytes = 0;
     let count = 0;
     for (const write of this.#waiting) {
       if (count === batchWrites || bytes > batchBytes) break;
       count++;
       bytes += write.key.length + (write.value?.length ?? 0);
-      if (this.#enter(batch, write)) taken.push(write);
+      const sealed = this.#seal(write);
+      if (sealed === undefined) continue;
+      taken.push(write);
+      values.push(sealed);
     }
     this.#waiting = this.#waiting.slice(count);
     this.#bytes -= bytes;
     return {
-      batch,
+      batch: { keys: taken.map((write) => write.key), values, ...unusual(taken) },
       settle: (result) => this.#settle(taken, result),
       refuse: (error) => {
         for (const write of taken) write.reject(error);
@@ -83,20 +93,15 @@ export class WriteQueue {
     this.#bytes = 0;
   }
 
-  #enter(batch: Batch, { key, value, options, reject }: Waiting): boolean {
+  /** undefined when it failed: then the writer knows. */
+  #seal({ key, value, reject }: Waiting): Sealed | null | undefined {
+    if (value === undefined) return null;
     try {
-      const sealed = value === undefined ? null : (this.#transformer?.seal(key, value) ?? value);
-      batch.values.push(sealed);
+      return this.#transformer?.seal(key, value) ?? value;
     } catch (cause) {
       reject(new StoreUnavailableError(`${key} cannot be encrypted`, { cause }));
-      return false;
+      return undefined;
     }
-    batch.keys.push(key);
-    batch.expected.push(options.expectedRevision ?? -1);
-    batch.ttlSeconds.push(options.ttlSeconds ?? 0);
-    batch.fences.push(options.fence ? { key: options.fence.key, revision: options.fence.revision } : null);
-    batch.deleting.push(options.deleting ?? false);
-    return true;
   }
 
   #settle(taken: readonly Waiting[], result: BatchResult): Committed {
@@ -104,9 +109,9 @@ export class WriteQueue {
     const ttlSeconds: (number | undefined)[] = [];
     const answers: (() => void)[] = [];
     for (const [at, { key, value, options, resolve, reject }] of taken.entries()) {
-      const row = result.previous[at] ?? undefined;
-      const revision = result.revisions[at] ?? 0;
-      const code = result.outcomes[at];
+      const row = result.previous?.[at] ?? undefined;
+      const code = result.outcomes?.[at] ?? outcome.ok;
+      const revision = result.first + events.length;
       const previous = row && open(row, this.#transformer);
       if (code === outcome.ok) {
         events.push({ type: value === undefined ? 'delete' : 'put', key, value, previous, revision });
@@ -124,6 +129,24 @@ export class WriteQueue {
       },
     };
   }
+}
+
+/** The fields in which any of these writes is not the usual one. */
+function unusual(writes: readonly Waiting[]): Omit<Batch, 'keys' | 'values'> {
+  const any = (differs: (options: PutOptions) => unknown): boolean => writes.some((write) => differs(write.options));
+  return {
+    ...(any((options) => options.expectedRevision !== undefined)
+      ? { expected: writes.map(({ options }) => options.expectedRevision ?? -1) }
+      : {}),
+    ...(any((options) => options.ttlSeconds) ? { ttlSeconds: writes.map(({ options }) => options.ttlSeconds ?? 0) } : {}),
+    ...(any((options) => options.fence) ? { fences: writes.map(({ options }) => plainFence(options.fence)) } : {}),
+    ...(any((options) => options.deleting) ? { deleting: writes.map(({ options }) => options.deleting ?? false) } : {}),
+  };
+}
+
+/** A caller's fence may be more than its two fields, and then may not be cloned. */
+function plainFence(fence: Fence | undefined): Fence | null {
+  return fence ? { key: fence.key, revision: fence.revision } : null;
 }
 
 /** What a row holds, as it was before it was sealed. What was written before there was a transformer is text. */
