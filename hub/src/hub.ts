@@ -187,7 +187,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
             ...parts,
             caPem: pki.caCertPem,
             liveness: nodeSync.liveness,
-            ...(podCidr === undefined ? {} : { ipam: { clusterCidr: podCidr } }),
+            ipam: { clusterId, ...(podCidr === undefined ? {} : { clusterCidr: podCidr }) },
             ...(controllers === undefined ? {} : { controllers }),
           },
           stopping.signal,

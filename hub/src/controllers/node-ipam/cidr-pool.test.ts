@@ -16,6 +16,11 @@ describe('cidr pool', () => {
     expect(pool.allocate()).toBe('10.0.0.64/26');
   });
 
+  it('begins where it is told to and goes round', () => {
+    const pool = new CidrPool('10.0.0.0/24', 26, 4 * 1000 + 3);
+    expect([pool.allocate(), pool.allocate()]).toEqual(['10.0.0.192/26', '10.0.0.0/26']);
+  });
+
   it('leaves out what somebody has, of any size', () => {
     const pool = new CidrPool('10.0.0.0/24', 26);
     pool.occupy('10.0.0.0/25');

@@ -4,16 +4,20 @@ export class CidrPool {
   readonly #blockBits: number;
   readonly #blocks: number;
   readonly #used: Uint8Array;
-  #next = 0;
+  #next: number;
 
-  /** @throws Error when `range` is no IPv4 CIDR or smaller than a block */
-  constructor(range: string, blockPrefix: number) {
+  /**
+   * @param start where to begin, any whole number from 0 up: it is counted round and round the range
+   * @throws Error when `range` is no IPv4 CIDR or smaller than a block
+   */
+  constructor(range: string, blockPrefix: number, start = 0) {
     const { address, prefix } = parseCidr(range);
     if (prefix > blockPrefix || blockPrefix > 32) throw new Error(`${range} has no room for a /${blockPrefix}`);
     this.#base = address;
     this.#blockBits = 32 - blockPrefix;
     this.#blocks = 2 ** (blockPrefix - prefix);
     this.#used = new Uint8Array(this.#blocks);
+    this.#next = start % this.#blocks;
   }
 
   /** The next free block, after the one given last so that addresses are not used again at once; undefined when all are taken. */

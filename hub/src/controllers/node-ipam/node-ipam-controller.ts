@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Node } from '@flotilla/shared/api/generated/types.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
@@ -8,13 +9,18 @@ export interface NodeIpamOptions {
   readonly clusterCidr?: string;
   /** The size of a node's share; 26 when left out (62 pods). */
   readonly nodePrefix?: number;
+  /**
+   * Who this cluster is. Two that meet on one machine (an old one's networks outlive it) begin at different places of the range, so
+   * that they do not get in each other's way; without it the first node gets the first share.
+   */
+  readonly clusterId?: string;
 }
 
 /** Gives every node a `spec.podCIDR` of its own; kept on the Node, so that it survives everything. Keys are nodes. */
 export function createNodeIpamController({ client, recorder, logger }: ControllerEnv, options: NodeIpamOptions = {}): Controller {
   const nodes = client.informer<Node>('', 'nodes');
   const resource = client.resource<Node>('', 'nodes');
-  const pool = new CidrPool(options.clusterCidr ?? '100.64.0.0/10', options.nodePrefix ?? 26);
+  const pool = new CidrPool(options.clusterCidr ?? '100.64.0.0/10', options.nodePrefix ?? 26, placeOf(options.clusterId));
   const occupy = (node: Node): void => {
     try {
       if (node.spec?.podCIDR) pool.occupy(node.spec.podCIDR);
@@ -65,4 +71,8 @@ export function createNodeIpamController({ client, recorder, logger }: Controlle
       return undefined;
     },
   };
+}
+
+function placeOf(clusterId: string | undefined): number {
+  return clusterId === undefined ? 0 : createHash('sha256').update(clusterId).digest().readUInt32BE(0);
 }
