@@ -99,6 +99,16 @@ describe('labelSelector', () => {
     expect(selector.toString()).toBe('app=web,!gone,tier in (back,front)');
   });
 
+  test.each([
+    ['In', ['x'], { a: 'x' }, { a: 'y' }],
+    ['NotIn', ['x'], {}, { a: 'x' }],
+    ['Exists', [], { a: '' }, { b: '' }],
+    ['DoesNotExist', [], { b: '' }, { a: '' }],
+  ])('%s', (operator, values, yes, no) => {
+    const selector = labelSelector({ matchExpressions: [{ key: 'a', operator, values }] });
+    expect([selector.matches(yes), selector.matches(no)]).toEqual([true, false]);
+  });
+
   test('refuses an operator it does not know', () => {
     expect(() => labelSelector({ matchExpressions: [{ key: 'a', operator: 'Gt', values: ['1'] }] })).toThrow(
       '"Gt" is not a valid label selector operator',

@@ -1,6 +1,6 @@
 import type { Deployment, Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
-import { compileLabelSelector } from '@flotilla/shared/meta/label-selector.js';
 import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
 import { planDeployment } from './plan.ts';
@@ -22,14 +22,14 @@ export function createDeploymentController(env: ControllerEnv): Controller {
     if (owner) return owner.kind === 'Deployment' ? [`${namespace}/${owner.name}`] : [];
     return deployments
       .list(namespace)
-      .filter(({ spec }) => compileLabelSelector(spec?.selector)(set.metadata?.labels))
+      .filter(({ spec }) => labelSelector(spec?.selector).matches(set.metadata?.labels))
       .map(objectKey);
   };
 
   /** The ReplicaSets of a Deployment, after adopting and releasing what its selector says. */
   const claim = async (deployment: Deployment): Promise<readonly ReplicaSet[]> => {
-    const selects = compileLabelSelector(deployment.spec?.selector);
-    const wanted = planClaim(deployment, claimable(replicaSets, deployment), (set) => selects(set.metadata?.labels));
+    const selector = labelSelector(deployment.spec?.selector);
+    const wanted = planClaim(deployment, claimable(replicaSets, deployment), (set) => selector.matches(set.metadata?.labels));
     const ref = controllerRef(deployment, 'apps/v1', 'Deployment');
     const namespace = deployment.metadata?.namespace ?? '';
     for (const set of wanted.release) {

@@ -1,7 +1,7 @@
 import type { Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
-import { compileLabelSelector } from '@flotilla/shared/meta/label-selector.js';
 import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
 import { isActive } from '../pod-state.ts';
@@ -28,16 +28,16 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
     if (owner) return owner.kind === 'ReplicaSet' ? [`${namespace}/${owner.name}`] : [];
     return replicaSets
       .list(namespace)
-      .filter(({ spec }) => compileLabelSelector(spec?.selector)(pod.metadata?.labels))
+      .filter(({ spec }) => labelSelector(spec?.selector).matches(pod.metadata?.labels))
       .map(objectKey);
   };
 
   const activePods = (set: ReplicaSet): Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '').filter(isActive);
 
   const claim = async (set: ReplicaSet): Promise<void> => {
-    const selects = compileLabelSelector(set.spec?.selector);
+    const selector = labelSelector(set.spec?.selector);
     const namespace = set.metadata?.namespace ?? '';
-    const wanted = planClaim(set, claimable(pods, set).filter(isActive), (pod) => selects(pod.metadata?.labels));
+    const wanted = planClaim(set, claimable(pods, set).filter(isActive), (pod) => selector.matches(pod.metadata?.labels));
     const ref = controllerRef(set, 'apps/v1', 'ReplicaSet');
     for (const pod of wanted.release) {
       await podResource.update(namespace, pod.metadata?.name ?? '', (current) => released(current, set.metadata?.uid));

@@ -1,8 +1,8 @@
 import type { Container, PodTemplateSpec } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
-import { compileLabelSelector } from '@flotilla/shared/meta/label-selector.js';
 import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
+import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { containerColumns } from '#registry/generic/columns.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
@@ -26,7 +26,7 @@ export function validateSelectorAndTemplate({ selector, template }: WithTemplate
   if (selectorFaults.length > 0) return [...faults, invalid(`${path}.selector`, selector, 'invalid label selector')];
   const labels = template?.metadata?.labels;
   const at = `${path}.template`;
-  if (selector && !isEmpty && !compileLabelSelector(selector)(labels)) {
+  if (selector && !isEmpty && !labelSelector(selector).matches(labels)) {
     faults.push(invalid(`${at}.metadata.labels`, labels, '`selector` does not match template `labels`'));
   }
   return [...faults, ...validateTemplate(template, at)];
