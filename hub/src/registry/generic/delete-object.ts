@@ -2,6 +2,7 @@ import { modified, notFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { CachedObject } from '#store/cache.ts';
 import { planDeletion } from './deletion.ts';
+import { jsonEqual } from './json.ts';
 import { objectPath } from './keys.ts';
 import type { DeleteOptions, RequestContext } from './types.ts';
 import { admissionAttributes, detached, maxAttempts, type WriteParts, writing } from './write-parts.ts';
@@ -30,7 +31,8 @@ export async function deleteObject<T extends KubeObject>(
     await admission.mutate(attributes);
     await admission.validate(attributes);
     const step = planDeletion(definition, current.object, options, clock.wallMs());
-    if (step.kind === 'keep') return { object: current, deleted: false };
+    const nothingNew = step.kind === 'keep' || (step.kind === 'mark' && jsonEqual(step.object, current.object));
+    if (nothingNew) return { object: current, deleted: false };
     if (options.dryRun)
       return step.kind === 'remove' ? { object: current, deleted: true } : { object: detached(key, step.object), deleted: false };
     if (step.kind === 'remove') {

@@ -369,6 +369,7 @@ it('terminates a namespace and removes it with its last finalizer', async () => 
   });
   const { object: terminating, deleted } = await spaces.delete(ctx, '', 'a');
   expect(deleted).toBe(false);
+  expect((await spaces.delete(ctx, '', 'a')).object).toBe(terminating);
   expect(terminating.object).toMatchObject({ status: { phase: 'Terminating' }, metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } });
   await spaces.update(ctx, '', 'a', (old) => ({ ...old, spec: { finalizers: [] } }));
   expect(spaces.get(ctx, '', 'a').object.spec).toEqual({ finalizers: ['kubernetes'] });
