@@ -102,7 +102,7 @@ storeContract(
   async () => {
     const name = `/place-${++places}`;
     return {
-      open: () => EtcdStore.open({ hosts: [etcd.host], name, clock, logger }),
+      open: () => EtcdStore.open({ endpoints: [etcd.host], name, clock, logger }),
       // etcd's leases live by a clock of its own: the suite waits for the event.
       passSeconds: async () => {},
       remove: async () => {},
@@ -112,7 +112,7 @@ storeContract(
 );
 
 async function start(name: string): Promise<EtcdStore> {
-  const store = await EtcdStore.open({ hosts: [etcd.host], name, clock, logger });
+  const store = await EtcdStore.open({ endpoints: [etcd.host], name, clock, logger });
   open.push(store);
   return store;
 }

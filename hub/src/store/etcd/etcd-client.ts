@@ -9,7 +9,7 @@ import {
 } from '../contract.ts';
 
 export interface EtcdConnection {
-  readonly hosts: readonly string[];
+  readonly endpoints: readonly string[];
   readonly credentials?: IOptions['credentials'];
   readonly auth?: IOptions['auth'];
 }
@@ -31,9 +31,9 @@ const callTimeoutMs = 10_000;
 const messageBytes = 1 << 30;
 
 /** `deadlineMs` gives the wall clock's time, which gRPC's deadlines are made of. */
-export function connect({ hosts, credentials, auth }: EtcdConnection, wallMs: () => number): Etcd3 {
+export function connect({ endpoints, credentials, auth }: EtcdConnection, wallMs: () => number): Etcd3 {
   return new Etcd3({
-    hosts: [...hosts],
+    hosts: [...endpoints],
     ...(credentials ? { credentials } : {}),
     ...(auth ? { auth } : {}),
     // The default of 4 MB is less than one page of a list.

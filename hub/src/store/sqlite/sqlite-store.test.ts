@@ -257,6 +257,6 @@ test('any sequence of steps gives the same history as in memory', async () => {
       }
       await sqlite.close();
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
 });
