@@ -1,3 +1,4 @@
+import type { NodeStatus } from '@flotilla/shared/api/generated/types.js';
 import { describe, expect, it } from 'vitest';
 import { type Board, makeBoard, makeContainer, makePod } from './agent-harness.ts';
 
@@ -445,6 +446,22 @@ describe('faults', () => {
       board.runtime.failNext(method, new Error('podman is not there'));
     await board.hub.want([makePod('a')]);
     await board.pass(60_000);
+    expect(board.hub.status('a').phase).toBe('Running');
+  });
+
+  it('without a pod network the board says so, and goes on when there is one', async () => {
+    const board = await makeBoard();
+    board.runtime.failNext('setPodCidr', new Error('the subnet is in use'));
+    await board.hub.want([makePod('a')]);
+    await board.pass(5_000);
+    const ready = () => (board.hub.node?.status as NodeStatus | undefined)?.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready()).toMatchObject({
+      status: 'False',
+      reason: 'KubeletNotReady',
+      message: 'container runtime network not ready: the subnet is in use',
+    });
+    await board.pass(60_000);
+    expect(ready()).toMatchObject({ status: 'True', reason: 'KubeletReady' });
     expect(board.hub.status('a').phase).toBe('Running');
   });
 

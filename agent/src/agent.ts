@@ -1,5 +1,5 @@
-import type { Clock } from '@flotilla/shared/clock/clock.js';
-import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
@@ -58,6 +58,8 @@ export interface Agent {
   readonly reporter: StatusReporter;
 }
 
+const networkRetryMs = 15_000;
+
 /** The composition. Start order: disk, last manifest, runtime, pods, link. */
 export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const { clock, random, files, logger, runtime } = doors;
@@ -110,11 +112,19 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
   });
   let reporter: StatusReporter | undefined;
+  let networkAgain: Timer | undefined;
   const networkReady = async (): Promise<void> => {
-    if (!spec.podCIDR) return;
-    await runtime
-      .setPodCidr(spec.podCIDR)
-      .catch((error: unknown) => logger.error('cannot set up the pod network', { podCIDR: spec.podCIDR, error }));
+    networkAgain?.cancel();
+    const { podCIDR } = spec;
+    if (!podCIDR) return;
+    try {
+      await runtime.setPodCidr(podCIDR);
+      node.networkFailed(undefined);
+    } catch (error) {
+      logger.error('cannot set up the pod network', { podCIDR, error });
+      node.networkFailed(describeError(error));
+      networkAgain = clock.after('agent: pod network', networkRetryMs, () => void networkReady().then(() => pods.kickAll()));
+    }
   };
 
   return {
@@ -148,6 +158,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       logger.info('the agent runs', { node: nodeName, generation: spec.generation });
     },
     async stop() {
+      networkAgain?.cancel();
       await link.stop();
       reporter?.stop();
       node.stop();

@@ -56,6 +56,8 @@ export class NodeReporter {
   #facts: BoardFacts | undefined;
   #addresses: readonly string[] = [];
   #runtimeVersion = '';
+  #runtimeDown = false;
+  #networkFailure: string | undefined;
   #images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[] = [];
 
   constructor(options: NodeReporterOptions) {
@@ -101,11 +103,20 @@ export class NodeReporter {
         .filter(({ names }) => names.length > 0)
         .sort((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
         .slice(0, mostImages);
-      this.#set('Ready', false);
+      this.#runtimeDown = false;
     } catch (error) {
       logger.warn('cannot look at the board', { error });
-      this.#set('Ready', true);
+      this.#runtimeDown = true;
     }
+    this.#setReady();
+    this.#options.changed();
+  }
+
+  /** Why pods have no network, in the runtime's words; undefined when they have one. */
+  networkFailed(failure: string | undefined): void {
+    if (failure === this.#networkFailure) return;
+    this.#networkFailure = failure;
+    this.#setReady();
     this.#options.changed();
   }
 
@@ -175,9 +186,15 @@ export class NodeReporter {
 
   #condition(type: ConditionType): Record<string, string> {
     const { bad = false, sinceWallMs = this.#options.clock.wallMs() } = this.#bad.get(type) ?? {};
-    const [reason, message] = (bad ? ailing : healthy)[type];
+    const [reason, words] = (bad ? ailing : healthy)[type];
+    const noNetwork = type === 'Ready' && bad && !this.#runtimeDown;
+    const message = noNetwork ? `container runtime network not ready: ${this.#networkFailure}` : words;
     const status = bad === (type !== 'Ready') ? 'True' : 'False';
     return { type, status, reason, message, lastTransitionTime: kubeTime(sinceWallMs) };
+  }
+
+  #setReady(): void {
+    this.#set('Ready', this.#runtimeDown || this.#networkFailure !== undefined);
   }
 
   #set(type: ConditionType, bad: boolean): void {
