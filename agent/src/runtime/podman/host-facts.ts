@@ -76,7 +76,9 @@ function v2Controllers(isRoot: boolean): string[] {
 }
 
 function find(name: string, path: string): string | undefined {
-  const folders = [...path.split(delimiter).filter(Boolean), ...sbinFolders, ...helperFolders];
+  const own = path.split(delimiter).filter(Boolean);
+  // podman itself is the one the user would start; what it calls is looked for where distributions put it.
+  const folders = name === 'podman' ? own : [...own, ...sbinFolders, ...helperFolders];
   return folders.map((folder) => join(folder, name)).find((file) => mayUse(file, constants.X_OK));
 }
 
