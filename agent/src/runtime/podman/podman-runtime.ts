@@ -17,7 +17,7 @@ import { PodNetwork } from './pod-network.ts';
 import { PodmanImages } from './podman-images.ts';
 import { PodmanIndex } from './podman-index.ts';
 import { PodmanService } from './podman-service.ts';
-import { preflight } from './preflight.ts';
+import { preflight, shortcomings } from './preflight.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
 
@@ -100,6 +100,7 @@ export class PodmanRuntime implements Runtime {
   }
 
   preflight(): Promise<readonly string[]> {
+    for (const shortcoming of shortcomings(this.#facts)) this.#options.log.warn(shortcoming);
     return preflight(this.#facts, this.#options.exec);
   }
 

@@ -2,7 +2,7 @@ import { FakeExec } from '@flotilla/shared/platform/fake-exec.js';
 import { describe, expect, test } from 'vitest';
 import { containersConf, pickOciRuntime } from './containers-conf.ts';
 import type { HostFacts } from './host-facts.ts';
-import { preflight } from './preflight.ts';
+import { preflight, shortcomings } from './preflight.ts';
 
 const good: HostFacts = {
   isRoot: true,
@@ -60,10 +60,16 @@ describe('preflight', () => {
     [{ ...good, cgroups: 'none' as const }, 'no cgroups are mounted'],
     [{ ...without('newuidmap'), isRoot: false }, 'install the package uidmap'],
     [{ ...good, isRoot: false, tun: false }, '/dev/net/tun'],
-    [{ ...good, isRoot: false, memoryController: false }, 'this user may not limit memory'],
     [{ ...without('slirp4netns'), isRoot: false }, 'install the package slirp4netns'],
   ])('says what to do: %#', async (facts, words) => {
     expect((await preflight(facts, exec())).join('\n')).toContain(words);
+  });
+
+  test('an ordinary user who may not limit pods runs them without limits', async () => {
+    const user = { ...good, isRoot: false, memoryController: false };
+    expect((await preflight(user, exec())).join('\n')).not.toContain('memory');
+    expect(shortcomings(user)).toEqual([expect.stringContaining('this user may not limit memory')]);
+    expect(shortcomings({ ...user, isRoot: true })).toEqual([]);
   });
 
   test('an old podman, and programs that cannot be run', async () => {

@@ -50,22 +50,25 @@ async function firewall(facts: HostFacts, exec: Exec, netavark: string): Promise
 
 function cgroupLacks(facts: HostFacts): string[] {
   if (facts.cgroups === 'none') return ['no cgroups are mounted below /sys/fs/cgroup: containers cannot be limited or watched'];
+  if (!facts.isRoot) return [];
   const lacks: string[] = [];
   if (!facts.memoryController) {
     lacks.push(
-      facts.isRoot
-        ? 'the kernel’s memory controller is off, so memory limits have no effect: add cgroup_enable=memory to the kernel’s command line (on a Raspberry Pi: /boot/firmware/cmdline.txt) and reboot'
-        : 'this user may not limit memory, so memory limits have no effect: run the agent as root, or delegate the memory controller to user sessions (systemd, Delegate=)',
+      'the kernel’s memory controller is off, so memory limits have no effect: add cgroup_enable=memory to the kernel’s command line (on a Raspberry Pi: /boot/firmware/cmdline.txt) and reboot',
     );
   }
-  if (!facts.cpuController) {
-    lacks.push(
-      facts.isRoot
-        ? 'the kernel’s cpu controller is off, so CPU limits have no effect'
-        : 'this user may not limit CPU time, so CPU limits have no effect: run the agent as root, or delegate the cpu controller to user sessions (systemd, Delegate=)',
-    );
-  }
+  if (!facts.cpuController) lacks.push('the kernel’s cpu controller is off, so CPU limits have no effect');
   return lacks;
+}
+
+/** What pods of an ordinary user go without on this host: they run all the same. */
+export function shortcomings({ isRoot, memoryController, cpuController }: HostFacts): readonly string[] {
+  if (isRoot) return [];
+  const without = [...(memoryController ? [] : ['memory']), ...(cpuController ? [] : ['cpu'])];
+  return without.map(
+    (name) =>
+      `this user may not limit ${name}, so limits of ${name} have no effect: run the agent as root, or delegate the ${name} controller to user sessions (systemd, Delegate=)`,
+  );
 }
 
 function rootlessLacks(facts: HostFacts): string[] {
