@@ -9,13 +9,17 @@ import { podmanLabels, shortHash } from './pod-names.ts';
  * which keeps the pods it has and goes when the last of them is gone.
  */
 export class PodNetwork {
-  readonly #client: LibpodClient;
+  readonly #client: Pick<LibpodClient, 'call'>;
   readonly #owner: string;
   #current: { readonly name: string; readonly pool: AddressPool } | undefined;
+  /** The podCIDR that was asked for last. */
+  #wanted: string | undefined;
+  /** Pods that start at the same time share one attempt. */
+  #making: Promise<void> | undefined;
   /** Addresses that podman gave to somebody we do not know. */
   readonly #refused = new Set<string>();
 
-  constructor(client: LibpodClient, owner: string) {
+  constructor(client: Pick<LibpodClient, 'call'>, owner: string) {
     this.#client = client;
     this.#owner = owner;
   }
@@ -28,6 +32,7 @@ export class PodNetwork {
 
   /** @throws RuntimeError with reason NetworkNotReady and podman's words, e.g. when the subnet is in use on this host */
   async use(podCIDR: string, signal?: AbortSignal): Promise<void> {
+    this.#wanted = podCIDR;
     if (this.#current?.pool.subnet === podCIDR) return;
     try {
       const pool = new AddressPool(podCIDR);
@@ -42,6 +47,15 @@ export class PodNetwork {
       if (error instanceof RuntimeError) throw error;
       throw new RuntimeError('NetworkNotReady', `cannot make a pod network of ${podCIDR}: ${(error as Error).message}`, { cause: error });
     }
+  }
+
+  /** Makes the network when that failed before: what was in the way may be gone. @throws RuntimeError with reason NetworkNotReady */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (this.#current || this.#wanted === undefined) return;
+    this.#making ??= this.use(this.#wanted, signal).finally(() => {
+      this.#making = undefined;
+    });
+    await this.#making;
   }
 
   /** Makes the network again: somebody removed it (`podman network prune`). */

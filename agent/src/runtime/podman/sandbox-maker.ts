@@ -35,6 +35,7 @@ export class SandboxMaker {
   async create(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<SandboxState> {
     const { index, network, list } = this.#doors;
     if (!index.filled) await list(signal);
+    if (!spec.hostNetwork) await network.ready(signal);
     for (let attempt = 1; ; attempt++) {
       const ip = spec.hostNetwork ? undefined : (spec.ip ?? index.addressOf(spec.uid) ?? network.take(index.addressesInUse()));
       const made = await this.#make(spec, ip, signal);
