@@ -83,7 +83,9 @@ function mountToken(spec: PodSpec, suffix: () => string): void {
     container.volumeMounts = [...(container.volumeMounts ?? []), { name: volumeName, mountPath, readOnly: true }];
     mounted = true;
   };
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) mount(container);
+  // Validation comes later: a pod may still be without containers here.
+  const { containers = [], initContainers = [] }: Partial<PodSpec> = spec;
+  for (const container of [...initContainers, ...containers]) mount(container);
   if (mounted && there === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(volumeName)];
 }
 
