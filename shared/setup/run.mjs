@@ -27,9 +27,14 @@ function installedHash() {
   return hash.update(`${process.platform}-${process.arch}`).digest('hex');
 }
 
+/** Whether the npm packages are those of the lock file, so that starting something installs nothing. */
+export function isInstalled() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === installedHash();
+}
+
 function install() {
+  if (isInstalled()) return;
   const wanted = installedHash();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   process.stderr.write('flotilla: installing npm packages …\n');
   const env = { ...process.env };
   // Native addons compile against the headers that came with this Node, where they are at hand, instead of fetching them.

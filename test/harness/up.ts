@@ -13,7 +13,7 @@ export interface UpOptions {
 
 /** What `npm run up` starts, on free ports and with a podman of the tests' own; it is ready. */
 export async function startUp({ place, typedIn, dataDir }: UpOptions): Promise<Program> {
-  const args = ['--data-dir', dataDir, '--api-port', '0', '--mqtt-port', '0', '--agent-args', `--podman-storage ${place.dir}`];
+  const args = ['--data-dir', dataDir, '--api-port', '0', '--mqtt-port', '0', `--agent-args=--podman-storage ${place.dir}`];
   const up = Program.node('up', entry, args, { cwd: typedIn, env: { ...place.env, INIT_CWD: typedIn } });
   await up.says(/^Flotilla is ready$/m).catch(async (error: unknown) => {
     await up.end('SIGTERM');
