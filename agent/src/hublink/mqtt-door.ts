@@ -43,6 +43,8 @@ export function dialHub(options: DialOptions): Promise<TLSSocket> {
       const fault = ca ? serverFault(peerChain(socket), { ca: new X509Certificate(ca), host, floorMs }) : undefined;
       if (fault) return fail(new Error(`${host}:${port} is not our hub: ${fault}`));
       socket.setTimeout(0);
+      // Messages are small and follow one another: none waits for the acknowledgement of the one before.
+      socket.setNoDelay(true);
       socket.removeAllListeners('error').removeAllListeners('close').removeAllListeners('timeout');
       resolve(socket);
     });
