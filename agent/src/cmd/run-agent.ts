@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { gitVersion } from '@flotilla/shared/api/version.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
@@ -75,7 +75,10 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       runtime,
       images: new ImagePulls(runtime),
       reported: () => process.send?.('reported'),
-      host: new SystemHost({ exec, probeCommand: [process.execPath, join(import.meta.dirname, '../node/host-probe.ts')] }),
+      host: new SystemHost({
+        exec,
+        probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],
+      }),
       link: (handlers) =>
         createHubLink({
           courier: createMqttCourier({
