@@ -26,22 +26,28 @@ function inOrder(object: KubeObject, metadata: ObjectMeta): KubeObject {
 }
 
 /**
- * An object at a revision. Keeps one text at most: the stored one until the JSON is asked for, then the JSON.
+ * An object at a revision. Keeps one text at most: the stored one until the JSON is asked for, then the JSON. What was read
+ * from the store is decoded when somebody looks at it.
  */
 export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObject<T> {
   readonly key: string;
-  readonly object: T;
   readonly revision: Revision;
   readonly #codec: Codec;
+  #object: T | undefined;
   #text: string | undefined;
   #complete = false;
 
-  constructor(key: string, object: T, revision: Revision, text: string | undefined, codec: Codec) {
+  constructor(key: string, object: T | undefined, revision: Revision, text: string | undefined, codec: Codec) {
     this.key = key;
-    this.object = object;
+    this.#object = object;
     this.revision = revision;
     this.#text = text;
     this.#codec = codec;
+  }
+
+  get object(): T {
+    this.#object ??= decode(this.#text ?? '{}', this.revision, this.#codec) as T;
+    return this.#object;
   }
 
   json(): string {
@@ -71,11 +77,25 @@ export function entryOf<T extends KubeObject>(
   return new CachedEntry(key, deepFreeze(inOrder(object, metadata)) as T, revision, text, codec);
 }
 
+/** What the store holds, not looked into yet. */
 export function decodeEntry(key: string, text: string, revision: Revision, codec: Codec): CachedEntry {
+  return new CachedEntry(key, undefined, revision, text, codec);
+}
+
+function decode(text: string, revision: Revision, codec: Codec): KubeObject {
   const object = codec.parse(text) as KubeObject;
-  if (object.metadata) object.metadata.resourceVersion = String(revision);
-  else object.metadata = { resourceVersion: String(revision) };
-  return new CachedEntry(key, deepFreeze(object), revision, text, codec);
+  object.metadata ??= {};
+  object.metadata.resourceVersion = String(revision);
+  return freezeParsed(object);
+}
+
+/** As `deepFreeze`, for a tree that nobody else has a part of. */
+function freezeParsed<T extends object>(value: T): T {
+  for (const name in value) {
+    const member = value[name];
+    if (typeof member === 'object' && member !== null) freezeParsed(member);
+  }
+  return Object.freeze(value);
 }
 
 function withRevision(text: string, revision: Revision): string | undefined {
