@@ -202,6 +202,7 @@ describe('a plan', () => {
     expect(plan(stopping(31_000)).steps).toEqual([]);
     // The grace that was asked for was rounded up to whole seconds.
     expect(plan(stopping(31_999)).steps).toEqual([]);
+    expect(plan({ ...stopping(60_000), nowMs: 60_500 }).steps).toEqual([]);
     expect(plan(stopping(91_000)).steps).toEqual([
       { do: 'stopContainer', container: 'main', id: 'main-0', graceSeconds: 30, message: 'Stopping container main' },
     ]);

@@ -170,8 +170,9 @@ function stopAll(planner: Planner, names: readonly string[], deadlineMs: number,
       running = true;
       const { stopping } = planner.memory.containers.get(name) ?? {};
       const begun = stopping?.id === container.id;
-      // A shorter grace than the one that is being waited for takes its place; what the rounding up to seconds adds does not count.
-      if (begun && stopping.deadlineMs <= deadlineMs + 1000) continue;
+      // A shorter grace than the one that is being waited for takes its place; what the rounding up to seconds adds does not count, and
+      // past the deadline there is none shorter.
+      if (begun && stopping.deadlineMs <= Math.max(deadlineMs, planner.nowMs) + 1000) continue;
       const graceSeconds = Math.max(0, Math.ceil((deadlineMs - planner.nowMs) / 1000));
       planner.add({ do: 'stopContainer', container: name, id: container.id, graceSeconds, message: `Stopping container ${name}` });
     }
