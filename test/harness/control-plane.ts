@@ -1,10 +1,13 @@
+import { createAdmission } from '@flotilla/hub/admission/create-admission.js';
 import { createClient } from '@flotilla/hub/client/client.js';
 import { Informers } from '@flotilla/hub/client/informers.js';
 import type { Client } from '@flotilla/hub/client/types.js';
 import type { NodeLiveness } from '@flotilla/hub/controllers/node-lifecycle/liveness.js';
 import { startControllers } from '@flotilla/hub/controllers/start-controllers.js';
+import { definitions } from '@flotilla/hub/registry/definitions.js';
+import { bootstrap } from '@flotilla/hub/registry/generic/bootstrap.js';
 import { createRegistry } from '@flotilla/hub/registry/generic/create-registry.js';
-import type { Admission, Registry, ResourceDefinition } from '@flotilla/hub/registry/generic/types.js';
+import type { Admission, Registry } from '@flotilla/hub/registry/generic/types.js';
 import { startScheduler } from '@flotilla/hub/scheduler/start-scheduler.js';
 import { MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
 import { WatchCache } from '@flotilla/hub/store/watch-cache.js';
@@ -16,8 +19,8 @@ import { objectKey } from '@flotilla/shared/meta/object.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 
 export interface ControlPlaneOptions {
-  readonly definitions: readonly ResourceDefinition[];
-  readonly admission?: Admission;
+  /** Has a say after the hub's own admission. */
+  readonly validate?: Admission['validate'];
   /** As `--controllers`; all when left out, none for []. */
   readonly controllers?: readonly string[];
   readonly scheduler?: boolean;
@@ -49,7 +52,7 @@ export class FakeLiveness implements NodeLiveness {
   }
 }
 
-/** Registry on a memory store, controllers, scheduler and simulated boards on one fake clock. */
+/** The hub's registry and admission on a memory store, controllers, scheduler and simulated boards on one fake clock. */
 export class ControlPlane {
   readonly clock: FakeClock;
   readonly liveness = new FakeLiveness();
@@ -64,14 +67,21 @@ export class ControlPlane {
 
   private constructor(cache: WatchCache, options: ControlPlaneOptions, clock: FakeClock, random: SeededRandom, logger: Logger) {
     this.clock = clock;
-    const admission = options.admission ?? { mutate: () => {}, validate: () => {} };
-    this.registry = createRegistry({ cache, clock, random, admission, definitions: options.definitions });
+    const builtIn = createAdmission({ registry: () => this.registry, clock, random });
+    const admission: Admission = {
+      mutate: builtIn.mutate,
+      async validate(attributes) {
+        await builtIn.validate(attributes);
+        await options.validate?.(attributes);
+      },
+    };
+    this.registry = createRegistry({ cache, clock, random, admission, definitions });
     this.informers = new Informers({ registry: this.registry, clock, random, logger });
     const user = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
     this.client = createClient({ registry: this.registry, informers: this.informers, user, logger });
   }
 
-  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+  static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const clock = new FakeClock();
     const random = new SeededRandom(options.seed ?? 1);
     const write = (line: string): void => void process.stderr.write(line);
@@ -80,6 +90,9 @@ export class ControlPlane {
     await cache.start();
     const plane = new ControlPlane(cache, options, clock, random, logger);
     const { registry, informers, liveness } = plane;
+    await bootstrap(registry);
+    // Pods wait for the account of their namespace, and no controller may be there to make it.
+    await plane.client.resource('', 'serviceaccounts').create('default', { metadata: { name: 'default' } });
     const parts = { registry, informers, clock, random, logger };
     const { signal } = plane.#stop;
     const { controllers = ['*'] } = options;
@@ -87,12 +100,10 @@ export class ControlPlane {
     if (options.scheduler ?? true) plane.#running.push(startScheduler(parts, signal));
     plane.#simulateBoards(options.becomesReady ?? (() => true));
     await plane.client.synced();
-    for (const name of ['default', 'kube-system']) {
-      await plane.client.resource('', 'namespaces').create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    }
     return plane;
   }
 
+  /** A board that is there and has said so. */
   async addNode(name: string, more: Partial<Node> & { cpu?: string; pods?: string } = {}): Promise<Node> {
     const { cpu = '4', pods = '50', ...node } = more;
     const nodes = this.client.resource<Node>('', 'nodes');
@@ -102,7 +113,7 @@ export class ControlPlane {
       metadata: { name, labels: { 'kubernetes.io/hostname': name }, ...node.metadata },
       spec: node.spec ?? {},
     });
-    return nodes.updateStatus('', name, (current) => ({
+    await nodes.updateStatus('', name, (current) => ({
       ...current,
       status: {
         allocatable: { cpu, memory: '4Gi', pods },
@@ -111,6 +122,11 @@ export class ControlPlane {
         ...node.status,
       },
     }));
+    // As the node lifecycle controller does when a new node has become ready: it may not be running.
+    return nodes.update('', name, (current) => {
+      const taints = current.spec?.taints?.filter(({ key }) => key !== 'node.kubernetes.io/not-ready');
+      return { ...current, spec: { ...current.spec, taints: taints ?? [] } };
+    });
   }
 
   pods(namespace = 'default'): readonly Pod[] {

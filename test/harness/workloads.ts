@@ -1,6 +1,6 @@
 import type { Deployment, Pod } from '@flotilla/shared/api/generated/types.js';
 
-/** A Deployment as kubectl would send it, with what Kubernetes' defaults add that controllers rely on. */
+/** A Deployment as kubectl sends it. */
 export function deployment(name: string, replicas: number, image = 'first'): Deployment {
   return {
     apiVersion: 'apps/v1',
@@ -9,9 +9,6 @@ export function deployment(name: string, replicas: number, image = 'first'): Dep
     spec: {
       replicas,
       selector: { matchLabels: { app: name } },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } },
-      revisionHistoryLimit: 10,
-      progressDeadlineSeconds: 600,
       template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image }] } },
     },
   };

@@ -3,11 +3,11 @@ import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { definitions } from '#registry/definitions.ts';
 import { createRegistry } from '#registry/generic/create-registry.ts';
 import type { Registry, WatchSink } from '#registry/generic/types.ts';
 import { MemoryStore } from '#store/memory/memory-store.ts';
 import { WatchCache } from '#store/watch-cache.ts';
-import { allKinds } from '../../../test/harness/plain-kinds.ts';
 import { pod } from '../../../test/harness/workloads.ts';
 import { controllerUser, createClient } from './client.ts';
 import { createEventRecorder } from './event-recorder.ts';
@@ -26,7 +26,7 @@ beforeEach(async () => {
   const random = new SeededRandom(1);
   const cache = new WatchCache({ store: new MemoryStore({ clock }), logger: silentLogger });
   await cache.start();
-  const real = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions: allKinds });
+  const real = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions });
   sinks = [];
   registry = {
     resources: () => real.resources(),

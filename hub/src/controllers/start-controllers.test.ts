@@ -2,14 +2,13 @@ import type { ConfigMap, Namespace, Node, Pod, ServiceAccount } from '@flotilla/
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane, type ControlPlaneOptions } from '../../../test/harness/control-plane.ts';
-import { allKinds } from '../../../test/harness/plain-kinds.ts';
 import { pod } from '../../../test/harness/workloads.ts';
 import { isSelected } from './selection.ts';
 import { controllerNames } from './start-controllers.ts';
 
 let plane: ControlPlane;
-async function start(options: Partial<ControlPlaneOptions> = {}): Promise<void> {
-  plane = await ControlPlane.start({ definitions: allKinds, ...options });
+async function start(options: ControlPlaneOptions = {}): Promise<void> {
+  plane = await ControlPlane.start(options);
 }
 afterEach(() => plane?.stop());
 const informer = <T extends KubeObject>(resource: string) => plane.client.informer<T>('', resource);
@@ -23,12 +22,13 @@ const configMap = (name: string, metadata: KubeObject['metadata'] = {}): ConfigM
 describe('namespaces', () => {
   it('each have a default service account and the CA, and get them back', async () => {
     await start();
+    await resource('namespaces').create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } });
     const there = (): boolean =>
-      informer<ServiceAccount>('serviceaccounts').get('default/default') !== undefined &&
-      informer<ConfigMap>('configmaps').get('default/kube-root-ca.crt')?.data?.['ca.crt'] === 'the CA';
+      informer<ServiceAccount>('serviceaccounts').get('team/default') !== undefined &&
+      informer<ConfigMap>('configmaps').get('team/kube-root-ca.crt')?.data?.['ca.crt'] === 'the CA';
     await plane.until('both are there', there);
-    await resource('serviceaccounts').delete('default', 'default');
-    await resource<ConfigMap>('configmaps').update('default', 'kube-root-ca.crt', (current) => ({
+    await resource('serviceaccounts').delete('team', 'default');
+    await resource<ConfigMap>('configmaps').update('team', 'kube-root-ca.crt', (current) => ({
       ...current,
       data: { 'ca.crt': 'forged' },
     }));
@@ -39,6 +39,7 @@ describe('namespaces', () => {
     await start();
     await plane.addNode('a');
     await resource('namespaces').create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } });
+    await plane.until('pods may be made in it', () => informer('serviceaccounts').get('team/default') !== undefined);
     await resource<ConfigMap>('configmaps').create('team', configMap('held', { finalizers: ['example.com/hold'] }));
     await resource<Pod>('pods').create('team', { ...pod('p'), metadata: { name: 'p' } });
     await plane.until('the pod runs', () => plane.pods('team')[0]?.status?.phase === 'Running');

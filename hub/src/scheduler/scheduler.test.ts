@@ -1,12 +1,11 @@
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../test/harness/control-plane.ts';
-import { allKinds } from '../../../test/harness/plain-kinds.ts';
 import { pod } from '../../../test/harness/workloads.ts';
 
 let plane: ControlPlane;
 async function start(seed = 1): Promise<ControlPlane> {
-  plane = await ControlPlane.start({ definitions: allKinds, controllers: [], seed });
+  plane = await ControlPlane.start({ controllers: [], seed });
   return plane;
 }
 afterEach(() => plane.stop());
@@ -78,7 +77,7 @@ describe('scheduler', () => {
     await start();
     for (const item of [
       pod('low'),
-      pod('high', { priority: 10 }),
+      pod('high', { priorityClassName: 'system-cluster-critical' }),
       pod('gated', { schedulingGates: [{ name: 'g' }] }),
       pod('foreign', { schedulerName: 'mine' }),
     ])
@@ -89,7 +88,8 @@ describe('scheduler', () => {
     await plane.clock.advance(30_000);
     expect(plane.pods().flatMap(({ metadata, spec }) => (spec?.nodeName ? [metadata?.name] : []))).toEqual(['high']);
     expect(scheduled('low')?.message).toContain('0/1 nodes are available: 1 Too many pods.');
-    expect(scheduled('gated')).toBeUndefined();
+    expect(scheduled('gated')).toMatchObject({ status: 'False', reason: 'SchedulingGated' });
+    expect(scheduled('foreign')).toBeUndefined();
   });
 
   it('keeps host ports apart', async () => {

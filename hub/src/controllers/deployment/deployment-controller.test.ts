@@ -1,12 +1,11 @@
-import type { Deployment, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import type { Deployment, Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane, type ControlPlaneOptions } from '../../../../test/harness/control-plane.ts';
-import { allKinds } from '../../../../test/harness/plain-kinds.ts';
-import { deployment } from '../../../../test/harness/workloads.ts';
+import { deployment, pod } from '../../../../test/harness/workloads.ts';
 
 const planes: ControlPlane[] = [];
-async function start(options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> {
-  const plane = await ControlPlane.start({ definitions: allKinds, ...options });
+async function start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const plane = await ControlPlane.start(options);
   planes.push(plane);
   for (const name of ['a', 'b', 'c']) await plane.addNode(name);
   return plane;
@@ -161,23 +160,33 @@ describe('deployment controller', () => {
   });
 
   it('puts its pods through the same admission as everybody', async () => {
-    const seen: string[] = [];
+    const makers: string[] = [];
     const plane = await start({
-      admission: {
-        mutate: ({ definition, operation, object, ctx }) => {
-          if (definition.kind !== 'Pod' || operation !== 'CREATE' || !object?.metadata || object.metadata.uid) return;
-          object.metadata.annotations = { ...object.metadata.annotations, admitted: 'yes' };
-          seen.push(ctx.user.name);
-        },
-        validate: () => {},
+      validate({ definition, subresource, operation, ctx }) {
+        if (definition.kind === 'Pod' && !subresource && operation === 'CREATE') makers.push(ctx.user.name);
       },
     });
-    await plane.client
-      .resource('', 'pods')
-      .create('default', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'direct' }, spec: image('first').spec } as never);
+    await plane.client.resource<Pod>('', 'pods').create('default', pod('direct'));
     await deployments(plane).create('default', deployment('web', 1));
     await plane.until('it is complete', complete(plane));
-    expect(plane.pods().map(({ metadata }) => metadata?.annotations?.['admitted'])).toEqual(['yes', 'yes']);
-    expect(seen).toContain('system:serviceaccount:kube-system:replicaset-controller');
+    expect(makers).toEqual(['admin', 'system:serviceaccount:kube-system:replicaset-controller']);
+    const [direct, made, ...others] = plane.pods().map(({ spec }) => spec);
+    expect(others).toEqual([]);
+    const token = expect.stringMatching(/^kube-api-access-[a-z0-9]{5}$/);
+    for (const spec of [direct, made]) {
+      expect(spec).toMatchObject({
+        serviceAccountName: 'default',
+        volumes: [{ name: token, projected: { sources: [{ serviceAccountToken: { path: 'token' } }, {}, {}] } }],
+        containers: [{ volumeMounts: [{ name: token, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }] }],
+        restartPolicy: 'Always',
+        terminationGracePeriodSeconds: 30,
+        schedulerName: 'default-scheduler',
+        priority: 0,
+        preemptionPolicy: 'PreemptLowerPriority',
+      });
+    }
+    const comparable = (spec: Pod['spec']): unknown =>
+      JSON.parse(JSON.stringify({ ...spec, nodeName: undefined }).replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'token'));
+    expect(comparable(made)).toEqual(comparable(direct));
   });
 });

@@ -1,13 +1,12 @@
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../../test/harness/control-plane.ts';
-import { allKinds } from '../../../../test/harness/plain-kinds.ts';
 import { deployment, pod } from '../../../../test/harness/workloads.ts';
 import { evictAfterMs, planTaints } from './plan.ts';
 
 let plane: ControlPlane;
 async function start(): Promise<void> {
-  plane = await ControlPlane.start({ definitions: allKinds });
+  plane = await ControlPlane.start();
   await plane.addNode('a');
 }
 afterEach(() => plane.stop());

@@ -3,14 +3,13 @@ import { forbidden } from '@flotilla/shared/errors/status.js';
 import { controllerOf } from '@flotilla/shared/meta/object.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane, type ControlPlaneOptions } from '../../../../test/harness/control-plane.ts';
-import { allKinds } from '../../../../test/harness/plain-kinds.ts';
 import { pod } from '../../../../test/harness/workloads.ts';
 import { slowStart } from './plan.ts';
 import { deletionOrder } from './rank.ts';
 
 let plane: ControlPlane | undefined;
-async function start(options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> {
-  plane = await ControlPlane.start({ definitions: allKinds, ...options });
+async function start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  plane = await ControlPlane.start(options);
   await plane.addNode('a');
   return plane;
 }
@@ -74,15 +73,13 @@ describe('replicaset controller', () => {
   it('tries one pod first when pods are refused, and says why', async () => {
     let refuse = true;
     let attempts = 0;
-    const admission = {
-      mutate: () => {},
-      validate: ({ definition, operation }: { definition: { kind: string }; operation: string }) => {
+    const on = await start({
+      validate({ definition, operation }) {
         if (definition.kind !== 'Pod' || operation !== 'CREATE' || !refuse) return;
         attempts++;
         throw forbidden({ group: '', resource: 'pods' }, 'web-x', 'not today');
       },
-    };
-    const on = await start({ admission });
+    });
     await sets(on).create('default', replicaSet(50));
     await on.until('it says so', () => get(on)?.status?.conditions?.[0]?.type === 'ReplicaFailure');
     expect(attempts).toBeLessThan(10);
