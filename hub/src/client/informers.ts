@@ -75,7 +75,7 @@ export class Informers {
     const { clock, random, readable } = this.#options;
     const { signal } = this.#stop;
     // Listing an empty cache that fills without events would miss everything in it.
-    if (readable) await readable;
+    if (readable !== undefined) await readable;
     for (let failures = 0; !signal.aborted; ) {
       try {
         await this.#follow(group, resource, cache, () => {
