@@ -8,7 +8,7 @@ import { createLogger, describeError, type Logger } from '@flotilla/shared/log/l
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
-
+import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
 import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { AgentConfig } from '#config/agent-config.ts';
 import { EnrolError, type EnrolOptions, enrol, hubAddress, renewEnrolment, shouldRenew } from '#hublink/enrol.ts';
@@ -31,7 +31,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const files = new SystemFiles();
   const exec = new SystemExec();
   const logger = createLogger({ level: config.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
-  const stopping = untilSignal();
+  const stopping = untilTold();
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), config.dataDir);
   await files.mkdir(dataDir, { mode: 0o700 });
 
@@ -181,23 +181,16 @@ function machineSerial(): string {
   return '';
 }
 
+/** In memory, for what must not be written to the disk; an ordinary user without a session has no such place. */
 function runtimeDir(dataDir: string): string | undefined {
-  return process.getuid?.() === 0 ? `/run/flotilla/${dataDir.replaceAll('/', '_').replace(/^_/, '')}` : undefined;
+  const base = process.getuid?.() === 0 ? '/run' : process.env['XDG_RUNTIME_DIR'];
+  return base ? join(base, 'flotilla', dataDir.replaceAll('/', '_').replace(/^_/, '')) : undefined;
 }
 
-function untilSignal(): { readonly done: Promise<void>; readonly signal: AbortSignal } {
+function untilTold(): { readonly done: Promise<void>; readonly signal: AbortSignal } {
   const controller = new AbortController();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  // Timers and sockets of the doors do not keep the process alive; waiting for a signal does.
-  const alive = setInterval(() => {}, 2 ** 30);
-  const stop = (): void => {
-    clearInterval(alive);
-    controller.abort(new Error('the agent is stopping'));
-    resolve();
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
   // Started by `up`, the agent ends with it, however that ended.
-  process.once('disconnect', stop);
-  return { done: promise, signal: controller.signal };
+  const disconnected = new Promise<void>((resolve) => process.once('disconnect', resolve));
+  const done = Promise.race([untilSignal(), disconnected]).then(() => controller.abort(new Error('the agent is stopping')));
+  return { done, signal: controller.signal };
 }

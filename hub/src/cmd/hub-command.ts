@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { LogLevel } from '@flotilla/shared/log/logger.js';
+import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
 import { parseListen } from './parse.ts';
 import { runHub } from './run-hub.ts';
-import { untilSignal } from './until-signal.ts';
 
 export interface HubCommandOptions {
   readonly dataDir: string;

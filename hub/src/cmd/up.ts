@@ -5,11 +5,11 @@ import { parseArgs } from 'node:util';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { ensureTools } from '@flotilla/shared/platform/tools.js';
+import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
 import { createJoinToken } from '#nodesync/enrol/join-token.ts';
 import { failure } from './failure.ts';
 import { parsePort } from './parse.ts';
 import { type RunningHub, runHub } from './run-hub.ts';
-import { untilSignal } from './until-signal.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const tokenTtlMs = 3_600_000;
