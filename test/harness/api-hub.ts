@@ -48,7 +48,7 @@ export async function startApiHub({ definitions, nodeConnector = noNodes }: ApiH
   const client = createClient({ registry, informers, logger, user: { name: 'system:apiserver', groups: ['system:masters'] } });
   const pki = await openPki({ files, dir: join(dir, 'pki'), clock, random });
   const revokedKeys = new Set<string>();
-  const auth = createAuth({ pki, registry, client, clock, random, revokedKeys });
+  const auth = createAuth({ pki, registry, client, clock, random, mayActAs: (_, key) => !revokedKeys.has(key) });
   const health = new HealthRegistry();
   const server = createApiServer({
     registry,

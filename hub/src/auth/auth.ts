@@ -2,7 +2,7 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { Client } from '#client/types.ts';
 import type { Registry } from '#registry/generic/types.ts';
-import { type Authenticator, createAuthenticator } from './authn/authenticator.ts';
+import { type Authenticator, createAuthenticator, type MayActAs } from './authn/authenticator.ts';
 import { createServiceAccountTokens, type ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { authenticatedAuthorizer, controllersAuthorizer, mastersAuthorizer, publicAuthorizer } from './authz/built-in-authorizers.ts';
 import { createNodeAuthorizer } from './authz/node-authorizer.ts';
@@ -16,8 +16,7 @@ export interface AuthOptions {
   readonly client: Pick<Client, 'informer'>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Hex SHA-256 of public keys that are no longer trusted. */
-  readonly revokedKeys?: { has(spkiHash: string): boolean };
+  readonly mayActAs?: MayActAs;
   /** Service accounts of kube-system that the hub's own controllers act as. */
   readonly controllers?: readonly string[];
 }
@@ -29,11 +28,11 @@ export interface Auth {
 }
 
 /** Who asks, and may they. */
-export function createAuth({ pki, registry, client, clock, random, revokedKeys, controllers = [] }: AuthOptions): Auth {
+export function createAuth({ pki, registry, client, clock, random, mayActAs, controllers = [] }: AuthOptions): Auth {
   const tokens = createServiceAccountTokens({ registry, key: pki.serviceAccountKey, clock, random });
   return {
     tokens,
-    authenticator: createAuthenticator({ clock, tokens, ...(revokedKeys ? { revokedKeys } : {}) }),
+    authenticator: createAuthenticator({ clock, tokens, ...(mayActAs ? { mayActAs } : {}) }),
     authorizer: chain([
       mastersAuthorizer,
       createNodeAuthorizer(createNodeGraph(client, registry)),

@@ -26,14 +26,19 @@ export interface Authenticator {
 export interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly tokens: ServiceAccountTokens;
-  /** Hex SHA-256 of the SubjectPublicKeyInfo of keys that are no longer trusted; asked at every request. */
-  readonly revokedKeys?: { has(spkiHash: string): boolean };
+  readonly mayActAs?: MayActAs;
 }
+
+/**
+ * Whether the key (hex SHA-256 of its SubjectPublicKeyInfo) may still act for the user its certificate names; asked at every
+ * request, so that revoking counts at once.
+ */
+export type MayActAs = (userName: string, spkiHash: string) => boolean;
 
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** A valid client certificate wins over a token, as the order of kube-apiserver's authenticators has it. */
-export function createAuthenticator({ clock, tokens, revokedKeys }: AuthenticatorOptions): Authenticator {
+export function createAuthenticator({ clock, tokens, mayActAs = () => true }: AuthenticatorOptions): Authenticator {
   const identities = new WeakMap<PeerCertificate, CertificateIdentity>();
   const fromCertificate = (peer: PeerCertificate): UserInfo => {
     const identity = identities.get(peer) ?? readIdentity(peer.certificate);
@@ -41,7 +46,8 @@ export function createAuthenticator({ clock, tokens, revokedKeys }: Authenticato
     const nowMs = clock.wallMs();
     // A resumed session was verified when it began: dates and revocation are looked at anew.
     const current = nowMs >= identity.validFromMs && nowMs <= identity.validToMs;
-    if (peer.chainError !== undefined || !current || !identity.user || revokedKeys?.has(identity.spkiHash)) throw unauthorized();
+    if (peer.chainError !== undefined || !current || !identity.user) throw unauthorized();
+    if (!mayActAs(identity.user.name, identity.spkiHash)) throw unauthorized();
     return identity.user;
   };
   return {

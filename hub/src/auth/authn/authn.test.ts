@@ -34,7 +34,7 @@ beforeEach(async () => {
   pki = await openPki({ files: new FakeFiles(), dir: '/pki', clock: hub.clock, random });
   tokens = createServiceAccountTokens({ registry: hub.registry, key: pki.serviceAccountKey, clock: hub.clock, random });
   revokedKeys.clear();
-  authenticator = createAuthenticator({ clock: hub.clock, tokens, revokedKeys });
+  authenticator = createAuthenticator({ clock: hub.clock, tokens, mayActAs: (_, key) => !revokedKeys.has(key) });
 });
 afterEach(() => hub.close());
 

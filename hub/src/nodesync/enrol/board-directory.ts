@@ -4,6 +4,7 @@ import type { Client, Informer } from '#client/types.ts';
 import type { Secret } from '../objects.ts';
 
 export const enrolNamespace = 'kube-system';
+const userPrefix = 'system:node:';
 const boardType = 'fleet.flotilla.dev/board';
 const nodeKey = 'node';
 const keyIdKey = 'key-id';
@@ -27,6 +28,16 @@ export class BoardDirectory implements Boards {
     const secret = this.#secrets.get(`${enrolNamespace}/${secretName(node)}`);
     if (secret?.type !== boardType || read(secret, nodeKey) !== node) return undefined;
     return { node, keyId: read(secret, keyIdKey), serial: read(secret, serialKey) };
+  }
+
+  /**
+   * Whether a key (hex SHA-256 of its SubjectPublicKeyInfo) may act for the user that its certificate names: for a board only the key
+   * it is enrolled with, whatever certificates were issued to others of that name.
+   */
+  mayActAs(userName: string, spkiHash: string): boolean {
+    if (!userName.startsWith(userPrefix)) return true;
+    const board = this.get(userName.slice(userPrefix.length));
+    return board !== undefined && Buffer.from(board.keyId, 'base64url').toString('hex') === spkiHash;
   }
 
   /** Enters a board. @returns what stands there: another board when the name was taken meanwhile */
