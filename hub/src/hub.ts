@@ -7,7 +7,8 @@ import { createAdmission } from '#admission/create-admission.ts';
 import { createApiServer } from '#apiserver/api-server.ts';
 import type { UpgradeHandler } from '#apiserver/server.ts';
 import { createAuth } from '#auth/auth.ts';
-import type { Pki } from '#auth/pki/pki.ts';
+import type { Pki, ServerTls } from '#auth/pki/pki.ts';
+import { keepRenewed } from '#auth/pki/renewal.ts';
 import type { Boards, Broker } from '#broker/types.ts';
 import { controllerUser, createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
@@ -47,6 +48,8 @@ export interface Link {
   readonly upgrade?: UpgradeHandler;
   /** MQTT's own port, once it listens. */
   readonly port?: () => number | undefined;
+  /** After a renewal of the hub's certificate. */
+  readonly setTls?: (tls: ServerTls) => void;
 }
 
 /** Everything of the machine that a hub touches. */
@@ -57,6 +60,8 @@ export interface HubDoors {
   readonly store: Store;
   readonly pki: Pki;
   readonly link: (parts: { readonly boards: Boards; readonly clusterId: string }) => Link;
+  /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
+  readonly renewed?: () => Promise<void>;
 }
 
 export interface Hub {
@@ -75,7 +80,7 @@ export interface Hub {
 const adminUser: UserInfo = { name: 'system:admin', groups: ['system:masters', 'system:authenticated'] };
 
 /** Composes a hub: reading it from top to bottom is reading the architecture. */
-export function createHub(options: HubOptions, { clock, random, logger, store, pki, link: makeLink }: HubDoors): Hub {
+export function createHub(options: HubOptions, { clock, random, logger, store, pki, link: makeLink, renewed }: HubDoors): Hub {
   const stopping = new AbortController();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
   const metrics = createMetrics();
@@ -109,6 +114,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     clock,
     random,
     controllers: controllerAccounts,
+    mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
   const nodeSync = createNodeSync({
     client: linkClient,
@@ -159,6 +165,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
   });
   if (link.upgrade) api?.onUpgrade('/mqtt', link.upgrade);
 
+  let renewal: { stop(): void } | undefined;
   let apiPort: number | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let ready = false;
@@ -198,10 +205,21 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
       await nodeSync.start();
       boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
       if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);
+      renewal = keepRenewed({
+        pki,
+        clock,
+        logger,
+        renewed: async () => {
+          api?.setTls(pki.serverTls());
+          link.setTls?.(pki.serverTls());
+          await renewed?.();
+        },
+      });
       ready = true;
     },
     async stop() {
       ready = false;
+      renewal?.stop();
       stopping.abort(new Error('the hub is stopping'));
       await api?.close();
       await nodeSync.stop();

@@ -40,6 +40,10 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
   await files.mkdir(dataDir, { mode: 0o700 });
   const pki = await openPki({ files, dir: join(dataDir, 'pki'), clock, random, names: [...localNames(), ...(options.names ?? [])] });
   const store = await openStore(options, { clock, logger, files, random });
+  const kubeconfig = join(dataDir, 'admin.kubeconfig');
+  const host = options.listen.host === '0.0.0.0' || options.listen.host === '::' ? '127.0.0.1' : options.listen.host;
+  const saveKubeconfig = (): Promise<void> =>
+    writeKubeconfig(files, kubeconfig, { server: `https://${host}:${hub.apiPort}`, caCertPem: pki.caCertPem, client: pki.admin });
   const hub = createHub(options, {
     clock,
     random,
@@ -52,8 +56,10 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
         broker,
         upgrade: (request, socket, head) => void broker.upgrade(request, socket, head),
         port: () => broker.port,
+        setTls: (tls) => broker.setTls(tls),
       };
     },
+    renewed: () => saveKubeconfig(),
   });
   try {
     await hub.start();
@@ -61,9 +67,7 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
     await hub.stop().catch((stopError: unknown) => logger.debug('stopping after a failed start', { error: stopError }));
     throw error;
   }
-  const kubeconfig = join(dataDir, 'admin.kubeconfig');
-  const host = options.listen.host === '0.0.0.0' || options.listen.host === '::' ? '127.0.0.1' : options.listen.host;
-  await writeKubeconfig(files, kubeconfig, { server: `https://${host}:${hub.apiPort}`, caCertPem: pki.caCertPem, client: pki.admin });
+  await saveKubeconfig();
   return { hub, kubeconfig, caKeyHash: pki.caKeyHash };
 }
 

@@ -24,13 +24,19 @@ import {
 import { deviceIdentity } from './device-identity.ts';
 import { guardReads } from './read-guard.ts';
 
+/** The hub's certificate, chain and key; `ca` is what issues the boards' certificates. */
+export interface BrokerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: readonly string[];
+}
+
 export interface EmbeddedBrokerOptions {
   readonly clusterId: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly boards: Boards;
-  /** The hub's certificate, chain and key; `ca` is what issues the boards' certificates. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: readonly string[] };
+  readonly tls: BrokerTls;
   /** MQTT's own port; undefined when boards come over the API port only. Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number } | undefined;
 }
@@ -78,6 +84,11 @@ export class EmbeddedBroker implements Broker {
   get port(): number | undefined {
     const address = this.#server?.address();
     return typeof address === 'object' && address ? address.port : undefined;
+  }
+
+  /** After a renewal; connections that stand keep their certificate. */
+  setTls({ cert, key, ca }: BrokerTls): void {
+    this.#server?.setSecureContext({ cert, key, ca: [...ca], minVersion: 'TLSv1.2' });
   }
 
   async start(handler: BrokerHandler): Promise<void> {

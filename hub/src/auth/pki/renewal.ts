@@ -1,0 +1,43 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Pki } from './pki.ts';
+
+export interface RenewalOptions {
+  readonly pki: Pick<Pki, 'renew'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Puts the new certificates to use: those of the API, of MQTT, of the admin. Called again a day later when it fails. */
+  readonly renewed: () => void | Promise<void>;
+}
+
+const checkMs = 24 * 3_600_000;
+
+/** Looks daily whether the hub's certificates come to their end; a hub that is never started anew keeps valid ones. */
+export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { stop(): void } {
+  let stopped = false;
+  let unused = false;
+  const check = async (): Promise<void> => {
+    try {
+      unused = (await pki.renew()) || unused;
+      if (!unused || stopped) return;
+      await renewed();
+      unused = false;
+      logger.info('the certificates of the hub were renewed');
+    } catch (error) {
+      logger.error('the certificates of the hub could not be renewed; those in use stay', { error });
+    }
+  };
+  const arm = () =>
+    clock.after('certificate renewal', checkMs, () => {
+      void check().finally(() => {
+        if (!stopped) timer = arm();
+      });
+    });
+  let timer = arm();
+  return {
+    stop: () => {
+      stopped = true;
+      timer.cancel();
+    },
+  };
+}
