@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ConfigMap, Deployment, Event, Pod, PodList } from '@flotilla/shared/api/generated/types.js';
 import { expect, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
+import { findKubectls, Kubectl } from '../harness/kubectl.ts';
 import { Program } from '../harness/program.ts';
 import { repository, useStack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
@@ -183,6 +184,19 @@ test('an image change rolls out, and undo brings the old one back', async () => 
   expect(await images()).toEqual(['localhost/flotilla-demo:1']);
   const { metadata } = await stack.get<Deployment>('-n', 'hello', 'deployment', 'hello');
   expect(metadata?.annotations?.['deployment.kubernetes.io/revision']).toBe('3');
+});
+
+test('the oldest kubectl does it as well', async () => {
+  const old = new Kubectl(findKubectls().oldest, stack.kubeconfig);
+  const hi = (...args: string[]): Promise<string> => old.ok(['-n', 'hello', ...args]);
+  expect(await old.ok(['apply', '-f', hello])).toContain('deployment.apps/hello configured');
+  expect(await hi('rollout', 'status', 'deployment/hello', '--timeout=60s')).toContain('successfully rolled out');
+  expect(await hi('get', 'pods', '-o', 'wide')).toMatch(/hello-\S+ +1\/1 +Running/);
+  expect(await hi('describe', 'pods')).toContain('Started container web');
+  expect(await hi('logs', 'deployment/hello')).toMatch(/^serving as hello-/);
+  await hi('scale', 'deployment/hello', '--replicas=1');
+  await until('one is left', async () => (await running()).length === 1 && (await pods()).length === 1);
+  old.close();
 });
 
 test('delete leaves nothing behind in the API and nothing in podman', async () => {
