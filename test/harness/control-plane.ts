@@ -32,7 +32,7 @@ export interface ControlPlaneOptions {
 }
 
 /** Boards whose presence a test switches. */
-export class FakeLiveness implements NodeLiveness {
+class FakeLiveness implements NodeLiveness {
   readonly #away = new Set<string>();
   readonly #listeners = new Set<(node: string) => void>();
 

@@ -34,7 +34,7 @@ export async function podmanPlace(): Promise<PodmanPlace> {
 }
 
 /** Removes the places whose test process is gone. */
-export async function sweepPodmanPlaces(): Promise<void> {
+async function sweepPodmanPlaces(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(prefix)) continue;
     const dir = join(tmpdir(), name);

@@ -62,8 +62,8 @@ const kinds = [
 
 const admin: UserInfo = { name: 'admin', groups: ['system:masters'] };
 const keys = generateKeyPairSync('ed25519');
-export const signer = envelopeSigner(keys.privateKey);
-export const manifestKeys: PinnedKey[] = [
+const signer = envelopeSigner(keys.privateKey);
+const manifestKeys: PinnedKey[] = [
   { keyId: signer.keyId, publicKey: createPublicKey(keys.privateKey).export({ type: 'spki', format: 'pem' }) as string },
 ];
 export const clusterId = 'cluster-1';

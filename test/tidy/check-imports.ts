@@ -17,7 +17,7 @@ const packageRoots: Readonly<Record<string, string>> = {
 };
 
 /** TypeScript sources of the project, from the root; generated files and planted faults (those in this checker's own test too) left out. */
-export function sourceFiles(root: string): string[] {
+function sourceFiles(root: string): string[] {
   return globSync('{shared,hub,agent,firmware-images,test}/**/*.ts', { cwd: root })
     .filter((file) => !/(^|\/)(node_modules|dist|generated|planted)\//.test(file) && file !== 'test/tidy/imports.test.ts')
     .sort();
@@ -39,7 +39,7 @@ function withoutComments(text: string): string {
 }
 
 /** The file an import leads to, from the root; undefined for npm packages and Node's own modules. */
-export function resolveImport(file: string, specifier: string): string | undefined {
+function resolveImport(file: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(file), specifier));
   if (specifier.startsWith('#')) return join(file.split('/')[0] ?? '', 'src', specifier.slice(1));
   const scoped = /^(@flotilla\/[^/]+)\/(.+)$/.exec(specifier);

@@ -165,7 +165,7 @@ export function messageOf(error: unknown): string {
 
 type EventText = Pick<NewEvent, 'type' | 'reason' | 'message'>;
 
-export function podEvent(doors: PodDoors, { record }: PodEntry, text: EventText): void {
+function podEvent(doors: PodDoors, { record }: PodEntry, text: EventText): void {
   const { namespace, name, uid } = record;
   doors.event({ involvedObject: { kind: 'Pod', namespace, name, uid }, ...text });
 }

@@ -53,7 +53,7 @@ export function cidrsOverlap(a: string, b: string): boolean {
   return Math.floor(one.base / wider) === Math.floor(two.base / wider);
 }
 
-export function parseIpv4(text: string): number | undefined {
+function parseIpv4(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
   return parts.reduce((sum, part) => sum * 256 + Number(part), 0);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RuntimeLogOptions } from './log-filter.ts';
 import { runtimeShellContract } from './runtime-shell.contract.ts';
-import { type ContainerSpec, type ContainerState, podLabels, type Runtime, type SandboxSpec, type SandboxState } from './types.ts';
+import type { ContainerSpec, ContainerState, Runtime, SandboxSpec, SandboxState } from './types.ts';
 
 /** What the suite needs of the runtime it tests. */
 export interface RuntimeHarness {
@@ -322,13 +322,6 @@ export const plainContainer: ContainerSpec = {
   capabilitiesDrop: [],
   terminationMessagePath: undefined,
 };
-
-/** The labels by which a stranger finds a container of ours. */
-export const labelsOf = (namespace: string, name: string, uid: string): Record<string, string> => ({
-  [podLabels.namespace]: namespace,
-  [podLabels.name]: name,
-  [podLabels.uid]: uid,
-});
 
 async function waitFor(harness: RuntimeHarness, what: string, check: () => Promise<boolean>): Promise<void> {
   for (let turn = 0; turn < 300; turn++) {

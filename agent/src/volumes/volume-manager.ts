@@ -27,7 +27,7 @@ export interface MountedVolumes {
 }
 
 /** Names the volume that could not be set up, in the words of the kubelet's FailedMount event. */
-export class MountError extends Error {
+class MountError extends Error {
   constructor(volume: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
     super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${why}`, { cause });

@@ -68,7 +68,7 @@ function readPatch({ ctx }: WriteRequest, body: Buffer, fieldValidation: FieldVa
 }
 
 /** What a patch made has to fit the schema like what is posted. @throws StatusError BadRequest */
-export function checkPatched(
+function checkPatched(
   { ctx }: WriteRequest,
   patched: KubeObject,
   shape: BodyShape,

@@ -10,7 +10,7 @@ export interface RequestLimits {
   readonly streams: number;
 }
 
-export const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
+const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
 
 const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
 

@@ -6,9 +6,9 @@ import type { PeerCertificate } from '#auth/authn/authenticator.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 
 /** What kube-apiserver takes at most. */
-export const maxBodyBytes = 3 * 1024 * 1024;
+const maxBodyBytes = 3 * 1024 * 1024;
 /** From this size on an answer is compressed (apiserver, `defaultGzipThresholdBytes`). */
-export const compressFromBytes = 128 * 1024;
+const compressFromBytes = 128 * 1024;
 
 const peers = new WeakMap<object, { peer: PeerCertificate | undefined }>();
 

@@ -10,7 +10,7 @@ import { eventObjectText, type View } from './representation.ts';
 import type { ResourceTarget } from './request-info.ts';
 
 /** What a watcher may leave unread before it is dropped, in bytes. */
-export const maxBacklogBytes = 1024 * 1024;
+const maxBacklogBytes = 1024 * 1024;
 /** kube-apiserver ends a watch after 30 to 60 minutes when the client names no time. */
 const defaultTimeoutSeconds = 1800;
 

@@ -81,7 +81,7 @@ export class EventCorrelator {
 }
 
 /** Runs one job after the other. */
-export class Serial {
+class Serial {
   #last: Promise<void> = Promise.resolve();
 
   run(job: () => Promise<void>): Promise<void> {

@@ -60,7 +60,7 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefine
 const by = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
 /** In Kubernetes' order: operation, time, manager, version, subresource. */
-export function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
+function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
   const ordered = [...managers.values()].sort(
     (a, b) =>
       by(a.operation, b.operation) ||

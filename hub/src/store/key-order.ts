@@ -16,15 +16,3 @@ export function compareKeys(left: string, right: string): number {
 function weight(unit: number): number {
   return unit <= 0xdfff ? unit + 0x10000 : unit;
 }
-
-/** The first key after all keys with this prefix; undefined when nothing can follow them. */
-export function prefixEnd(prefix: string): string | undefined {
-  const points = [...prefix];
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    const point = last.codePointAt(0) ?? 0;
-    if (point >= 0x10ffff) continue;
-    // Lone surrogates have no UTF-8 form: the code point after U+D7FF is U+E000.
-    return points.join('') + String.fromCodePoint(point + 1 === 0xd800 ? 0xe000 : point + 1);
-  }
-  return undefined;
-}

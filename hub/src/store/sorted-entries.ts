@@ -51,7 +51,7 @@ export class SortedEntries<T extends { readonly key: string }> {
 }
 
 /** The place of the first entry whose key is not before `key`. */
-export function firstNotBefore(sorted: readonly { readonly key: string }[], key: string, from = 0): number {
+function firstNotBefore(sorted: readonly { readonly key: string }[], key: string, from = 0): number {
   let low = from;
   let high = sorted.length;
   while (low < high) {

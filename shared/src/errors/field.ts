@@ -56,12 +56,6 @@ export const notFoundField = (field: string, badValue: unknown): FieldError => (
   badValue,
   detail: '',
 });
-export const tooMany = (field: string, actual: number, max: number): FieldError => ({
-  type: 'FieldValueTooMany',
-  field,
-  badValue: actual,
-  detail: max < 0 ? '' : `must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
-});
 export const tooLong = (field: string, max: number): FieldError => ({
   type: 'FieldValueTooLong',
   field,

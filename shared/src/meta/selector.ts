@@ -71,7 +71,7 @@ function selectorOf(requirements: readonly Requirement[]): Selector {
 }
 
 /** Whether labels meet one requirement; also used for the terms of node affinity. */
-export function meets({ key, operator, values }: Requirement, labels: Labels): boolean {
+function meets({ key, operator, values }: Requirement, labels: Labels): boolean {
   const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case 'in':

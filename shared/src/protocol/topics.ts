@@ -1,14 +1,14 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /** What a board may send. */
-export const upKinds = ['hello', 'report', 'applied', 'token', 'stream', 'refusal'] as const;
+const upKinds = ['hello', 'report', 'applied', 'token', 'stream', 'refusal'] as const;
 /** What the hub may send. */
-export const downKinds = ['welcome', 'ack', 'manifest', 'token', 'stream', 'refusal'] as const;
+const downKinds = ['welcome', 'ack', 'manifest', 'token', 'stream', 'refusal'] as const;
 export type UpKind = (typeof upKinds)[number];
 export type DownKind = (typeof downKinds)[number];
 
 /** The first level of every topic; a new, incompatible framing gets a new one. */
-export const topicVersion = 'f1';
+const topicVersion = 'f1';
 
 /** Messages above this framing; the newest first. A hub takes two versions back and one ahead. */
 export const protocolVersions: readonly number[] = [1];

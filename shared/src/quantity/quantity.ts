@@ -125,7 +125,7 @@ export function canonicalQuantity(text: string): string {
 }
 
 /** In whole units (bytes, cores), rounded up. */
-export function unitsOf(quantity: Quantity): number {
+function unitsOf(quantity: Quantity): number {
   return Number(ceilDivide(quantity.nano, billion));
 }
 

@@ -160,7 +160,7 @@ function requireLive(registry: Registry, resource: string, namespace: string, re
   if (!reference?.uid || found.metadata?.uid !== reference.uid) throw unauthorized();
 }
 
-export function serviceAccountUser({ namespace, name, uid }: TokenSubject, extra?: UserInfo['extra']): UserInfo {
+function serviceAccountUser({ namespace, name, uid }: TokenSubject, extra?: UserInfo['extra']): UserInfo {
   return {
     name: `system:serviceaccount:${namespace}:${name}`,
     uid,

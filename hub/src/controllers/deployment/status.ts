@@ -27,7 +27,7 @@ export function withCondition(
 }
 
 /** The same, and what is there already gets a new update time: a sign of progress. */
-export function replaceCondition(
+function replaceCondition(
   conditions: readonly DeploymentCondition[],
   input: ConditionInput,
   nowMs: number,
@@ -38,7 +38,7 @@ export function replaceCondition(
   return [...without(conditions, input.type), { ...input, lastTransitionTime, lastUpdateTime: now }];
 }
 
-export function without(conditions: readonly DeploymentCondition[], type: string): readonly DeploymentCondition[] {
+function without(conditions: readonly DeploymentCondition[], type: string): readonly DeploymentCondition[] {
   return conditions.filter((condition) => condition.type !== type);
 }
 

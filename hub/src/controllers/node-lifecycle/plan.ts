@@ -2,8 +2,8 @@ import type { Node, NodeCondition, NodeStatus, Pod, Taint } from '@flotilla/shar
 import { tolerates } from '@flotilla/shared/api/tolerations.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 
-export const unreachable = 'node.kubernetes.io/unreachable';
-export const notReady = 'node.kubernetes.io/not-ready';
+const unreachable = 'node.kubernetes.io/unreachable';
+const notReady = 'node.kubernetes.io/not-ready';
 /** Taints that say a board is away or not well, not that somebody wants its pods gone. */
 const absence: ReadonlySet<string> = new Set([unreachable, notReady]);
 
@@ -42,7 +42,7 @@ const pressures: readonly (readonly [string, string])[] = [
 ];
 
 /** The taints that follow from a node's conditions and `spec.unschedulable`, without those others have set. */
-export function wantedTaints(node: Node): Taint[] {
+function wantedTaints(node: Node): Taint[] {
   const taints: Taint[] = [];
   const ready = readyStatus(node);
   if (ready !== 'True') {

@@ -5,7 +5,7 @@ import { isReady, untilAvailableMs } from '../pod-state.ts';
 import { deletionOrder } from './rank.ts';
 
 /** The most pods one look creates or deletes (replicaset.BurstReplicas). */
-export const burst = 500;
+const burst = 500;
 
 export type ReplicaSetStep =
   | { readonly type: 'create'; readonly count: number }

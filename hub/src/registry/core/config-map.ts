@@ -8,7 +8,7 @@ import { validateMetadata } from '#registry/validation/metadata.ts';
 import { byteLength, configMapKey, subdomainName } from '#registry/validation/names.ts';
 
 /** All values of a ConfigMap together, in bytes. */
-export const configMapLimitBytes = 1024 * 1024;
+const configMapLimitBytes = 1024 * 1024;
 
 function validateContent({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
   const faults: FieldError[] = [];

@@ -7,7 +7,7 @@ import { validateMetadata } from '#registry/validation/metadata.ts';
 import { labelName, qualifiedName } from '#registry/validation/names.ts';
 
 /** The finalizer of every namespace: its content goes first. */
-export const kubernetesFinalizer = 'kubernetes';
+const kubernetesFinalizer = 'kubernetes';
 const nameLabel = 'kubernetes.io/metadata.name';
 
 function setNameLabel({ metadata }: Namespace): void {

@@ -18,7 +18,7 @@ interface Counter {
 }
 
 /** What `kubectl get pods` says of a pod (pkg/printers, printPod). */
-export function summarize(pod: Pod): Summary {
+function summarize(pod: Pod): Summary {
   const { spec, status = {} } = pod;
   const sidecars = new Set((spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name));
   const phase = status.phase ?? '';

@@ -8,7 +8,7 @@ import { validateMetadata } from '#registry/validation/metadata.ts';
 import { configMapKey, subdomainName } from '#registry/validation/names.ts';
 
 /** All values of a Secret together, decoded, in bytes. */
-export const secretLimitBytes = 1024 * 1024;
+const secretLimitBytes = 1024 * 1024;
 const accountAnnotation = 'kubernetes.io/service-account.name';
 
 /** What each type must hold (core/validation, ValidateSecret). */

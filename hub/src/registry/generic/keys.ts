@@ -3,7 +3,7 @@ import type { ResourceDefinition } from './types.ts';
 type Keyed = Pick<ResourceDefinition, 'group' | 'resource'>;
 
 /** `/registry/<group or core>/<resource>/`: what the keys of a resource begin with. */
-export function resourcePrefix({ group, resource }: Keyed): string {
+function resourcePrefix({ group, resource }: Keyed): string {
   return `/registry/${group || 'core'}/${resource}/`;
 }
 

@@ -16,7 +16,7 @@ export interface RegistryFixture {
   close(): Promise<void>;
 }
 
-export const openAdmission: Admission = { mutate: () => {}, validate: () => {} };
+const openAdmission: Admission = { mutate: () => {}, validate: () => {} };
 
 export interface FixtureOptions extends Partial<Omit<RegistryOptions, 'admission' | 'clock' | 'cache' | 'definitions'>> {
   readonly admission?: Admission | ((registry: () => Registry) => Admission);

@@ -21,21 +21,12 @@ export function groupVersionOf(apiVersion: string): { group: string; version: st
 
 const keyOf = (gvk: GroupVersionKind): string => `${groupVersion(gvk)}#${gvk.kind}`;
 
-let registered: Map<string, string> | undefined;
+let registered: Set<string> | undefined;
 
-/** Definitions by what they are the kind of. */
-function definitionsByKind(): Map<string, string> {
-  registered ??= new Map(
-    Object.entries(schemas).flatMap(([name, schema]) =>
-      (schema['x-kubernetes-group-version-kind'] ?? []).map((gvk): [string, string] => [keyOf(gvk), name]),
-    ),
-  );
+/** What some definition is the schema of. */
+function registeredKinds(): Set<string> {
+  registered ??= new Set(Object.values(schemas).flatMap((schema) => (schema['x-kubernetes-group-version-kind'] ?? []).map(keyOf)));
   return registered;
-}
-
-/** The name of the definition of a kind: `io.k8s.api.apps.v1.Deployment`. */
-export function definitionOf(gvk: GroupVersionKind): string | undefined {
-  return definitionsByKind().get(keyOf(gvk));
 }
 
 /** Kinds of meta/v1 that Kubernetes has in every group and version. */
@@ -43,5 +34,5 @@ const everywhere = new Set(['DeleteOptions', 'WatchEvent', 'Status']);
 
 /** Whether Kubernetes has such a kind, served here or not. */
 export function isRegistered(gvk: GroupVersionKind): boolean {
-  return everywhere.has(gvk.kind) || definitionsByKind().has(keyOf(gvk));
+  return everywhere.has(gvk.kind) || registeredKinds().has(keyOf(gvk));
 }

@@ -24,7 +24,7 @@ export function regexError(words: string, pattern: string, ...examples: string[]
   return `${words} (${shown ? `e.g. ${shown}` : ''}regex used for validation is '${pattern}')`;
 }
 
-export const maxLength = (length: number): string => `must be no more than ${length} characters`;
+const maxLength = (length: number): string => `must be no more than ${length} characters`;
 export const inclusiveRange = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
 
 /** Lengths count bytes of UTF-8, as Go's `len` does. */
@@ -55,7 +55,7 @@ export function pathSegment(value: string, prefix = false): string[] {
 }
 
 /** What `generateName` holds: a suffix is still to come, so a dash at its end is fine. */
-export function maskTrailingDash(name: string): string {
+function maskTrailingDash(name: string): string {
   return name.length > 1 && name.endsWith('-') ? `${name.slice(0, -2)}a` : name;
 }
 

@@ -7,7 +7,6 @@ import { milliValue, value } from '@flotilla/shared/quantity/quantity.js';
  */
 export const cpu = 0;
 export const memory = 1;
-export const ephemeralStorage = 2;
 const fixed = ['cpu', 'memory', 'ephemeral-storage'];
 
 /** Places of resource names; the number of names is bounded, a name beyond the limit is not scheduled by. */
