@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import type { Files, FileStat, WriteOptions } from './files.ts';
+import type { FileStat, Files, WriteOptions } from './files.ts';
 
 interface Node {
   kind: 'file' | 'directory' | 'symlink';
