@@ -1,4 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { PodmanRuntime } from '@flotilla/agent/runtime/podman/podman-runtime.js';
@@ -22,7 +24,7 @@ beforeAll(async () => {
   registry = await testRegistry();
   await writeFile(join(place.dir, 'registries.conf'), registry.registriesConf);
   image = (await demoImages(place)).one;
-  runtime = await started();
+  await started();
 });
 
 afterEach(async () => {
@@ -47,15 +49,24 @@ function client(): PodmanRuntime {
   });
 }
 
+/** A client as after a restart of the agent; the one before it is closed, as two would end each other's API service. */
 async function started(podCIDR = '10.213.9.0/28'): Promise<PodmanRuntime> {
+  await runtime?.close();
   const fresh = client();
+  runtime = fresh;
   await fresh.start();
   await fresh.setPodCidr(podCIDR);
   return fresh;
 }
 
+/** The API service that serves our socket; 0 when none does. */
 async function servicePid(): Promise<number> {
-  return (JSON.parse(await readFile(join(place.dir, 'r/service.json'), 'utf8')) as { pid: number }).pid;
+  const socketPath = join(place.dir, 'r/podman.sock');
+  for (const pid of await readdir('/proc')) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (line.includes(`unix://${socketPath}\0`)) return Number(pid);
+  }
+  return 0;
 }
 
 const forEver = {
@@ -81,13 +92,18 @@ describe('the API service', () => {
     watch.stop();
   });
 
-  test('of an agent that was killed is taken over', async () => {
+  test('of an agent that was killed is ended, and no container notices', async () => {
     const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(2) });
-    const container = await runtime.createContainer(sandbox, { ...forEver, command: ['sh', '-c', 'sleep 2; exit 7'] });
-    const pid = await servicePid();
-    // The old client is simply not used any more, as if its process were gone.
+    const container = await runtime.createContainer(sandbox, { ...forEver, command: ['sh', '-c', 'sleep 5; exit 7'] });
+    await runtime.close();
+    const left = spawn('podman', [...place.flags, 'system', 'service', '--time=0', `unix://${join(place.dir, 'r/podman.sock')}`], {
+      env: { ...place.env } as NodeJS.ProcessEnv,
+      stdio: 'ignore',
+    });
+    const ended = once(left, 'exit');
+    await expect.poll(servicePid, { timeout: 30_000 }).toBe(left.pid);
     const second = await started();
-    expect(await servicePid()).toBe(pid);
+    await ended;
     const told: (string | undefined)[] = [];
     second.watch((pod) => told.push(pod));
     expect(await second.list()).toMatchObject([{ id: sandbox.id, containers: [{ id: container.id }] }]);
@@ -145,16 +161,15 @@ describe('the pod network', () => {
     expect(fresh.ip).toMatch(/^10\.213\.9\.(4[89]|5\d|6[0-3])$/);
     expect((await moved.list()).find((one) => one.uid === old.uid)).toMatchObject({ ip: old.ip, ready: true });
     for (const sandbox of await moved.list()) await moved.removeSandbox(sandbox.id);
-    runtime = await started();
+    await started();
     expect(await place.podman('network', 'ls', '--quiet')).not.toContain('10.213.9.48');
   });
 
   test('that is the host’s already is refused with a reason', async () => {
     await expect(client().setPodCidr('10.213.9.0/28')).rejects.toMatchObject({ reason: 'Unavailable' });
-    const other = client();
-    await other.start();
-    await expect(other.setPodCidr('127.0.0.0/29')).rejects.toMatchObject({ reason: 'NetworkNotReady' });
-    await expect(other.setPodCidr('nonsense')).rejects.toMatchObject({ reason: 'NetworkNotReady' });
+    await expect(runtime.setPodCidr('127.0.0.0/29')).rejects.toMatchObject({ reason: 'NetworkNotReady' });
+    await expect(runtime.setPodCidr('nonsense')).rejects.toMatchObject({ reason: 'NetworkNotReady' });
+    await runtime.setPodCidr('10.213.9.0/28');
   });
 
   test('a hostPort leads to the pod', async () => {

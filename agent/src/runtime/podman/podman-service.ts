@@ -7,14 +7,14 @@ import { RuntimeError } from '../types.ts';
 import { conmonWrapper, containersConf } from './containers-conf.ts';
 import type { HostFacts } from './host-facts.ts';
 import { LibpodClient } from './libpod-client.ts';
-import { shortHash } from './pod-names.ts';
 
 /*
  * INVARIANTS
- * - At most one API service of ours serves the socket: one left behind by an agent that was killed is taken over when it runs with
- *   the same settings, else ended first. Ending a service never touches a container: each has its own conmon.
+ * - At most one API service of ours serves the socket: one left behind by an agent that was killed is ended first. (It cannot be taken
+ *   over: what it writes goes to a pipe that nobody reads any more, and its next warning ends it, in the middle of whatever it does.)
+ *   Ending a service never touches a container: each has its own conmon.
  * - A service of ours is known by the socket on its command line, so that no stranger is ever killed. (Its pid would not do: without
- *   root, podman starts itself a second time.) `service.json` tells which settings it runs with.
+ *   root, podman starts itself a second time.)
  */
 
 export interface PodmanServiceOptions {
@@ -22,7 +22,7 @@ export interface PodmanServiceOptions {
   readonly exec: Exec;
   readonly log: Logger;
   readonly facts: HostFacts;
-  /** For the socket and the settings; short (a socket's path has 107 characters at most), best in memory. */
+  /** For the socket and podman's settings; short (a socket's path has 107 characters at most), best in memory. */
   readonly runDir: string;
   /** For the program that starts conmon: somewhere programs may be run from. */
   readonly dataDir: string;
@@ -40,7 +40,6 @@ const endTimeoutMs = 5_000;
 export class PodmanService {
   readonly socketPath: string;
   readonly #options: PodmanServiceOptions;
-  readonly #recordPath: string;
   #child: Child | undefined;
   #stopped = true;
   #ready: Promise<void> = Promise.reject(new RuntimeError('Unavailable', 'podman was not started'));
@@ -49,7 +48,6 @@ export class PodmanService {
   constructor(options: PodmanServiceOptions) {
     this.#options = options;
     this.socketPath = join(options.runDir, 'podman.sock');
-    this.#recordPath = join(options.runDir, 'service.json');
     this.#ready.catch(() => {});
   }
 
@@ -81,20 +79,14 @@ export class PodmanService {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const confPath = join(runDir, 'containers.conf');
     const conf = containersConf(this.#options.facts, await this.#conmon());
-    const settings = shortHash(JSON.stringify([conf, this.#options.flags, this.#options.env['CONTAINERS_REGISTRIES_CONF']]), 16);
-    const left = await this.#servers();
-    if (left.length > 0 && (await this.#recordedSettings()) === settings && (await this.#answers(1_000))) {
-      this.#options.log.info('taking over the podman service that was left running', { pids: left });
-      return this.#watchAdopted();
-    }
     await this.#endAll();
     await writeFile(confPath, conf);
     await rm(this.socketPath, { force: true });
-    await this.#spawn(confPath, settings);
+    await this.#spawn(confPath);
     await this.#untilAnswers(signal);
   }
 
-  async #spawn(confPath: string, settings: string): Promise<void> {
+  async #spawn(confPath: string): Promise<void> {
     const { exec, env, flags, facts, log, runDir } = this.#options;
     const podman = facts.found.podman;
     if (podman === undefined) throw new RuntimeError('Unavailable', 'podman is not installed: install the package podman');
@@ -104,7 +96,6 @@ export class PodmanService {
     const args = [...flags, 'system', 'service', '--time=0', `unix://${this.socketPath}`];
     const child = await exec.start(podman, args, { env: childEnv, cwd: runDir, onLine: (line) => log.debug('podman', { line }) });
     this.#child = child;
-    await writeFile(this.#recordPath, JSON.stringify({ pid: child.pid, settings }));
     void child.exited.then((code) => this.#ended(child, code));
   }
 
@@ -133,17 +124,6 @@ export class PodmanService {
     });
   }
 
-  /** A service that is no child of ours tells nobody when it ends: look now and then. */
-  #watchAdopted(): void {
-    this.#options.clock.after('look at the podman service', 30_000, () => {
-      void this.#servers().then((pids) => {
-        if (this.#stopped || this.#child) return;
-        if (pids.length > 0) this.#watchAdopted();
-        else this.#restart("podman's API service has ended");
-      });
-    });
-  }
-
   async #untilAnswers(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + startTimeoutMs;
@@ -165,14 +145,6 @@ export class PodmanService {
       return false;
     } finally {
       client.close();
-    }
-  }
-
-  async #recordedSettings(): Promise<string | undefined> {
-    try {
-      return (JSON.parse(await readFile(this.#recordPath, 'utf8')) as { settings: string }).settings;
-    } catch {
-      return undefined;
     }
   }
 
@@ -198,7 +170,6 @@ export class PodmanService {
         await this.#options.clock.sleep('podman service end', 20);
       }
     }
-    await rm(this.#recordPath, { force: true });
   }
 
   /** The wrapper's path when it can be run, else undefined: podman finds conmon by itself. */
