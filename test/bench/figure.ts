@@ -34,7 +34,8 @@ export function percentile(values: readonly number[], share: number): number {
 /** A line of the table: figure, baseline, and whether the aim is met. */
 export function tableLine(figure: Figure): string {
   const compared = figure.ratio ?? figure.value;
-  const met = figure.aim === undefined ? '' : (figure.better === 'lower' ? compared <= figure.aim : compared >= figure.aim) ? 'met' : 'missed';
+  const met =
+    figure.aim === undefined ? '' : (figure.better === 'lower' ? compared <= figure.aim : compared >= figure.aim) ? 'met' : 'missed';
   const columns = [
     figure.id.padEnd(4),
     figure.name.padEnd(58),
