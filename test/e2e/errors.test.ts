@@ -8,6 +8,7 @@ import { Program } from '../harness/program.ts';
 import { flotilla, repository, useStack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 
+const agentEntry = join(repository, 'agent/src/cmd/flotilla-agent.ts');
 const demo = 'localhost/flotilla-demo:1';
 const absent = '127.0.0.1:1/absent:1';
 let board: Board;
@@ -111,17 +112,27 @@ test('a hub whose port is busy says which', async () => {
 test('a machine without podman is told what to install', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-bare-'));
   symlinkSync(process.execPath, join(dir, 'node'));
-  const entry = join(repository, 'agent/src/cmd/flotilla-agent.ts');
   const args = ['--hub', `https://127.0.0.1:${stack.ports.api}`, '--token', 'f1.a.b.c', '--data-dir', join(dir, 'data')];
-  const agent = Program.node('agent', entry, args, { env: { PATH: dir, HOME: dir } });
+  const agent = Program.node('agent', agentEntry, args, { env: { PATH: dir, HOME: dir } });
   expect(await agent.ended).toBe(1);
   expect(agent.stderr.trim()).toBe(
     'flotilla-agent: this machine cannot run pods yet: podman is not installed: install the package podman (apt install podman)',
   );
-  const wrong = Program.node('agent', entry, ['--node-name', 'Not A Name'], { env: { PATH: dir, HOME: dir } });
+  const wrong = Program.node('agent', agentEntry, ['--node-name', 'Not A Name'], { env: { PATH: dir, HOME: dir } });
   expect(await wrong.ended).toBe(1);
   expect(wrong.stderr).toMatch(/^flotilla-agent: --node-name: "Not A Name" is not a name/);
   rmSync(dir, { recursive: true, force: true });
+});
+
+test('a second agent with the same data directory is refused', async () => {
+  const again = await stack.joinToken();
+  const second = Program.node('second agent', agentEntry, [
+    ...['--hub', `https://127.0.0.1:${stack.ports.api}`, '--token', again, '--data-dir', board.dataDir],
+    ...['--node-name', 'board-1', '--podman-storage', board.place.dir],
+  ]);
+  expect(await second.ended).toBe(1);
+  expect(second.stderr).toContain(`flotilla-agent: ${board.dataDir} is in use by another agent; only one can own a data directory\n`);
+  expect(board.agent?.stderr).not.toContain('disconnected');
 });
 
 const crashing = main({ command: ['sh', '-c', 'echo broken; exit 3'] });

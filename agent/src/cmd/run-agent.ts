@@ -20,6 +20,7 @@ import { ImagePulls } from '#images/image-pulls.ts';
 import { SystemHost } from '#node/system-host.ts';
 import { createAgent } from '../agent.ts';
 import { createRuntime } from './create-runtime.ts';
+import { lockDataDir } from './lock-data-dir.ts';
 
 const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
 const renewalCheckMs = 3_600_000;
@@ -34,6 +35,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const stopping = untilTold();
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), config.dataDir);
   await files.mkdir(dataDir, { mode: 0o700 });
+  await lockDataDir(dataDir, { clock, logger });
 
   const runtime = createRuntime(config, { clock, exec, logger, dataDir });
   const missing = await runtime.preflight();
