@@ -37,6 +37,15 @@ describe('ensureTools', () => {
     expect(ran.at(-1)).toBe('sudo -n apt-get install -y -qq --no-install-recommends etcd-server');
   });
 
+  it('asks for what podman needs without root of an ordinary user only', () => {
+    const podman = ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iptables'];
+    ensureTools(['podman'], machine(podman, { isRoot: true }).doors);
+    ensureTools(['podman'], machine([...podman, 'newuidmap', 'newgidmap', 'pasta'], { isRoot: false }).doors);
+    expect(() => ensureTools(['podman'], machine([...podman, 'newgidmap'], { isRoot: false }).doors)).toThrow(
+      'missing on this machine: newuidmap, slirp4netns or pasta (lets podman run without root; on Debian: apt-get install uidmap slirp4netns passt)',
+    );
+  });
+
   it.each([
     ['no apt', machine([], { isRoot: true })],
     ['a sudo that asks', machine(['apt-get', 'sudo'], { isRoot: false, sudoAsks: true })],

@@ -2,12 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Programs that are not npm packages: what they are for, the commands to look for and the Debian packages that bring them. */
+/**
+ * Programs that are not npm packages: what they are for, the commands to look for (`A|B`: one of them will do) and the Debian packages
+ * that bring them.
+ */
 const tools = {
   podman: {
     commands: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iptables'],
     packages: ['podman', 'conmon', 'netavark', 'aardvark-dns', 'catatonit', 'runc', 'iptables', 'iproute2'],
     why: 'runs the containers',
+  },
+  rootless: {
+    commands: ['newuidmap', 'newgidmap', 'slirp4netns|pasta'],
+    packages: ['uidmap', 'slirp4netns', 'passt'],
+    why: 'lets podman run without root',
   },
   kubectl: { commands: ['kubectl'], packages: ['kubernetes-client'], why: 'drives the API in tests' },
   etcd: { commands: ['etcd'], packages: ['etcd-server'], why: 'the store is tested against it' },
@@ -44,13 +52,18 @@ const systemDoors: ToolDoors = {
   isRoot: process.getuid?.() === 0,
 };
 
+function absentOf(tool: Tool, doors: ToolDoors): string[] {
+  return tools[tool].commands.filter((command) => !command.split('|').some(doors.present)).map((command) => command.replace('|', ' or '));
+}
+
 /**
  * Sees to it that the programs are there: through apt as root or with a sudo that asks nothing, else with one message that
- * names what to install. Quick when nothing is missing.
+ * names what to install. An ordinary user's podman brings with it what it needs without root. Quick when nothing is missing.
  * @throws Error that names the missing programs and the Debian packages
  */
 export function ensureTools(wanted: readonly Tool[], doors: ToolDoors = systemDoors): void {
-  const missing = wanted.filter((tool) => tools[tool].commands.some((command) => !doors.present(command)));
+  const all: readonly Tool[] = wanted.includes('podman') && !doors.isRoot ? [...wanted, 'rootless'] : wanted;
+  const missing = all.filter((tool) => absentOf(tool, doors).length > 0);
   if (missing.length === 0) return;
   const packages = missing.flatMap((tool) => tools[tool].packages);
   const sudo = doors.isRoot ? [] : ['sudo', '-n'];
@@ -63,11 +76,10 @@ export function ensureTools(wanted: readonly Tool[], doors: ToolDoors = systemDo
     apt('update', '-qq');
     apt('install', '-y', '-qq', '--no-install-recommends', ...packages);
   }
-  const still = missing.filter((tool) => tools[tool].commands.some((command) => !doors.present(command)));
+  const still = missing.filter((tool) => absentOf(tool, doors).length > 0);
   if (still.length === 0) return;
   const lines = still.map((tool) => {
-    const absent = tools[tool].commands.filter((command) => !doors.present(command));
-    return `${absent.join(', ')} (${tools[tool].why}; on Debian: apt-get install ${tools[tool].packages.join(' ')})`;
+    return `${absentOf(tool, doors).join(', ')} (${tools[tool].why}; on Debian: apt-get install ${tools[tool].packages.join(' ')})`;
   });
   throw new Error(`missing on this machine: ${lines.join('; ')}`);
 }
