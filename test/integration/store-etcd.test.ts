@@ -1,7 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompactedError, type Store, written } from '@flotilla/hub/store/contract.js';
@@ -11,73 +8,10 @@ import { WatchCache } from '@flotilla/hub/store/watch-cache.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger } from '@flotilla/shared/log/logger.js';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { Etcd } from '../harness/etcd.ts';
 
-const program = process.env['ETCD'] ?? 'etcd';
 const clock = new SystemClock();
 const logger = createLogger({ level: 'error', wallMs: () => 0, write: () => {} });
-
-class Etcd {
-  readonly #dir: string;
-  readonly #ports: readonly [number, number];
-  #process: ChildProcess | undefined;
-
-  constructor(dir: string, ports: readonly [number, number]) {
-    this.#dir = dir;
-    this.#ports = ports;
-  }
-
-  get host(): string {
-    return `http://127.0.0.1:${this.#ports[0]}`;
-  }
-
-  async start(): Promise<void> {
-    const peer = `http://127.0.0.1:${this.#ports[1]}`;
-    const flags = [
-      '--data-dir',
-      this.#dir,
-      '--listen-client-urls',
-      this.host,
-      '--advertise-client-urls',
-      this.host,
-      '--listen-peer-urls',
-      peer,
-    ];
-    const cluster = [
-      '--initial-advertise-peer-urls',
-      peer,
-      '--initial-cluster',
-      `default=${peer}`,
-      '--logger',
-      'zap',
-      '--log-level',
-      'error',
-    ];
-    this.#process = spawn(program, [...flags, ...cluster], { stdio: 'ignore' });
-    await vi.waitFor(
-      async () => {
-        const answer = await fetch(`${this.host}/health`);
-        expect(await answer.json()).toMatchObject({ health: 'true' });
-      },
-      { timeout: 30_000, interval: 50 },
-    );
-  }
-
-  async kill(): Promise<void> {
-    const exited = this.#process && once(this.#process, 'exit');
-    this.#process?.kill('SIGKILL');
-    await exited;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (!address || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 let etcd: Etcd;
 let dir: string;
@@ -86,8 +20,7 @@ const open: Store[] = [];
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'flotilla-etcd-'));
-  etcd = new Etcd(dir, [await freePort(), await freePort()]);
-  await etcd.start();
+  etcd = await Etcd.start(dir);
 });
 afterEach(async () => {
   for (const store of open.splice(0)) await store.close();
@@ -102,7 +35,7 @@ storeContract(
   async () => {
     const name = `/place-${++places}`;
     return {
-      open: () => EtcdStore.open({ endpoints: [etcd.host], name, clock, logger }),
+      open: () => EtcdStore.open({ endpoints: [etcd.endpoint], name, clock, logger }),
       // etcd's leases live by a clock of its own: the suite waits for the event.
       passSeconds: async () => {},
       remove: async () => {},
@@ -112,7 +45,7 @@ storeContract(
 );
 
 async function start(name: string): Promise<EtcdStore> {
-  const store = await EtcdStore.open({ endpoints: [etcd.host], name, clock, logger });
+  const store = await EtcdStore.open({ endpoints: [etcd.endpoint], name, clock, logger });
   open.push(store);
   return store;
 }
