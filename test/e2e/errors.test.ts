@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Event, EventList, Pod, PodSpec } from '@flotilla/shared/api/generated/types.js';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
 import { Program } from '../harness/program.ts';
 import { flotilla, repository, useStack } from '../harness/stack.ts';
@@ -23,6 +23,11 @@ afterEach(() => {
 });
 
 const refused = (manifest: object): Promise<string> => stack.kubectl.fails(['apply', '-f', '-'], { input: JSON.stringify(manifest) });
+const temporary = (): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'flotilla-errors-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+};
 const podWith = (name: string, spec: object): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -90,7 +95,7 @@ test('a board with a wrong, an expired or no token is told so and ends', async (
 });
 
 test('a hub whose port is busy says which', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'flotilla-busy-'));
+  const dir = temporary();
   const second = async (...listen: string[]): Promise<string> => {
     const hub = Program.node('second hub', flotilla, ['hub', '--data-dir', dir, ...listen], { env: stack.env });
     expect(await hub.ended).toBe(1);
@@ -106,11 +111,10 @@ test('a hub whose port is busy says which', async () => {
     new RegExp(`^flotilla: port ${mqtt} of 127.0.0.1 is in use: .*$`),
   );
   expect(await second('--listen', 'everywhere')).toBe('flotilla: --listen "everywhere" is not HOST:PORT');
-  rmSync(dir, { recursive: true, force: true });
 });
 
 test('a machine without podman is told what to install', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'flotilla-bare-'));
+  const dir = temporary();
   symlinkSync(process.execPath, join(dir, 'node'));
   const args = ['--hub', `https://127.0.0.1:${stack.ports.api}`, '--token', 'f1.a.b.c', '--data-dir', join(dir, 'data')];
   const agent = Program.node('agent', agentEntry, args, { env: { PATH: dir, HOME: dir } });
@@ -121,7 +125,6 @@ test('a machine without podman is told what to install', async () => {
   const wrong = Program.node('agent', agentEntry, ['--node-name', 'Not A Name'], { env: { PATH: dir, HOME: dir } });
   expect(await wrong.ended).toBe(1);
   expect(wrong.stderr).toMatch(/^flotilla-agent: --node-name: "Not A Name" is not a name/);
-  rmSync(dir, { recursive: true, force: true });
 });
 
 test('a second agent with the same data directory is refused', async () => {

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { podmanRunDir } from '@flotilla/agent/runtime/podman/podman-runtime.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { removeRunDirs } from '../harness/board.ts';
 import { findKubectls } from '../harness/kubectl.ts';
 import { type PodmanPlace, podmanPlace } from '../harness/podman.ts';
 import { Program } from '../harness/program.ts';
@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await up?.end('SIGTERM');
   await place?.close();
-  rmSync(podmanRunDir(join(clone, '.flotilla/agent'), process.env), { recursive: true, force: true });
+  await removeRunDirs(join(clone, '.flotilla/agent'));
   rmSync(clone, { recursive: true, force: true });
 });
 

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { podmanRunDir } from '@flotilla/agent/runtime/podman/podman-runtime.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { removeRunDirs } from '../harness/board.ts';
 import { demoImages } from '../harness/images.ts';
 import { findKubectls, Kubectl } from '../harness/kubectl.ts';
 import { type PodmanPlace, podmanPlace } from '../harness/podman.ts';
@@ -26,7 +26,7 @@ afterAll(async () => {
   await up?.end('SIGTERM');
   kubectl?.close();
   await place?.close();
-  rmSync(podmanRunDir(join(dataDir, 'agent'), process.env), { recursive: true, force: true });
+  await removeRunDirs(join(dataDir, 'agent'));
   rmSync(typedIn, { recursive: true, force: true });
 });
 

@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { podmanRunDir } from '@flotilla/agent/runtime/podman/podman-runtime.js';
 import { type PodmanPlace, podmanPlace } from './podman.ts';
 import { Program } from './program.ts';
@@ -93,7 +93,13 @@ export class Board {
   async close(): Promise<void> {
     await this.stop('SIGKILL');
     await this.place.close();
-    await rm(podmanRunDir(this.dataDir, this.place.env), { recursive: true, force: true });
-    await rm(`/run/flotilla/${this.dataDir.slice(1).replaceAll('/', '_')}`, { recursive: true, force: true });
+    await removeRunDirs(this.dataDir);
   }
+}
+
+/** Removes what an agent keeps in memory beside its data directory: like the machine's reboot. */
+export async function removeRunDirs(dataDir: string): Promise<void> {
+  const podman = podmanRunDir(dataDir, process.env);
+  await rm(podman, { recursive: true, force: true });
+  await rm(join(dirname(podman), dataDir.slice(1).replaceAll('/', '_')), { recursive: true, force: true });
 }
