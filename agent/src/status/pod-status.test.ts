@@ -5,7 +5,6 @@ import { containerMemory, newPodMemory } from '#pods/pod-memory.ts';
 import { observe, type PodRecord } from '#pods/pod-record.ts';
 import type { ContainerState, SandboxState } from '#runtime/types.ts';
 import { podStatus } from './pod-status.ts';
-import { qosClass } from './qos-class.ts';
 
 const second = (n: number): number => Date.UTC(2026, 0, 1, 0, 0, n);
 const app = (name: string): Container => ({ name, image: 'app:1' });
@@ -176,22 +175,5 @@ describe('pod status', () => {
 
   it('says the address of the host for a pod on its network', () => {
     expect(status({ spec: { hostNetwork: true }, containers: [] }).podIP).toBe('192.0.2.1');
-  });
-});
-
-describe('quality of service', () => {
-  const pod = (...resources: object[]): Pod => ({
-    spec: { containers: resources.map((one, index) => ({ name: `${index}`, resources: one })) },
-  });
-  it.each([
-    ['BestEffort', pod({}, {})],
-    ['BestEffort', pod({ requests: { cpu: '0' } })],
-    ['Burstable', pod({ requests: { cpu: '1' } })],
-    ['Burstable', pod({ limits: { cpu: '1', memory: '1Gi' } }, {})],
-    ['Burstable', pod({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m', memory: '1Gi' } })],
-    ['Guaranteed', pod({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1000m', memory: '1024Mi' } })],
-    ['Guaranteed', pod({ limits: { cpu: '1', memory: '1Gi' } })],
-  ])('%s', (expected, found) => {
-    expect(qosClass(found)).toBe(expected);
   });
 });

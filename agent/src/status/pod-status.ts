@@ -1,9 +1,9 @@
 import type { Container, ContainerStatus, PodCondition, PodStatus } from '@flotilla/shared/api/generated/types.js';
+import { qosClassOf } from '@flotilla/shared/api/qos-class.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { PodSnapshot } from '#pods/pod-doors.ts';
 import { isRestartable, restartPolicyOf } from '#pods/pod-rules.ts';
 import { containerStatus, type StatusContext } from './container-status.ts';
-import { qosClass } from './qos-class.ts';
 
 /**
  * `v1.PodStatus` without what only the hub knows (PodScheduled). A function of the pod, its record and what runs: an agent that starts
@@ -33,7 +33,7 @@ export function podStatus(snapshot: PodSnapshot, context: StatusContext): PodSta
     startTime: kubeTime(record.startWallMs),
     ...(init.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
-    ...(pod ? { qosClass: qosClass(pod) } : {}),
+    ...(pod ? { qosClass: qosClassOf(pod.spec) } : {}),
   };
 }
 

@@ -2,7 +2,6 @@ import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import { expect, it } from 'vitest';
 import { clone } from '#registry/generic/json.ts';
 import { pods } from './pod.ts';
-import { qosClassOf } from './pod-qos.ts';
 
 function defaulted(spec: Pod['spec']): Pod['spec'] {
   const pod: Pod = { metadata: { name: 'a' }, ...(spec ? { spec: clone(spec) } : {}) };
@@ -91,13 +90,4 @@ it('takes limits for requests, completes probes, volumes, ports, and shows both 
 it('changes nothing the second time', () => {
   const once = defaulted({ containers: [{ name: 'c', image: 'x', resources: { limits: { cpu: '1' } } }], volumes: [{ name: 'e' }] });
   expect(defaulted(once)).toEqual(once);
-});
-
-it('derives the quality of service', () => {
-  const spec = (resources: object): NonNullable<Pod['spec']> => ({ containers: [{ name: 'c', image: 'x', resources }] });
-  expect(qosClassOf(spec({}))).toBe('BestEffort');
-  expect(qosClassOf(spec({ requests: { cpu: '1' } }))).toBe('Burstable');
-  const all = { cpu: '1', memory: '1Gi' };
-  expect(qosClassOf(spec({ requests: all, limits: all }))).toBe('Guaranteed');
-  expect(qosClassOf(spec({ requests: { cpu: 'nonsense' } }))).toBe('BestEffort');
 });

@@ -1,4 +1,5 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
+import { qosClassOf } from '@flotilla/shared/api/qos-class.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
 import { semanticEqual } from '#registry/generic/json.ts';
@@ -12,7 +13,6 @@ import { validatePodSpecUpdate, validatePodStatusUpdate } from '#registry/valida
 import { applyBinding, markScheduled } from './pod-binding.ts';
 import { podColumns } from './pod-columns.ts';
 import { defaultPod, defaultPodSpec } from './pod-defaults.ts';
-import { qosClassOf } from './pod-qos.ts';
 
 function defaults(pod: Pod): void {
   if (pod.spec) {
