@@ -1,3 +1,4 @@
+import type { ReferringPodSpec } from '@flotilla/shared/api/pod-references.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 
 /** As much of the API's kinds as the device link looks into; everything else passes through. */
@@ -21,31 +22,8 @@ export interface PodStatus {
   readonly qosClass?: string;
 }
 
-export interface PodSpec {
+interface PodSpec extends ReferringPodSpec {
   readonly nodeName?: string;
-  readonly serviceAccountName?: string;
-  readonly imagePullSecrets?: readonly { readonly name?: string }[];
-  readonly containers?: readonly Container[];
-  readonly initContainers?: readonly Container[];
-  readonly ephemeralContainers?: readonly Container[];
-  readonly volumes?: readonly Volume[];
-}
-
-export interface Container {
-  readonly env?: readonly {
-    readonly valueFrom?: { readonly configMapKeyRef?: Named; readonly secretKeyRef?: Named };
-  }[];
-  readonly envFrom?: readonly { readonly configMapRef?: Named; readonly secretRef?: Named }[];
-}
-
-export interface Volume {
-  readonly configMap?: Named;
-  readonly secret?: { readonly secretName?: string };
-  readonly projected?: { readonly sources?: readonly { readonly configMap?: Named; readonly secret?: Named }[] };
-}
-
-interface Named {
-  readonly name?: string;
 }
 
 export interface Node extends KubeObject {

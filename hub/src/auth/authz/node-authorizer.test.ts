@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { UserInfo } from '#registry/generic/types.ts';
 import { authenticatedAuthorizer, controllersAuthorizer, mastersAuthorizer, publicAuthorizer } from './built-in-authorizers.ts';
 import { createNodeAuthorizer } from './node-authorizer.ts';
-import { type NodeGraph, references } from './node-graph.ts';
+import { createNodeGraph, type NodeGraph } from './node-graph.ts';
 import { type Attributes, chain, forbiddenError } from './types.ts';
 
 const board: UserInfo = { name: 'system:node:pi-1', groups: ['system:nodes', 'system:authenticated'] };
@@ -218,20 +218,24 @@ test('a refusal has the words of Kubernetes', async () => {
   expect(await message({ user: jane, verb: 'get', path: '/metrics' })).toBe('forbidden: User "jane" cannot get path "/metrics"');
 });
 
-test('what a pod refers to is found wherever it stands', () => {
-  const spec = {
-    serviceAccountName: 'robot',
-    imagePullSecrets: [{ name: 's-pull' }],
-    initContainers: [{ envFrom: [{ secretRef: { name: 's-from' } }, { configMapRef: { name: 'c-from' } }] }],
-    containers: [{ env: [{ valueFrom: { secretKeyRef: { name: 's-env' } } }, { valueFrom: { configMapKeyRef: { name: 'c-env' } } }, {}] }],
-    volumes: [
-      { secret: { secretName: 's-volume' } },
-      { configMap: { name: 'c-volume' } },
-      { projected: { sources: [{ secret: { name: 's-projected' } }, { configMap: { name: 'c-projected' } }] } },
-    ],
+test('a node has to do with what its pods name, in their namespace', () => {
+  const pod = {
+    metadata: { namespace: 'site', name: 'p' },
+    spec: {
+      nodeName: 'pi-1',
+      containers: [{ envFrom: [{ secretRef: { name: 'secret' } }] }],
+      volumes: [{ configMap: { name: 'config' } }],
+    },
   };
-  expect(references(spec, 'secrets').sort()).toEqual(['s-env', 's-from', 's-projected', 's-pull', 's-volume']);
-  expect(references(spec, 'configmaps').sort()).toEqual(['c-env', 'c-from', 'c-projected', 'c-volume']);
-  expect(references(spec, 'serviceaccounts')).toEqual(['robot']);
-  expect(references({}, 'serviceaccounts')).toEqual(['default']);
+  const byIndex = (_index: string, node: string): unknown[] => (node === 'pi-1' ? [pod] : []);
+  const client = { informer: () => ({ index: () => {}, byIndex, get: () => pod }) };
+  const graph = createNodeGraph(client as never, undefined as never);
+  const refers = graph.refersTo;
+  expect(refers('pi-1', 'secrets', 'site', 'secret')).toBe(true);
+  expect(refers('pi-1', 'configmaps', 'site', 'config')).toBe(true);
+  expect(refers('pi-1', 'serviceaccounts', 'site', 'default')).toBe(true);
+  expect(refers('pi-1', 'secrets', 'site', 'config')).toBe(false);
+  expect(refers('pi-1', 'configmaps', 'site', 'secret')).toBe(false);
+  expect(refers('pi-1', 'secrets', 'other', 'secret')).toBe(false);
+  expect(refers('pi-2', 'secrets', 'site', 'secret')).toBe(false);
 });

@@ -1,3 +1,4 @@
+import { podReferences, type ReferringPodSpec } from '@flotilla/shared/api/pod-references.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Client, Informer } from '#client/types.ts';
@@ -17,28 +18,7 @@ export interface NodeGraph {
 
 export type ReferencedKind = 'secrets' | 'configmaps' | 'serviceaccounts';
 
-interface Named {
-  readonly name?: string;
-}
-interface EnvSource {
-  readonly env?: { readonly valueFrom?: { readonly secretKeyRef?: Named; readonly configMapKeyRef?: Named } }[];
-  readonly envFrom?: { readonly secretRef?: Named; readonly configMapRef?: Named }[];
-}
-interface VolumeSource {
-  readonly secret?: { readonly secretName?: string };
-  readonly configMap?: Named;
-  readonly projected?: { readonly sources?: { readonly secret?: Named; readonly configMap?: Named }[] };
-}
-interface PodSpec {
-  readonly nodeName?: string;
-  readonly serviceAccountName?: string;
-  readonly imagePullSecrets?: Named[];
-  readonly containers?: EnvSource[];
-  readonly initContainers?: EnvSource[];
-  readonly ephemeralContainers?: EnvSource[];
-  readonly volumes?: VolumeSource[];
-}
-type Pod = KubeObject & { readonly spec?: PodSpec };
+type Pod = KubeObject & { readonly spec?: ReferringPodSpec & { readonly nodeName?: string } };
 type Event = KubeObject & { readonly source?: { readonly host?: string }; readonly reportingInstance?: string };
 
 const byNode = 'spec.nodeName';
@@ -51,7 +31,7 @@ export function createNodeGraph(client: Pick<Client, 'informer'>, registry: Regi
   return {
     ownsPod: (node, namespace, name) => pods.get(`${namespace}/${name}`)?.spec?.nodeName === node,
     refersTo: (node, kind, namespace, name) =>
-      pods.byIndex(byNode, node).some((pod) => pod.metadata?.namespace === namespace && references(pod.spec ?? {}, kind).includes(name)),
+      pods.byIndex(byNode, node).some((pod) => pod.metadata?.namespace === namespace && refers(pod, kind, name)),
     hasPodIn: (node, namespace) => pods.byIndex(byNode, node).some((pod) => pod.metadata?.namespace === namespace),
     eventSource: (namespace, name) => {
       try {
@@ -65,21 +45,8 @@ export function createNodeGraph(client: Pick<Client, 'informer'>, registry: Regi
   };
 }
 
-/** The names of this kind that a pod refers to (kubernetes, `pkg/api/pod` VisitPodSecretNames and its sisters). */
-export function references(spec: PodSpec, kind: ReferencedKind): string[] {
-  if (kind === 'serviceaccounts') return [spec.serviceAccountName || 'default'];
-  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
-  const secrets = kind === 'secrets';
-  const names = [
-    ...containers.flatMap(({ env = [] }) =>
-      env.map(({ valueFrom }) => (secrets ? valueFrom?.secretKeyRef : valueFrom?.configMapKeyRef)?.name),
-    ),
-    ...containers.flatMap(({ envFrom = [] }) => envFrom.map((from) => (secrets ? from.secretRef : from.configMapRef)?.name)),
-    ...(spec.volumes ?? []).flatMap(({ secret, configMap, projected }) => [
-      secrets ? secret?.secretName : configMap?.name,
-      ...(projected?.sources ?? []).map((source) => (secrets ? source.secret : source.configMap)?.name),
-    ]),
-    ...(secrets ? (spec.imagePullSecrets ?? []).map(({ name }) => name) : []),
-  ];
-  return names.filter((name) => name !== undefined && name !== '') as string[];
+function refers(pod: Pod, kind: ReferencedKind, name: string): boolean {
+  const { secrets, configMaps, serviceAccount } = podReferences(pod);
+  if (kind === 'serviceaccounts') return serviceAccount === name;
+  return (kind === 'secrets' ? secrets : configMaps).includes(name);
 }

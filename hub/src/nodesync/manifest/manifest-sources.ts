@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { podReferences } from '@flotilla/shared/api/pod-references.js';
 import { type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
 import { canonicalJson } from '@flotilla/shared/protocol/canonical-json.js';
 import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
 import type { Client, Informer } from '#client/types.ts';
 import type { Node, Pod } from '../objects.ts';
-import { podReferences } from './pod-references.ts';
 
 /** What a node shall have, without a number. */
 export interface ManifestContent {
