@@ -7,6 +7,7 @@ import { RuntimeError } from '../types.ts';
 import { conmonWrapper, containersConf } from './containers-conf.ts';
 import type { HostFacts } from './host-facts.ts';
 import { LibpodClient } from './libpod-client.ts';
+import { privateFolder } from './private-folder.ts';
 
 /*
  * INVARIANTS
@@ -75,7 +76,7 @@ export class PodmanService {
 
   async #bringUp(signal: AbortSignal | undefined): Promise<void> {
     const { runDir, dataDir } = this.#options;
-    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    await privateFolder(runDir);
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const confPath = join(runDir, 'containers.conf');
     const conf = containersConf(this.#options.facts, await this.#conmon());
