@@ -18,7 +18,7 @@ import { controllerAccounts, startControllers } from '#controllers/start-control
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
-import { decodeJson } from '#registry/decode/json-decode.ts';
+import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import { definitions } from '#registry/definitions.ts';
 import { bootstrap } from '#registry/generic/bootstrap.ts';
@@ -87,7 +87,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
   const health = new HealthRegistry();
 
   // What is: store, its cache, and the one write path above them.
-  const codec = { parse: (text: string) => decodeJson(text).value, stringify: encodeJson };
+  const codec = { parse: decodeStored, stringify: encodeJson };
   const cache = new WatchCache({ store, logger, codec });
   const registry: Registry = createRegistry({
     cache,
