@@ -25,11 +25,19 @@ export async function handleCreate(
   const { exchange, info, ctx } = request;
   const view = viewOf(request, resource.definition, nowMs);
   const options = readWriteOptions(info.query, 'CreateOptions');
-  const body = await exchange.readBody();
-  const object = decodeBody(ctx, body, exchange.header('content-type'), resource.definition, options.fieldValidation);
+  const object = await readObject(request, resource.definition, options);
   const created = await resource.create(ctx, target.namespace, object, options);
   setWarnings(exchange, ctx.warnings);
   await replyCached(exchange, 201, view, created);
+}
+
+/** @throws StatusError when the body is no such object, in the words of the decoder */
+async function readObject(
+  { exchange, ctx }: WriteRequest,
+  shape: BodyShape,
+  { fieldValidation }: Pick<UpdateOptions, 'fieldValidation'>,
+): Promise<KubeObject> {
+  return decodeBody(ctx, await exchange.readBody(), exchange.header('content-type'), shape, fieldValidation);
 }
 
 export async function handleUpdate(
@@ -39,17 +47,10 @@ export async function handleUpdate(
   subresource: Subresource | undefined,
   nowMs: number,
 ): Promise<void> {
-  const { exchange, info, ctx } = request;
+  const { info, ctx } = request;
   viewOf(request, resource.definition, nowMs);
   const options = readWriteOptions(info.query, 'UpdateOptions');
-  const body = await exchange.readBody();
-  const decoded = decodeBody(
-    ctx,
-    body,
-    exchange.header('content-type'),
-    shapeOf(resource.definition, subresource),
-    options.fieldValidation,
-  );
+  const decoded = await readObject(request, shapeOf(resource.definition, subresource), options);
   const own = decoded.metadata?.name;
   if (own && own !== target.name) {
     throw badRequest(`the name of the object (${own}) does not match the name on the URL (${target.name})`);
@@ -102,14 +103,7 @@ export async function handleCreateView(
   const { exchange, info, ctx } = request;
   const { format } = negotiate(exchange.header('accept'));
   const options = readWriteOptions(info.query, 'CreateOptions');
-  const body = await exchange.readBody();
-  const decoded = decodeBody(
-    ctx,
-    body,
-    exchange.header('content-type'),
-    shapeOf(resource.definition, subresource),
-    options.fieldValidation,
-  );
+  const decoded = await readObject(request, shapeOf(resource.definition, subresource), options);
   const own = decoded.metadata?.name;
   if (own && own !== target.name) throw badRequest('name in URL does not match name in Binding object');
   await resource.update(ctx, target.namespace, target.name, (current) => merged(subresource, current, decoded), {
