@@ -2,12 +2,13 @@ import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { ConnectRefused, type DevicePipe } from '@flotilla/shared/protocol/courier.js';
+import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { Courier } from './courier.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
 import { ManifestInbox } from './manifest-inbox.ts';
-import type { HubLink, LinkHandlers, TokenRequest } from './types.ts';
+import type { HubLink, LinkHandlers } from './types.ts';
 
 export interface HubLinkOptions {
   readonly courier: Courier;

@@ -4,14 +4,14 @@ import type { DeviceEnd, DevicePipe } from '@flotilla/shared/protocol/courier.js
 import { open, type PinnedKey } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
-import type { Hello, Refusal, StreamMessage, TokenAnswer } from '@flotilla/shared/protocol/link-messages.js';
+import type { Hello, Refusal, StreamMessage, TokenAnswer, TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
 import { parseAck, parseEnvelope, parseManifest, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downKindOf, protocolVersions, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import { BoardStreams } from './board-streams.ts';
-import type { LinkHandlers, TokenRequest } from './types.ts';
+import type { LinkHandlers } from './types.ts';
 
 export interface LinkIdentity {
   readonly scope: TopicScope;

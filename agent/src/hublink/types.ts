@@ -1,3 +1,4 @@
+import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
 
@@ -11,15 +12,6 @@ export interface HubLink {
   report(report: StatusReport): Promise<void>;
   /** A token for a pod's projected volume (TokenRequest, bound to the pod). Rejects while the hub is away. */
   requestToken(request: TokenRequest): Promise<{ token: string; expirationWallMs: number }>;
-}
-
-export interface TokenRequest {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly podName: string;
-  readonly podUid: string;
-  readonly audience?: string;
-  readonly expirationSeconds: number;
 }
 
 /** What the link asks of the rest of the agent. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
-import type { TokenRequest } from '#hublink/types.ts';
+import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 
 export interface TokenCacheOptions {
   readonly files: Files;

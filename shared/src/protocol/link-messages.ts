@@ -44,15 +44,19 @@ export interface AppliedMessage {
   readonly applied?: Generation;
 }
 
-export interface TokenMessage {
-  readonly session: number;
-  readonly id: string;
+/** A token that a pod shall have: bound to the pod, for the service account's name. */
+export interface TokenRequest {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly podName: string;
   readonly podUid: string;
   readonly audience?: string;
   readonly expirationSeconds: number;
+}
+
+export interface TokenMessage extends TokenRequest {
+  readonly session: number;
+  readonly id: string;
 }
 
 export type TokenAnswer = { readonly session: number; readonly id: string } & (
