@@ -10,7 +10,7 @@ import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { regexError, subdomainName } from '#registry/validation/names.ts';
-import { nameWarnings, validateSelectorAndTemplate, workloadColumns } from './pod-template.ts';
+import { validateSelectorAndTemplate, workloadColumns, workloadWarnings } from './pod-template.ts';
 import { scaleSubresource } from './scale.ts';
 
 const percentWords = "a valid percent string must be a numeric string followed by an ending '%'";
@@ -120,7 +120,7 @@ const strategy: Strategy<Deployment> = {
   },
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: validateChange,
-  warnings: nameWarnings,
+  warnings: workloadWarnings,
 };
 
 const kind = { group: 'apps', version: 'v1', kind: 'Deployment' };

@@ -7,6 +7,7 @@ import { containerColumns } from '#registry/generic/columns.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
 import { dnsLabel } from '#registry/validation/names.ts';
+import { notActedOn } from '#registry/validation/not-acted-on.ts';
 import { validatePodSpec } from '#registry/validation/pod-spec.ts';
 
 interface WithTemplate {
@@ -48,12 +49,11 @@ function validateTemplate(template: PodTemplateSpec | undefined, path: string): 
   return faults;
 }
 
-/** Pods take the name of their workload as the beginning of theirs. */
-export function nameWarnings({ metadata }: KubeObject): string[] {
+/** Pods take the name of their workload as the beginning of theirs, and its template as what they are. */
+export function workloadWarnings({ metadata, spec }: KubeObject & { readonly spec?: WithTemplate }): string[] {
   const faults = dnsLabel(metadata?.name ?? '');
-  if (faults.length === 0) return [];
   const why = 'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
-  return [`${why}: [${faults.join(' ')}]`];
+  return [...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []), ...notActedOn(spec?.template?.spec, 'spec.template.spec')];
 }
 
 /** The wide columns of a workload. */

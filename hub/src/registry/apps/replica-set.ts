@@ -10,7 +10,7 @@ import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { subdomainName } from '#registry/validation/names.ts';
-import { nameWarnings, validateSelectorAndTemplate, workloadColumns } from './pod-template.ts';
+import { validateSelectorAndTemplate, workloadColumns, workloadWarnings } from './pod-template.ts';
 import { scaleSubresource } from './scale.ts';
 
 function validateSpec({ spec }: ReplicaSet): FieldError[] {
@@ -63,7 +63,7 @@ const strategy: Strategy<ReplicaSet> = {
     const fixed = semanticEqual(selector, old.spec?.selector) ? [] : [invalid('spec.selector', selector, 'field is immutable')];
     return [...validateSpec(object), ...fixed];
   },
-  warnings: nameWarnings,
+  warnings: workloadWarnings,
 };
 
 const kind = { group: 'apps', version: 'v1', kind: 'ReplicaSet' };

@@ -8,6 +8,7 @@ import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { each } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { dnsLabel, subdomainName } from '#registry/validation/names.ts';
+import { notActedOn } from '#registry/validation/not-acted-on.ts';
 import { validatePodSpec } from '#registry/validation/pod-spec.ts';
 import { validatePodSpecUpdate, validatePodStatusUpdate } from '#registry/validation/pod-update.ts';
 import { applyBinding, markScheduled } from './pod-binding.ts';
@@ -81,11 +82,10 @@ const strategy: Strategy<Pod> = {
     ...validateSpec(pod),
     ...validatePodSpecUpdate(pod.spec ?? { containers: [] }, old.spec ?? { containers: [] }),
   ],
-  warnings({ metadata }) {
+  warnings({ metadata, spec }) {
     const faults = dnsLabel(metadata?.name ?? '');
-    if (faults.length === 0) return [];
     const why = "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
-    return [`${why}: [${faults.join(' ')}]`];
+    return [...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []), ...notActedOn(spec, 'spec')];
   },
 };
 
