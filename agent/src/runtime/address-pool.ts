@@ -45,14 +45,6 @@ export function parseCidr(cidr: string): { readonly base: number; readonly prefi
   return { base, prefix };
 }
 
-/** Whether two IPv4 subnets share an address. */
-export function cidrsOverlap(a: string, b: string): boolean {
-  const one = parseCidr(a);
-  const two = parseCidr(b);
-  const wider = 2 ** (32 - Math.min(one.prefix, two.prefix));
-  return Math.floor(one.base / wider) === Math.floor(two.base / wider);
-}
-
 function parseIpv4(text: string): number | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
