@@ -33,3 +33,7 @@ describe('AddressPool', () => {
     },
   );
 });
+
+test('parseCidr keeps the highest addresses positive', () => {
+  expect(parseCidr('255.255.255.0/24').base).toBe(0xffffff00);
+});
