@@ -36,23 +36,36 @@ const podWith = (name: string, spec: object): object => ({
 });
 const main = (more: object): Partial<PodSpec> => ({ containers: [{ name: 'main', image: demo, ...more }] });
 
-test.each([
+/** How a kubectl that validates by itself refuses, and where the hub is asked without it. */
+interface Early {
+  readonly says: string;
+  readonly path: string;
+}
+
+test.each<[what: string, manifest: object, words: string, early?: Early]>([
   [
     'an unknown field',
     podWith('one', { containers: [{ name: 'main', imagee: demo }] }),
     'strict decoding error: unknown field "spec.containers[0].imagee"',
+    { says: 'ValidationError(Pod.spec.containers[0]): unknown field "imagee"', path: '/api/v1/namespaces/default/pods' },
   ],
   [
     'a wrong type',
     { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'one' }, spec: { replicas: 'three' } },
     'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field',
+    { says: 'ValidationError(Deployment.spec.replicas): invalid type', path: '/apis/apps/v1/namespaces/default/deployments' },
   ],
   [
     'a bad name',
     podWith('Bad_Name', main({})),
     'The Pod "Bad_Name" is invalid: metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain must consist of',
   ],
-  ['a missing field', podWith('one', {}), 'The Pod "one" is invalid: spec.containers: Required value'],
+  [
+    'a missing field',
+    podWith('one', {}),
+    'The Pod "one" is invalid: spec.containers: Required value',
+    { says: 'ValidationError(Pod.spec): missing required field "containers"', path: '/api/v1/namespaces/default/pods' },
+  ],
   [
     'an unknown kind',
     { apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name: 'one' } },
@@ -63,8 +76,14 @@ test.each([
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one', namespace: 'nowhere' } },
     'namespaces "nowhere" not found',
   ],
-])('kubectl is told of %s', async (_, manifest, words) => {
-  expect(await refused(manifest)).toContain(words);
+])('kubectl is told of %s', async (_, manifest, words, early) => {
+  if (!early || (await stack.kubectl.leavesValidationToServer())) {
+    expect(await refused(manifest)).toContain(words);
+  } else {
+    expect(await refused(manifest)).toContain(early.says);
+    const raw = ['create', '--raw', `${early.path}?fieldValidation=Strict`, '-f', '-'];
+    expect(await stack.kubectl.fails(raw, { input: JSON.stringify(manifest) })).toContain(words);
+  }
   expect(await stack.kubectl.ok(['get', 'pods,deployments', '-o', 'name'])).toBe('');
 });
 

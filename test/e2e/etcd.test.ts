@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Etcd } from '../harness/etcd.ts';
 import { Program } from '../harness/program.ts';
 import { Stack } from '../harness/stack.ts';
+import { until } from '../harness/until.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flotilla-etcd-'));
 let etcd: Etcd;
@@ -23,7 +24,8 @@ afterAll(async () => {
 
 test('a hub on etcd keeps what was applied over a restart, and tells its watchers', async () => {
   await stack.kubectl.ok(['create', 'deployment', 'web', '--image=localhost/web', '--replicas=2']);
-  await stack.waitFor('jsonpath={.status.replicas}=2', 'deployment/web');
+  const replicas = (): Promise<string> => stack.kubectl.ok(['get', 'deployment', 'web', '-o', 'jsonpath={.status.replicas}']);
+  await until('the deployment has two replicas', async () => (await replicas()) === '2');
   const uid = await stack.kubectl.ok(['get', 'deployment', 'web', '-o', 'jsonpath={.metadata.uid}']);
   expect(await stack.hub.end('SIGTERM')).toBe(0);
   await stack.startHub();

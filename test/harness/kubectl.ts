@@ -39,6 +39,7 @@ export class Kubectl {
   readonly #command: string;
   readonly #kubeconfig: string;
   readonly #home = mkdtempSync(join(tmpdir(), 'flotilla-kubectl-'));
+  #minor: Promise<number> | undefined;
 
   constructor(command: string, kubeconfig: string) {
     this.#command = command;
@@ -68,6 +69,21 @@ export class Kubectl {
         resolve({ code, stdout, stderr });
       });
     });
+  }
+
+  /** NN of its version 1.NN, which it is asked for once. */
+  minor(): Promise<number> {
+    this.#minor ??= this.ok(['version', '--client', '-o', 'json']).then((said) => {
+      const minor = Number.parseInt(JSON.parse(said).clientVersion.minor, 10);
+      if (Number.isNaN(minor)) throw new Error(`kubectl does not say its version: ${said}`);
+      return minor;
+    });
+    return this.#minor;
+  }
+
+  /** Whether it leaves it to the server to say which fields do not fit; before 1.25 it refuses them itself, in words of its own. */
+  async leavesValidationToServer(): Promise<boolean> {
+    return (await this.minor()) >= 25;
   }
 
   /** Its output. @throws Error with what it said when it fails */
