@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,8 @@ async function sweepPodmanPlaces(): Promise<void> {
     const mark = await readFile(join(dir, 'owner'), 'utf8').catch(() => '');
     if (mark === '' || mark !== (await ownerMark(Number(mark.split(' ')[0])))) await removePlace(placeAt(dir));
   }
+  // What a failing test started after its place had gone is found by the folder it names.
+  for (const pid of await processesOf(join(tmpdir(), prefix), (dir) => !existsSync(dir))) kill(pid);
 }
 
 function placeAt(dir: string): PodmanPlace {
@@ -79,13 +82,7 @@ async function removePlace(place: PodmanPlace): Promise<void> {
   ]) {
     await place.podman(...args).catch(() => {});
   }
-  for (const pid of await processesOf(dir)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended by itself.
-    }
-  }
+  for (const pid of await processesOf(`${dir}/`)) kill(pid);
   for (const file of await readdir(storage.networkConfigDir).catch(() => [])) {
     if (!file.endsWith('.json')) continue;
     const { network_interface: bridge } = JSON.parse(await readFile(join(storage.networkConfigDir, file), 'utf8')) as {
@@ -98,16 +95,32 @@ async function removePlace(place: PodmanPlace): Promise<void> {
   await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-/** Processes that name the folder on their command line: conmon and podman's service. */
-async function processesOf(dir: string): Promise<number[]> {
+/** Processes with a path on their command line that begins like this: conmon and podman's service. */
+async function processesOf(path: string, counts: (place: string) => boolean = () => true): Promise<number[]> {
   const found: number[] = [];
   for (const name of await readdir('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-    if (/(^|\/)(conmon|podman|sh)$/.test(words[0] ?? '') && words.some((word) => word.includes(`${dir}/`))) found.push(pid);
+    if (!/(^|\/)(conmon|podman|sh)$/.test(words[0] ?? '')) continue;
+    const places = words.filter((word) => word.includes(path)).map((word) => folderAt(word, word.indexOf(path), path.length));
+    if (places.length > 0 && places.every(counts)) found.push(pid);
   }
   return found;
+}
+
+/** The path that begins at `from`, up to the first slash after `length` characters. */
+function folderAt(word: string, from: number, length: number): string {
+  const end = word.indexOf('/', from + length);
+  return word.slice(from, end < 0 ? undefined : end);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
 }
 
 async function ownerMark(pid: number): Promise<string> {
