@@ -95,6 +95,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     random,
     admission: createAdmission({ registry: () => registry, clock, random }),
     definitions,
+    overlays: { 'coordination.k8s.io/leases': (lease) => nodeSync.presentLease(lease) },
   });
 
   // The hub's own parts read informers and write through the registry, each under its own name.

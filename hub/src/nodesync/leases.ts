@@ -5,7 +5,7 @@ import type { Client } from '#client/types.ts';
 import type { Lease } from './objects.ts';
 
 const namespace = 'kube-node-lease';
-/** Liveness is in memory; the Lease is for those who read it through the API, and is written this seldom, all in one go. */
+/** Liveness is in memory, and a Lease that is read shows it; written, for those who watch, it is this seldom, all in one go. */
 const renewEveryMs = 10 * 60_000;
 
 export interface LeasesOptions {
@@ -14,6 +14,7 @@ export interface LeasesOptions {
   readonly logger: Logger;
   /** Nodes with a live session. */
   readonly connected: () => readonly string[];
+  readonly isConnected: (node: string) => boolean;
 }
 
 /**
@@ -50,6 +51,13 @@ export class Leases {
     this.#write(node)
       .catch((error: unknown) => logger.warn('could not renew the lease of a node', { node, error }))
       .finally(() => this.#writing.delete(node));
+  }
+
+  /** A board's Lease as memory knows it: renewed at this moment while its session lives, else as it was written. */
+  shown(lease: Lease): Lease {
+    const { name = '', namespace: of } = lease.metadata ?? {};
+    if (of !== namespace || !this.#options.isConnected(name)) return lease;
+    return { ...lease, spec: { ...lease.spec, renewTime: kubeMicroTime(this.#options.clock.wallMs()) } };
   }
 
   async #write(node: string): Promise<void> {

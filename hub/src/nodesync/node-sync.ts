@@ -1,6 +1,7 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { unavailable } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
@@ -39,6 +40,8 @@ export interface NodeSync {
   stop(): Promise<void>;
   readonly connector: NodeConnector;
   readonly liveness: Pick<Liveness, 'isAlive' | 'onChange'>;
+  /** How a Lease is shown: see Leases. */
+  presentLease(lease: KubeObject): KubeObject;
   /** Boards with a live session. */
   connectedNodes(): readonly string[];
   /** Ends the session of a board that may no longer connect. */
@@ -66,7 +69,13 @@ class DeviceLink implements NodeSync {
     this.#sources = new ManifestSources(client);
     this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
     this.liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
-    this.#leases = new Leases({ client, clock, logger, connected: () => this.connectedNodes() });
+    this.#leases = new Leases({
+      client,
+      clock,
+      logger,
+      connected: () => this.connectedNodes(),
+      isConnected: (node) => this.#sessions.has(node),
+    });
     this.connector = { logs: (node, pod, logOptions, signal) => this.#logs(node, pod, logOptions, signal) };
   }
 
@@ -104,6 +113,10 @@ class DeviceLink implements NodeSync {
     for (const session of this.#sessions.values()) session.end();
     this.#sessions.clear();
     this.liveness.stop();
+  }
+
+  presentLease(lease: KubeObject): KubeObject {
+    return this.#leases.shown(lease);
   }
 
   connectedNodes(): readonly string[] {

@@ -3,7 +3,7 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { WatchCache } from '#store/watch-cache.ts';
-import { GenericRegistry, WatchBudget } from './generic-registry.ts';
+import { GenericRegistry, type Overlay, WatchBudget } from './generic-registry.ts';
 import type { Admission, Registry, ResourceDefinition, ResourceRegistry } from './types.ts';
 
 export interface RegistryOptions {
@@ -14,18 +14,20 @@ export interface RegistryOptions {
   readonly definitions: readonly ResourceDefinition[];
   /** Watches open at once in the whole hub; above that the answer is 429. */
   readonly maxWatches?: number;
+  /** By `group/resource`: what get and list show in place of the stored object, where memory knows better. */
+  readonly overlays?: Readonly<Record<string, Overlay>>;
 }
 
 const defaultMaxWatches = 20_000;
 
 /** The resources of a hub behind the one write path. @throws Error when two definitions claim one resource */
-export function createRegistry({ cache, clock, random, admission, definitions, maxWatches }: RegistryOptions): Registry {
+export function createRegistry({ cache, clock, random, admission, definitions, maxWatches, overlays = {} }: RegistryOptions): Registry {
   const watches = new WatchBudget(maxWatches ?? defaultMaxWatches);
   const found = new Map<string, GenericRegistry>();
   for (const definition of definitions) {
     const key = `${definition.group}/${definition.resource}`;
     if (found.has(key)) throw new Error(`the resource ${key} is defined twice`);
-    found.set(key, new GenericRegistry({ definition, cache, clock, random, admission }, watches));
+    found.set(key, new GenericRegistry({ definition, cache, clock, random, admission }, watches, overlays[key]));
   }
   const all = [...found.values()];
   return {

@@ -1,8 +1,10 @@
 import { badRequest, notFound, StatusError, tooManyRequests } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { createObject } from './create-object.ts';
 import { type DeleteResult, deleteObject } from './delete-object.ts';
+import { deepFreeze } from './json.ts';
 import { objectPath } from './keys.ts';
 import { listObjects } from './list-objects.ts';
 import type {
@@ -43,14 +45,19 @@ export class WatchBudget {
   }
 }
 
+/** Gives the object as it is to be shown; the very object when there is nothing to add. Never changes its argument. */
+export type Overlay = (object: KubeObject) => KubeObject;
+
 /** Any kind behind the one write path. */
 export class GenericRegistry<T extends KubeObject = KubeObject> implements ResourceRegistry<T> {
   readonly #parts: WriteParts<T>;
   readonly #watches: WatchBudget;
+  readonly #overlay: Overlay | undefined;
 
-  constructor(parts: WriteParts<T>, watches: WatchBudget) {
+  constructor(parts: WriteParts<T>, watches: WatchBudget, overlay?: Overlay) {
     this.#parts = parts;
     this.#watches = watches;
+    this.#overlay = overlay;
   }
 
   get definition(): ResourceDefinition<T> {
@@ -61,11 +68,19 @@ export class GenericRegistry<T extends KubeObject = KubeObject> implements Resou
     const { definition, cache } = this.#parts;
     const found = cache.get<T>(objectPath(definition, definition.namespaced ? namespace : '', name));
     if (!found) throw notFound(definition, name);
-    return found;
+    return this.#shown(found);
   }
 
-  list(ctx: RequestContext, namespace: string, options?: ListOptions): Promise<ObjectList<T>> {
-    return listObjects(this.#parts, ctx, namespace, options);
+  async list(ctx: RequestContext, namespace: string, options?: ListOptions): Promise<ObjectList<T>> {
+    const list = await listObjects(this.#parts, ctx, namespace, options);
+    return this.#overlay ? { ...list, items: list.items.map((item) => this.#shown(item)) } : list;
+  }
+
+  #shown(cached: CachedObject<T>): CachedObject<T> {
+    const shown = this.#overlay?.(cached.object);
+    if (!shown || shown === cached.object) return cached;
+    const object = deepFreeze(shown) as T;
+    return { key: cached.key, revision: cached.revision, object, json: () => encodeJson(object) };
   }
 
   async watch(ctx: RequestContext, namespace: string, options: WatchOptions, sink: WatchSink<T>): Promise<{ stop(): void }> {
