@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { errorText, LibpodClient } from './libpod-client.ts';
+import { endedMeanwhile, errorText, LibpodClient, LibpodError } from './libpod-client.ts';
 
 let dir: string;
 let server: Server;
@@ -51,6 +51,14 @@ test('throws podman’s words', async () => {
   await expect(client.call('GET', '/odd')).rejects.toMatchObject({ status: 500, message: 'Internal Server Error' });
   await expect(client.call('GET', '/nothing')).rejects.toMatchObject({ message: 'podman answered 404 to GET /nothing' });
   expect(errorText({ Errs: null })).toBeUndefined();
+});
+
+test('knows the error that a process makes which ends while podman looks at it', () => {
+  expect(endedMeanwhile(new LibpodError(500, 'read /proc/28062/cgroup: no such process'))).toBe(true);
+  expect(endedMeanwhile(new LibpodError(500, 'open /proc/28062/cgroup: no such file or directory'))).toBe(true);
+  expect(endedMeanwhile(new LibpodError(500, 'crun: no such process'))).toBe(false);
+  expect(endedMeanwhile(new LibpodError(404, 'read /proc/1/cgroup: no such process'))).toBe(false);
+  expect(endedMeanwhile(new Error('read /proc/1/cgroup: no such process'))).toBe(false);
 });
 
 test('every call ends: in time, with the signal, when the connection breaks, when nobody is there', async () => {

@@ -134,6 +134,11 @@ export function errorText(body: unknown): string | undefined {
     : undefined;
 }
 
+/** Podman read about a container's process in /proc, and the process was gone: it says so until conmon has told it of the end. */
+export function endedMeanwhile(error: unknown): boolean {
+  return error instanceof LibpodError && error.status === 500 && /\/proc\/\d+\/.*no such (process|file)/.test(error.message);
+}
+
 function unavailable(error: Error): RuntimeError {
   return new RuntimeError('Unavailable', `podman's API service does not answer: ${error.message}`, { cause: error });
 }

@@ -43,6 +43,9 @@ export interface PodmanRuntimeOptions {
 const createTimeoutMs = 120_000;
 const graceRoomMs = 30_000;
 const inspectAtOnce = 4;
+/** How often, and after how long, an inspection that a container's end has spoilt is made again. */
+const inspectAgain = 40;
+const inspectAgainMs = 25;
 
 /** Pods with podman, through its REST API. How it works and how it fails: agent/docs/runtime.md. */
 export class PodmanRuntime implements Runtime {
@@ -260,8 +263,15 @@ export class PodmanRuntime implements Runtime {
   }
 
   async #inspect(idOrName: string, signal: AbortSignal | undefined): Promise<LibpodInspect | undefined> {
-    const { status, body } = await this.#call('GET', `/containers/${idOrName}/json`, { signal, accept: [404] });
-    return status === 404 ? undefined : (body as LibpodInspect);
+    for (let again = inspectAgain; ; again -= 1) {
+      try {
+        const { status, body } = await this.#call('GET', `/containers/${idOrName}/json`, { signal, accept: [404] });
+        return status === 404 ? undefined : (body as LibpodInspect);
+      } catch (error) {
+        if (again === 0 || !endedMeanwhile(error)) throw error;
+        await this.#options.clock.sleep('podman: a container is ending', inspectAgainMs, signal);
+      }
+    }
   }
 
   /** Inspects each container once for each state it is seen in: the list has whole seconds and does not tell of lack of memory. */
