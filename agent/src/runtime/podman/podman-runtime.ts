@@ -10,7 +10,7 @@ import { containerBody } from './container-body.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { readK8sLog } from './k8s-log-file.ts';
-import { type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
+import { endedMeanwhile, type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
 import type { LibpodContainer, LibpodInspect, LibpodPod } from './libpod-types.ts';
 import { containerName, podmanLabels, shortHash } from './pod-names.ts';
 import { PodNetwork } from './pod-network.ts';
