@@ -5,7 +5,7 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodReport } from '@flotilla/shared/protocol/messages.js';
 import type { Taint } from '#config/agent-config.ts';
-import type { HubLink, LinkHandlers } from '#hublink/types.ts';
+import type { HubLink, LinkHandlers, LinkPart } from '#hublink/types.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
@@ -43,7 +43,7 @@ export interface AgentDoors {
   readonly images?: PodImages;
   readonly host: Host;
   /** Makes the link; it is started last. */
-  readonly link: (handlers: LinkHandlers) => HubLink;
+  readonly link: (handlers: LinkHandlers, parts: readonly LinkPart[]) => HubLink;
   /** Called when the hub has acknowledged everything this board knows; once in each session. */
   readonly reported?: () => void;
 }
@@ -97,7 +97,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     ...[...tombstones.all()].filter(({ uid, acknowledged }) => !acknowledged || spec.pod(uid)).map(({ uid }) => uid),
   ];
 
-  const link = doors.link({
+  const handlers: LinkHandlers = {
     async manifest(manifest) {
       if (!(await spec.apply(manifest))) return;
       await networkReady();
@@ -110,7 +110,10 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     },
     disconnected: () => logger.info('working without the hub'),
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
-  });
+  };
+  // Kinds of messages with a class of their own.
+  const parts: LinkPart[] = [];
+  const link = doors.link(handlers, parts);
   let reporter: StatusReporter | undefined;
   let networkAgain: Timer | undefined;
   const networkReady = async (): Promise<void> => {

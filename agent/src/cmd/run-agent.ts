@@ -81,7 +81,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
         exec,
         probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],
       }),
-      link: (handlers) =>
+      link: (handlers, parts) =>
         createHubLink({
           courier: createMqttCourier({
             scope: { clusterId: enrolment.clusterId, node },
@@ -102,6 +102,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
             manifestKeys: enrolment.manifestKeys,
           },
           handlers,
+          parts,
         }),
     },
   );

@@ -8,7 +8,7 @@ import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/ret
 import type { Courier } from './courier.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
 import { ManifestInbox } from './manifest-inbox.ts';
-import type { HubLink, LinkHandlers } from './types.ts';
+import type { HubLink, LinkHandlers, LinkPart } from './types.ts';
 
 export interface HubLinkOptions {
   readonly courier: Courier;
@@ -17,6 +17,8 @@ export interface HubLinkOptions {
   readonly logger: Logger;
   readonly identity: LinkIdentity;
   readonly handlers: LinkHandlers;
+  /** Further kinds of messages, each with a class of its own. */
+  readonly parts?: readonly LinkPart[];
   /** Between two pings on a silent line; the hub counts the board as offline after 2.5 times this. 20 s by default. */
   readonly keepAliveMs?: number;
   readonly retry?: RetrySchedule;
@@ -100,6 +102,7 @@ class ReconnectingLink implements HubLink {
       logger,
       identity,
       handlers,
+      parts: this.#options.parts ?? [],
       nonce: random.bytes(16).toString('base64url'),
       offer: (manifest) => this.#inbox.offer(manifest),
       live: () => {

@@ -11,7 +11,7 @@ import { parseAck, parseEnvelope, parseManifest, parseTokenAnswer, parseWelcome 
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downKindOf, protocolVersions, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import { BoardStreams } from './board-streams.ts';
-import type { LinkHandlers } from './types.ts';
+import type { LinkChannel, LinkHandlers, LinkPart } from './types.ts';
 
 export interface LinkIdentity {
   readonly scope: TopicScope;
@@ -30,6 +30,7 @@ export interface LinkSessionOptions {
   readonly identity: LinkIdentity;
   readonly nonce: string;
   readonly handlers: LinkHandlers;
+  readonly parts: readonly LinkPart[];
   readonly offer: (manifest: NodeManifest) => void;
   /** Greeted: the session is good for everything. */
   readonly live: () => void;
@@ -64,6 +65,7 @@ export class LinkSession implements DeviceEnd {
   #end: (reason: string) => void = () => {};
   #pipe: DevicePipe | undefined;
   #session: number | undefined;
+  #channel: LinkChannel | undefined;
   #reportNumber = 0;
   #tokenNumber = 0;
   #reason: string | undefined;
@@ -123,6 +125,7 @@ export class LinkSession implements DeviceEnd {
     for (const { waiting } of this.#reports.splice(0)) waiting.reject(error);
     for (const waiting of this.#tokens.values()) waiting.reject(error);
     this.#tokens.clear();
+    if (this.#channel) for (const part of this.#options.parts) part.end?.();
     this.#end(reason);
   }
 
@@ -204,6 +207,9 @@ export class LinkSession implements DeviceEnd {
       }
       case 'refusal':
         this.#refused(parseRefusal(value));
+        return;
+      default:
+        if (this.#channel) this.#options.parts.find((part) => part.kinds.includes(kind))?.receive(kind, value, this.#channel);
     }
   }
 
@@ -216,7 +222,14 @@ export class LinkSession implements DeviceEnd {
       throw new ProtocolError('Version', `protocol version ${welcome.version} is not spoken here`);
     this.#session = welcome.session;
     this.#options.handlers.time?.(welcome.wallMs);
+    this.#channel = {
+      session: welcome.session,
+      bootId: this.#options.identity.bootId,
+      send: (kind, message) => this.#send(kind, message),
+      open: (purpose, sealed) => open(manifestKeys, purpose, scope, parseEnvelope(sealed)),
+    };
     this.#options.live();
+    for (const part of this.#options.parts) part.begin?.(this.#channel);
   }
 
   #verified(value: unknown): NodeManifest {

@@ -1,6 +1,8 @@
+import type { EnvelopePurpose } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 
 /** What the rest of the agent asks of the link. Implemented over MQTT, and by a simulated courier. */
 export interface HubLink {
@@ -27,4 +29,27 @@ export interface LinkHandlers {
   time?(hubWallMs: number): void;
   /** Log text of a container. @throws Error with a message for the client */
   logs(pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
+/** One session as a part sees it: from the welcome to the end of the connection. */
+export interface LinkChannel {
+  /** The number from the welcome: goes into every message of this session. */
+  readonly session: number;
+  readonly bootId: string;
+  /** Rejects when the session is over, with ProtocolError `TooLarge` when the message does not fit. */
+  send(kind: UpKind, value: unknown): Promise<void>;
+  /** What the hub signed for this very board and purpose. @throws ProtocolError */
+  open(purpose: EnvelopePurpose, value: unknown): unknown;
+}
+
+/** Kinds of messages with a class of their own, registered with the link; lives over all sessions. */
+export interface LinkPart {
+  /** What of the hub's messages is its own. */
+  readonly kinds: readonly DownKind[];
+  /** A session was welcomed. */
+  begin?(channel: LinkChannel): void;
+  /** Called in a welcomed session only. @throws ProtocolError the link tells the hub that it refuses the message, and why */
+  receive(kind: DownKind, value: unknown, channel: LinkChannel): void;
+  /** The session of the last `begin` is over. */
+  end?(): void;
 }

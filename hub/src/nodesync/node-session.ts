@@ -16,6 +16,7 @@ import type { ReportIngest } from './ingest/report-ingest.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
 import type { ManifestContent } from './manifest/manifest-sources.ts';
+import type { NodeChannel, NodePart } from './node-part.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
 export type IssueToken = (request: {
@@ -40,6 +41,7 @@ export interface NodeSessionOptions {
   /** Whether this pod with this uid is bound to this node and runs as this service account. */
   readonly mayHaveToken: (request: TokenMessage) => boolean;
   readonly issueToken: IssueToken;
+  readonly parts: readonly NodePart[];
   /** Something an operator should see as an Event of the Node. */
   readonly warn: (reason: string, message: string) => void;
 }
@@ -51,6 +53,7 @@ export class NodeSession {
   readonly #options: NodeSessionOptions;
   readonly #reader = new FrameReader();
   readonly #manifests: ManifestSender;
+  readonly #channel: NodeChannel;
   #greeted = false;
   #over = false;
   /** The report being written, and the last one that was acknowledged. */
@@ -68,9 +71,17 @@ export class NodeSession {
       number: (digest, board) => options.numbers.number(options.session.node, digest, board),
       send: (manifest) => this.#sendManifest(manifest),
     });
+    const { clusterId, session, signer, warn } = options;
+    this.#channel = {
+      device: session,
+      send: (kind, value) => this.#send(kind, value),
+      seal: (purpose, payload) => seal(signer, purpose, { clusterId, node: session.node }, payload),
+      warn,
+    };
   }
 
   end(): void {
+    if (this.#greeted && !this.#over) for (const part of this.#options.parts) part.end?.(this.#channel);
     this.#over = true;
     this.#manifests.stop();
     this.streams.end(unavailable(`node ${this.device.node} went away`));
@@ -125,7 +136,10 @@ export class NodeSession {
         const { about, reason, message } = parseRefusal(value);
         this.#options.logger.warn('a board refused a message', { about, reason, refusal: message });
         if (about === 'manifest') this.#options.warn('ManifestRefused', `The board did not take over its manifest: ${message}`);
+        return;
       }
+      default:
+        this.#options.parts.find((part) => part.kinds.includes(kind))?.receive(kind, value, this.#channel);
     }
   }
 
@@ -142,7 +156,9 @@ export class NodeSession {
     const { clock, clusterId, session, signer } = this.#options;
     const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
     this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
+    const first = !this.#greeted;
     this.#greeted = true;
+    if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
     this.#manifests.start(hello.applied);
   }
 

@@ -13,6 +13,7 @@ import { Leases } from './leases.ts';
 import { Liveness } from './liveness.ts';
 import { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSources } from './manifest/manifest-sources.ts';
+import type { NodePart } from './node-part.ts';
 import { type IssueToken, NodeSession } from './node-session.ts';
 
 export interface NodeSyncOptions {
@@ -31,6 +32,8 @@ export interface NodeSyncOptions {
   readonly logger: Logger;
   /** See Liveness. */
   readonly startGraceMs?: number;
+  /** Further kinds of messages, each with a class of its own. */
+  readonly parts?: readonly NodePart[];
 }
 
 export interface NodeSync {
@@ -145,6 +148,7 @@ class DeviceLink implements NodeSync {
       build: () => this.#sources.build(node),
       mayHaveToken: (request) => this.#mayHaveToken(node, request),
       issueToken,
+      parts: this.#options.parts ?? [],
       warn: (reason, message) => this.#warn(node, reason, message),
     });
     this.#sessions.get(node)?.end();
