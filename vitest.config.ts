@@ -19,7 +19,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'tidy', include: ['test/tidy/**/*.test.ts', 'test/simulation/**/*.test.ts'], exclude: never, testTimeout: 240_000 },
+        test: {
+          name: 'tidy',
+          include: ['test/tidy/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/lab/**/*.test.ts'],
+          exclude: never,
+          testTimeout: 240_000,
+        },
       },
       {
         extends: true,

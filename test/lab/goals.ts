@@ -1,0 +1,4 @@
+import type { LabGoal } from './lab-goal.ts';
+
+/** Every goal of the lab, loaded when it is asked for. */
+export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {};
