@@ -8,6 +8,7 @@ import { nodes } from './core/node.ts';
 import { pods } from './core/pod.ts';
 import { secrets } from './core/secret.ts';
 import { serviceAccounts } from './core/service-account.ts';
+import { nodeOperations } from './fleet/node-operation.ts';
 import type { ResourceDefinition } from './generic/types.ts';
 
 /** Every kind the hub serves. */
@@ -22,4 +23,5 @@ export const definitions: readonly ResourceDefinition[] = [
   leases,
   deployments,
   replicaSets,
+  nodeOperations,
 ];

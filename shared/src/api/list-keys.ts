@@ -128,6 +128,7 @@ const rules: Readonly<Record<string, Readonly<Record<string, MergeRule>>>> = {
   'io.k8s.api.storagemigration.v1alpha1.StorageVersionMigrationStatus': conditions,
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus': { conditions: appliedByKey('type') },
   'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIServiceStatus': conditions,
+  'dev.flotilla.fleet.v1alpha1.NodeOperationStatus': conditions,
 };
 
 const admission = 'MatchResources NamedRuleWithOperations ParamKind ParamRef Variable';

@@ -1,0 +1,111 @@
+import { type NodeOperation, nodeOperationActions, nodeOperationPhases } from '@flotilla/shared/api/fleet/node-operation.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid, required } from '@flotilla/shared/errors/field.js';
+import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { semanticEqual } from '#registry/generic/json.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { oneOf, requiredName, requiredOneOf, within } from '#registry/validation/fields.ts';
+import { validateMetadata } from '#registry/validation/metadata.ts';
+import { dnsLabel, dnsSubdomain, subdomainName } from '#registry/validation/names.ts';
+
+const day = 86_400;
+const defaultTtlSeconds = day;
+const longestTtlSeconds = 30 * day;
+const defaultKeptSeconds = 7 * day;
+const longestKeptSeconds = 365 * day;
+
+function validateSpec({ spec }: NodeOperation): FieldError[] {
+  // A body without a spec.
+  if (!spec) return [required('spec')];
+  return [
+    ...requiredName('spec.nodeName', spec.nodeName, dnsSubdomain),
+    ...requiredOneOf('spec.action', spec.action, nodeOperationActions),
+    ...validatePod(spec),
+    ...within('spec.ttlSeconds', spec.ttlSeconds, 1, longestTtlSeconds),
+    ...within('spec.ttlSecondsAfterFinished', spec.ttlSecondsAfterFinished, 0, longestKeptSeconds),
+  ];
+}
+
+function validatePod({ action, pod }: NodeOperation['spec']): FieldError[] {
+  if (action !== 'RestartPod') return pod ? [forbiddenField('spec.pod', 'may only be specified when `action` is RestartPod')] : [];
+  if (!pod) return [required('spec.pod', 'must be specified when `action` is RestartPod')];
+  return [...requiredName('spec.pod.namespace', pod.namespace, dnsLabel), ...requiredName('spec.pod.name', pod.name, dnsSubdomain)];
+}
+
+function validateSpecUpdate(object: NodeOperation, old: NodeOperation): FieldError[] {
+  const faults: FieldError[] = [];
+  for (const field of ['nodeName', 'action', 'pod', 'ttlSeconds', 'ttlSecondsAfterFinished'] as const) {
+    if (!semanticEqual(object.spec?.[field], old.spec[field]))
+      faults.push(invalid(`spec.${field}`, object.spec?.[field], 'field is immutable'));
+  }
+  if (old.spec.cancel && !object.spec?.cancel) faults.push(forbiddenField('spec.cancel', 'may not be taken back once it is set'));
+  return faults;
+}
+
+const strategy: Strategy<NodeOperation> = {
+  default({ spec }) {
+    if (!spec) return;
+    spec.ttlSeconds ??= defaultTtlSeconds;
+    spec.ttlSecondsAfterFinished ??= defaultKeptSeconds;
+  },
+  prepareForCreate(object) {
+    object.status = { phase: 'Pending' };
+    metadataOf(object).generation = 1;
+  },
+  prepareForUpdate(object, old) {
+    if (old.status) object.status = old.status;
+    else delete object.status;
+    if (!semanticEqual(object.spec, old.spec)) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  validate: (object) => [...validateMetadata(object, { namespaced: false, name: subdomainName }), ...validateSpec(object)],
+  validateUpdate: (object, old) => [...validateSpec(object), ...validateSpecUpdate(object, old)],
+};
+
+const kind = { group: 'fleet.flotilla.dev', version: 'v1alpha1', kind: 'NodeOperation' };
+
+export const nodeOperations: ResourceDefinition<NodeOperation> = {
+  ...kind,
+  resource: 'nodeoperations',
+  singular: 'nodeoperation',
+  shortNames: ['nodeop'],
+  namespaced: false,
+  schema: 'dev.flotilla.fleet.v1alpha1.NodeOperation',
+  strategy,
+  columns: [
+    nameColumn,
+    { name: 'Node', type: 'string', description: 'The node whose board shall do it.', value: ({ spec }) => spec.nodeName },
+    { name: 'Action', type: 'string', description: 'What shall be done.', value: ({ spec }) => spec.action },
+    { name: 'Phase', type: 'string', description: 'How far it is.', value: ({ status }) => status?.phase ?? '' },
+    ageColumn,
+    {
+      name: 'Pod',
+      type: 'string',
+      priority: 1,
+      description: 'The pod to restart.',
+      value: ({ spec: { pod } }) => (pod ? `${pod.namespace}/${pod.name}` : '<none>'),
+    },
+    {
+      name: 'Message',
+      type: 'string',
+      priority: 1,
+      description: 'Why it is as it is.',
+      value: ({ status }) => status?.message ?? '',
+    },
+  ],
+  subresources: [
+    {
+      name: 'status',
+      kind,
+      verbs: ['get', 'patch', 'update'],
+      strategy: {
+        prepareForUpdate(object, old) {
+          object.spec = old.spec;
+        },
+        validate: () => [],
+        validateUpdate: ({ status }) => oneOf('status.phase', status?.phase, nodeOperationPhases),
+      },
+    },
+  ],
+  selectableFields: { 'spec.nodeName': ({ spec }) => spec.nodeName, 'status.phase': ({ status }) => status?.phase ?? '' },
+};
