@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { endedMeanwhile, errorText, LibpodClient, LibpodError } from './libpod-client.ts';
+import { changedMeanwhile, errorText, LibpodClient, LibpodError } from './libpod-client.ts';
 
 let dir: string;
 let server: Server;
@@ -53,12 +53,15 @@ test('throws podman’s words', async () => {
   expect(errorText({ Errs: null })).toBeUndefined();
 });
 
-test('knows the error that a process makes which ends while podman looks at it', () => {
-  expect(endedMeanwhile(new LibpodError(500, 'read /proc/28062/cgroup: no such process'))).toBe(true);
-  expect(endedMeanwhile(new LibpodError(500, 'open /proc/28062/cgroup: no such file or directory'))).toBe(true);
-  expect(endedMeanwhile(new LibpodError(500, 'crun: no such process'))).toBe(false);
-  expect(endedMeanwhile(new LibpodError(404, 'read /proc/1/cgroup: no such process'))).toBe(false);
-  expect(endedMeanwhile(new Error('read /proc/1/cgroup: no such process'))).toBe(false);
+test('knows the errors of what ends or goes while podman looks at it', () => {
+  expect(changedMeanwhile(new LibpodError(500, 'read /proc/28062/cgroup: no such process'))).toBe(true);
+  expect(changedMeanwhile(new LibpodError(500, 'open /proc/28062/cgroup: no such file or directory'))).toBe(true);
+  expect(changedMeanwhile(new LibpodError(500, 'container 12ab does not exist in database: no such container'))).toBe(true);
+  expect(changedMeanwhile(new LibpodError(500, 'no pod with ID 12ab found in database: no such pod'))).toBe(true);
+  expect(changedMeanwhile(new LibpodError(404, 'no container with name or ID "x" found: no such container'))).toBe(false);
+  expect(changedMeanwhile(new LibpodError(500, 'crun: no such process'))).toBe(false);
+  expect(changedMeanwhile(new LibpodError(404, 'read /proc/1/cgroup: no such process'))).toBe(false);
+  expect(changedMeanwhile(new Error('read /proc/1/cgroup: no such process'))).toBe(false);
 });
 
 test('every call ends: in time, with the signal, when the connection breaks, when nobody is there', async () => {

@@ -134,9 +134,13 @@ export function errorText(body: unknown): string | undefined {
     : undefined;
 }
 
-/** Podman read about a container's process in /proc, and the process was gone: it says so until conmon has told it of the end. */
-export function endedMeanwhile(error: unknown): boolean {
-  return error instanceof LibpodError && error.status === 500 && /\/proc\/\d+\/.*no such (process|file)/.test(error.message);
+/**
+ * Something ended or went while podman looked at it. It read about a container's process in /proc and the process was gone: it says so
+ * until conmon has told it of the end. Or what it had just found in its list was no longer in its database.
+ */
+export function changedMeanwhile(error: unknown): boolean {
+  const words = /\/proc\/\d+\/.*no such (process|file)|no such (container|pod)$/;
+  return error instanceof LibpodError && error.status === 500 && words.test(error.message);
 }
 
 function unavailable(error: Error): RuntimeError {

@@ -10,7 +10,7 @@ import { containerBody } from './container-body.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
 import { readK8sLog } from './k8s-log-file.ts';
-import { endedMeanwhile, type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
+import { changedMeanwhile, type LibpodAnswer, type LibpodCall, LibpodClient, LibpodError } from './libpod-client.ts';
 import type { LibpodContainer, LibpodInspect, LibpodPod } from './libpod-types.ts';
 import { containerName, podmanLabels, shortHash } from './pod-names.ts';
 import { PodNetwork } from './pod-network.ts';
@@ -43,9 +43,9 @@ export interface PodmanRuntimeOptions {
 const createTimeoutMs = 120_000;
 const graceRoomMs = 30_000;
 const inspectAtOnce = 4;
-/** How often, and after how long, an inspection that a container's end has spoilt is made again. */
-const inspectAgain = 40;
-const inspectAgainMs = 25;
+/** How often, and after how long, a look that something's end has spoilt is taken again. */
+const lookAgain = 40;
+const lookAgainMs = 25;
 
 /** Pods with podman, through its REST API. How it works and how it fails: agent/docs/runtime.md. */
 export class PodmanRuntime implements Runtime {
@@ -132,10 +132,8 @@ export class PodmanRuntime implements Runtime {
   async list(signal?: AbortSignal): Promise<readonly SandboxState[]> {
     const filters = JSON.stringify({ label: [`${podmanLabels.owner}=${this.#owner}`] });
     const [pods, containers] = await Promise.all([
-      this.#call('GET', '/pods/json', { query: { filters }, signal }).then(({ body }) => (body ?? []) as LibpodPod[]),
-      this.#call('GET', '/containers/json', { query: { filters, all: 'true' }, signal }).then(
-        ({ body }) => (body ?? []) as LibpodContainer[],
-      ),
+      this.#look('/pods/json', { query: { filters }, signal }).then(({ body }) => (body ?? []) as LibpodPod[]),
+      this.#look('/containers/json', { query: { filters, all: 'true' }, signal }).then(({ body }) => (body ?? []) as LibpodContainer[]),
     ]);
     await this.#learnTimes(containers, signal);
     const states = sandboxStates(pods, containers, this.#index.times);
@@ -263,15 +261,8 @@ export class PodmanRuntime implements Runtime {
   }
 
   async #inspect(idOrName: string, signal: AbortSignal | undefined): Promise<LibpodInspect | undefined> {
-    for (let again = inspectAgain; ; again -= 1) {
-      try {
-        const { status, body } = await this.#call('GET', `/containers/${idOrName}/json`, { signal, accept: [404] });
-        return status === 404 ? undefined : (body as LibpodInspect);
-      } catch (error) {
-        if (again === 0 || !endedMeanwhile(error)) throw error;
-        await this.#options.clock.sleep('podman: a container is ending', inspectAgainMs, signal);
-      }
-    }
+    const { status, body } = await this.#look(`/containers/${idOrName}/json`, { signal, accept: [404] });
+    return status === 404 ? undefined : (body as LibpodInspect);
   }
 
   /** Inspects each container once for each state it is seen in: the list has whole seconds and does not tell of lack of memory. */
@@ -292,6 +283,17 @@ export class PodmanRuntime implements Runtime {
       }
     };
     await Promise.all(Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker));
+  }
+
+  async #look(path: string, options: LibpodCall): Promise<LibpodAnswer> {
+    for (let again = lookAgain; ; again -= 1) {
+      try {
+        return await this.#call('GET', path, options);
+      } catch (error) {
+        if (again === 0 || !changedMeanwhile(error)) throw error;
+        await this.#options.clock.sleep('podman: a container is ending', lookAgainMs);
+      }
+    }
   }
 
   async #call(method: 'GET' | 'POST' | 'DELETE', path: string, options: LibpodCall = {}): Promise<LibpodAnswer> {
