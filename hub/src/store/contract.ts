@@ -88,6 +88,8 @@ export interface WatchHandler {
 export interface Store {
   /** Raised by a restore: (epoch, revision) orders what boards were sent even across restores. */
   readonly epoch: number;
+  /** The newest revision of the backup that this store was made of, and the epoch it had: what is not above comes from there. */
+  readonly restoredFrom?: { readonly epoch: number; readonly revision: Revision } | undefined;
   /** Other processes write here too: whoever wants the newest waits for `currentRevision()` first. */
   readonly shared: boolean;
   currentRevision(): Promise<Revision>;

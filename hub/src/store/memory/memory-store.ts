@@ -25,6 +25,17 @@ export interface MemoryStoreOptions {
   readonly epoch?: number;
   /** Older events are compacted away when there are more than this; 100,000 by default. */
   readonly historyLimit?: number;
+  /** Begins with this, as a hub does that was restored from a backup. */
+  readonly restored?: MemoryBackup;
+  /** Where revisions begin; 1 by default. */
+  readonly firstRevision?: Revision;
+}
+
+/** All that a store held at one moment. */
+export interface MemoryBackup {
+  readonly epoch: number;
+  readonly revision: Revision;
+  readonly items: readonly KeyValue[];
 }
 
 interface Waiting {
@@ -36,6 +47,7 @@ interface Waiting {
 }
 
 const maxWaiting = 10_000;
+const restoreJump = 1_000_000_000;
 
 /**
  * The contract in its plainest form, for tests and simulations: nothing outlives the process, and the same calls give
@@ -44,10 +56,11 @@ const maxWaiting = 10_000;
 export class MemoryStore implements Store {
   readonly shared = false;
   readonly epoch: number;
+  readonly restoredFrom: Store['restoredFrom'];
   readonly #historyLimit: number;
   readonly #live = new SortedEntries<KeyValue>();
   readonly #fanOut = new FanOut();
-  readonly #gate = new RevisionGate(1);
+  readonly #gate: RevisionGate;
   readonly #expiry: ExpiryQueue;
   #history: StoreEvent[] = [];
   #compacted: Revision = 0;
@@ -55,7 +68,12 @@ export class MemoryStore implements Store {
   #closed: Error | undefined;
 
   constructor(options: MemoryStoreOptions) {
-    this.epoch = options.epoch ?? 1;
+    const { restored, firstRevision = 1 } = options;
+    this.epoch = options.epoch ?? (restored ? restored.epoch + 1 : 1);
+    this.restoredFrom = restored && { epoch: restored.epoch, revision: restored.revision };
+    this.#gate = new RevisionGate(restored ? Math.max(restored.revision + restoreJump, firstRevision) : firstRevision);
+    for (const item of restored?.items ?? []) this.#live.set(item);
+    if (this.#gate.current > 1) this.#compacted = this.#gate.current;
     this.#historyLimit = options.historyLimit ?? 100_000;
     this.#expiry = new ExpiryQueue(options.clock, (batch) => {
       for (const { key, revision } of batch)
@@ -108,6 +126,11 @@ export class MemoryStore implements Store {
     if (revision <= this.#compacted) return;
     this.#history = this.#since(revision);
     this.#compacted = revision;
+  }
+
+  /** What `restored` of a later store takes. */
+  backup(): MemoryBackup {
+    return { epoch: this.epoch, revision: this.#gate.current, items: [...this.#live.list()] };
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ import {
   type Sealed,
 } from './protocol.ts';
 import { Reserve } from './reserve.ts';
-import { openDatabase, readMeta, transaction, writeMeta } from './schema.ts';
+import { beginAt, isUntouched, openDatabase, readMeta, readOptionalMeta, transaction, writeMeta } from './schema.ts';
 
 const pageRows = 1000;
 const pageBytes = 4 << 20;
@@ -78,9 +78,13 @@ export class LogFile implements Calls {
     this.#reserve = this.#doors.reserve(`${options.file}.reserve`, options.reserveBytes);
     this.#full = !this.#reserve.fill();
     this.#statements = prepare(this.#db);
+    const { firstRevision = 0 } = options;
+    if (firstRevision > readMeta(this.#db, 'newest') && isUntouched(this.#db)) beginAt(this.#db, firstRevision);
     const expiring = this.#load();
+    const restored = readOptionalMeta(this.#db, 'restored_epoch');
     return {
       epoch: readMeta(this.#db, 'epoch'),
+      restoredFrom: restored === undefined ? undefined : { epoch: restored, revision: readMeta(this.#db, 'restored_revision') },
       revision: this.#index.current,
       compacted: this.#index.compacted,
       full: this.#full,

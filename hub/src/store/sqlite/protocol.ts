@@ -49,6 +49,7 @@ export interface Opened {
   readonly revision: Revision;
   readonly compacted: Revision;
   readonly full: boolean;
+  readonly restoredFrom: { readonly epoch: number; readonly revision: Revision } | undefined;
   /** Keys that shall expire. */
   readonly expiring: { key: string; revision: Revision; ttlSeconds: number }[];
 }
@@ -69,7 +70,8 @@ export interface HistoryPage {
 
 /** What the thread that owns the file does; each call is one message there and one back, in order. */
 export interface Calls {
-  open(options: { file: string; synchronous: 'FULL' | 'NORMAL'; reserveBytes: number }): Opened;
+  /** `firstRevision`: where a file that is made now begins. */
+  open(options: { file: string; synchronous: 'FULL' | 'NORMAL'; reserveBytes: number; firstRevision?: Revision | undefined }): Opened;
   commit(batch: Batch): BatchResult;
   get(key: string): Row | null;
   list(query: { prefix: string; revision: Revision; after: string | null; limit: number }): ListPage;

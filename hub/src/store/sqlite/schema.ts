@@ -17,16 +17,34 @@ const migrations: readonly string[] = [
    INSERT INTO meta (name, value) VALUES ('epoch', 1), ('compacted', 0), ('newest', 1);`,
 ];
 
-export type MetaName = 'format' | 'epoch' | 'compacted' | 'newest';
+export type MetaName = 'format' | 'epoch' | 'compacted' | 'newest' | 'restored_epoch' | 'restored_revision';
 
 export function readMeta(db: DatabaseSync, name: MetaName): number {
+  const value = readOptionalMeta(db, name);
+  if (value === undefined) throw new StoreBrokenError(`the store has no ${name}`);
+  return value;
+}
+
+export function readOptionalMeta(db: DatabaseSync, name: MetaName): number | undefined {
   const row = db.prepare('SELECT value FROM meta WHERE name = ?').get(name);
-  if (typeof row?.['value'] !== 'number') throw new StoreBrokenError(`the store has no ${name}`);
-  return row['value'];
+  return typeof row?.['value'] === 'number' ? row['value'] : undefined;
 }
 
 export function writeMeta(db: DatabaseSync, name: MetaName, value: number): void {
   db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(name, value);
+}
+
+/** Nothing was ever written to it. */
+export function isUntouched(db: DatabaseSync): boolean {
+  return db.prepare('SELECT 1 FROM log LIMIT 1').get() === undefined && readMeta(db, 'compacted') === 0;
+}
+
+/** Revisions go on above this one; everything before counts as compacted. */
+export function beginAt(db: DatabaseSync, revision: number): void {
+  transaction(db, () => {
+    writeMeta(db, 'newest', revision);
+    writeMeta(db, 'compacted', revision);
+  });
 }
 
 /** Runs everything in one transaction. */

@@ -94,6 +94,7 @@ test('a restored backup goes on far ahead, in a new epoch, with everything befor
   restoreSqlite({ backup: join(dir, 'backup.db'), file: join(dir, 'other.db') });
   const other = await start({ file: join(dir, 'other.db') });
   expect(other.epoch).toBe(store.epoch + 1);
+  expect([store.restoredFrom, other.restoredFrom]).toEqual([undefined, { epoch: store.epoch, revision: lost - 1 }]);
   expect(await other.get('/a')).toMatchObject({ value: '2', createRevision: first });
   expect(await other.currentRevision()).toBeGreaterThan(lost + 1000);
   await expect(other.watch('/', lost, new EventLog())).rejects.toThrow(CompactedError);
@@ -102,6 +103,24 @@ test('a restored backup goes on far ahead, in a new epoch, with everything befor
   const again = await start({ file: join(dir, 'other.db') });
   expect(await again.currentRevision()).toBe(next);
   expect(again.epoch).toBe(other.epoch);
+});
+
+test('a restore, and a file that is made anew, begin above what the cluster gave out before', async () => {
+  const store = await start();
+  await written(store.put('/a', '1'));
+  await store.backup(join(dir, 'backup.db'));
+  restoreSqlite({ backup: join(dir, 'backup.db'), file: join(dir, 'other.db'), above: 5e12 });
+  expect(await (await start({ file: join(dir, 'other.db') })).currentRevision()).toBe(5e12);
+  expect(() => restoreSqlite({ backup: join(dir, 'backup.db'), file: join(dir, 'no.db'), above: Number.MAX_SAFE_INTEGER })).toThrow(
+    'no revisions',
+  );
+  const fresh = { file: join(dir, 'fresh.db'), firstRevision: 7e12 };
+  const first = await start(fresh);
+  expect(await written(first.put('/b', '1'))).toBe(7e12 + 1);
+  await expect(first.watch('/', 1, new EventLog())).rejects.toThrow(CompactedError);
+  await first.close();
+  // Only a file that is new begins there.
+  expect(await (await start({ ...fresh, firstRevision: 9e12 })).currentRevision()).toBe(7e12 + 1);
 });
 
 test('values are sealed in the file and open for everybody who reads', async () => {

@@ -39,6 +39,8 @@ export interface SqliteStoreOptions {
   /** How many writes may wait; 10,000 and 64 MiB when left out. */
   readonly limits?: WriteQueueLimits;
   readonly keepHistory?: HistoryOptions;
+  /** Where the revisions of a file that is made now begin: above all that an earlier one of this cluster gave out. */
+  readonly firstRevision?: Revision;
 }
 
 const recoverMs = 10_000;
@@ -51,6 +53,7 @@ const retryExpirySeconds = 10;
 export class SqliteStore implements Store {
   readonly shared = false;
   readonly epoch: number;
+  readonly restoredFrom: Store['restoredFrom'];
   readonly #options: SqliteStoreOptions;
   readonly #thread: FileThread;
   readonly #queue: WriteQueue;
@@ -70,9 +73,9 @@ export class SqliteStore implements Store {
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     let died: (error: Error) => void = () => {};
     const thread = new FileThread((error) => died(error));
-    const { file, synchronous = 'FULL', reserveBytes = 8 << 20 } = options;
+    const { file, synchronous = 'FULL', reserveBytes = 8 << 20, firstRevision } = options;
     try {
-      const opened = await call(thread, options, 'open', { file, synchronous, reserveBytes });
+      const opened = await call(thread, options, 'open', { file, synchronous, reserveBytes, firstRevision });
       const store = new SqliteStore(options, thread, opened);
       died = (error) => store.#fail(error);
       return store;
@@ -86,6 +89,7 @@ export class SqliteStore implements Store {
     this.#options = options;
     this.#thread = thread;
     this.epoch = opened.epoch;
+    this.restoredFrom = opened.restoredFrom;
     this.#compacted = opened.compacted;
     this.#gate = new RevisionGate(opened.revision);
     this.#queue = new WriteQueue(options.limits ?? { writes: 10_000, bytes: 64 << 20 }, options.transformer);
