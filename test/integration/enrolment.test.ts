@@ -96,7 +96,7 @@ const join_ = (node: string, options: { token?: string; dir?: string; hub?: stri
     dir: options.dir ?? join(dir, node),
     http: hubHttp,
     logger: silentLogger,
-    hub: options.hub ?? hub(),
+    hubs: [options.hub ?? hub()],
     node,
     serial: options.serial ?? '',
     ...(options.token === undefined ? {} : { token: options.token }),

@@ -73,7 +73,16 @@ afterAll(async () => {
 async function join_(node: string, folder: string): Promise<Enrolment> {
   const createSecret = (namespace: string, secret: object) => hub.admin.resource('', 'secrets').create(namespace, secret);
   const token = await createJoinToken({ createSecret, clock, random, caKeyHash: pki.caKeyHash, ttlMs: 60_000 });
-  return enrol({ files, dir: join(dir, folder), http: hubHttp, logger, hub: `https://127.0.0.1:${hub.apiPort}`, node, serial: '', token });
+  return enrol({
+    files,
+    dir: join(dir, folder),
+    http: hubHttp,
+    logger,
+    hubs: [`https://127.0.0.1:${hub.apiPort}`],
+    node,
+    serial: '',
+    token,
+  });
 }
 
 /** What the API says to a board that asks for its own Node. */

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { serverFault } from '@flotilla/agent/hublink/server-check.js';
+import { checkServer } from '@flotilla/agent/hublink/server-check.js';
 import { type CertificateRequest, signCertificate } from '@flotilla/hub/auth/pki/certificate-signer.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { beforeAll, expect, test } from 'vitest';
@@ -45,17 +45,28 @@ beforeAll(async () => {
   ca = new X509Certificate(root);
 });
 
-const fault = (chain: X509Certificate[], host = 'hub.example', floorMs = 0) => serverFault(chain, { ca, host, floorMs });
+const check = (chain: X509Certificate[], host = 'hub.example') => checkServer(chain, { ca, host });
+const fault = (chain: X509Certificate[], host?: string) => {
+  const result = check(chain, host);
+  return 'fault' in result ? result.fault : undefined;
+};
 
 test('the hub is recognised by name and by address, whatever the clock says', async () => {
   const leaf = await make('server');
   expect(fault([leaf])).toBeUndefined();
   expect(fault([leaf, ca], '10.0.0.1')).toBeUndefined();
-  expect(fault([leaf], 'hub.example', endMs)).toBeUndefined();
 });
 
-test('dates count against the floor only', async () => {
-  expect(fault([await make('server')], 'hub.example', endMs + 1000)).toMatch(/^the certificate of CN=hub ended on/);
+test.for([1970, 2038, 2099])('made in %s by a hub with another clock, it is still the hub: dates are no fault', async (year) => {
+  const made = { notBeforeMs: Date.UTC(year, 0, 1), notAfterMs: Date.UTC(year + 1, 0, 1) };
+  expect(check([await make('server', made)])).toMatchObject({ endMs: made.notAfterMs, ended: expect.stringContaining(`${year + 1}`) });
+});
+
+test('of a chain the earliest end counts', async () => {
+  const between = newKey();
+  const endsFirst = await make('root', { publicKey: between.publicKey, subject: { commonName: 'between' }, notAfterMs: endMs - 1000 });
+  const leaf = await make('server', { issuer: { certPem: endsFirst.toString(), key: between.privateKey } });
+  expect(check([leaf, endsFirst])).toMatchObject({ endMs: endMs - 1000, ended: expect.stringMatching(/^the certificate of CN=between/) });
 });
 
 test("another board's certificate is not the hub's", async () => {

@@ -11,11 +11,14 @@ import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
 import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { AgentConfig } from '#config/agent-config.ts';
-import { EnrolError, type EnrolOptions, enrol, hubAddress, renewEnrolment, shouldRenew } from '#hublink/enrol.ts';
+import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress } from '#hublink/enrol.ts';
 import type { Enrolment } from '#hublink/enrolment.ts';
 import { createHubLink } from '#hublink/hub-link.ts';
 import { createMqttCourier, type Endpoint } from '#hublink/mqtt-courier.ts';
 import { hubHttp } from '#hublink/mqtt-door.ts';
+import { proxyFor } from '#hublink/mqtt-proxy.ts';
+import { keepRenewed } from '#hublink/renewal.ts';
+import { TrustedTime } from '#hublink/trusted-time.ts';
 import { ImagePulls } from '#images/image-pulls.ts';
 import { SystemHost } from '#node/system-host.ts';
 import { createAgent } from '../agent.ts';
@@ -23,7 +26,6 @@ import { createRuntime } from './create-runtime.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 
 const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
-const renewalCheckMs = 3_600_000;
 
 /** Runs the agent on this machine until SIGINT or SIGTERM; containers go on. @throws Error with a message for whoever typed the command */
 export async function runAgent(config: AgentConfig): Promise<void> {
@@ -45,19 +47,24 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   // Given through the environment it does not show in the list of processes.
   const token =
     config.token ?? process.env['FLOTILLA_JOIN_TOKEN'] ?? (config.tokenFile && (await files.readText(resolve(config.tokenFile)))?.trim());
+  const proxy = proxyFor({ proxy: config.proxy, env: process.env });
   const joining: EnrolOptions = {
     files,
     dir: join(dataDir, 'identity'),
     http: hubHttp,
     logger,
-    hub: config.hub ?? '',
+    hubs: config.hubs,
+    proxy,
     ...(token ? { token } : {}),
     node,
     serial: machineSerial(),
   };
   const enrolment = await enrolled(joining, { clock, random, logger }, stopping.signal);
   if (!enrolment) return;
-  const identity = keepRenewed(enrolment, joining, { clock, logger });
+  const time = await TrustedTime.open({ ...{ files, clock, logger }, dir: joining.dir, floorMs: enrolment.floorMs });
+  const hubs = config.hubs.length > 0 ? config.hubs.map(hubAddress) : [enrolment.hub];
+  const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs });
+  void identity.look();
 
   const agent = createAgent(
     {
@@ -85,11 +92,12 @@ export async function runAgent(config: AgentConfig): Promise<void> {
         createHubLink({
           courier: createMqttCourier({
             scope: { clusterId: enrolment.clusterId, node },
-            endpoints: endpointsOf(enrolment, config.hub),
+            endpoints: hubs.flatMap((hub) => endpointsOf(hub, enrolment.mqttPort)),
             ca: enrolment.ca,
             credentials: () => identity.current,
-            floorMs: () => identity.current.floorMs,
+            floorMs: () => time.floorMs,
             logger,
+            proxy,
           }),
           clock,
           random,
@@ -101,8 +109,10 @@ export async function runAgent(config: AgentConfig): Promise<void> {
             serial: joining.serial,
             manifestKeys: enrolment.manifestKeys,
           },
-          handlers,
+          // What was waiting for the hub's time, or for the hub.
+          handlers: { ...handlers, connected: () => (handlers.connected(), void identity.look()) },
           parts,
+          time,
         }),
     },
   );
@@ -110,6 +120,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   await stopping.done;
   identity.stop();
   await agent.stop();
+  await time.stop();
 }
 
 /** Tries until the hub can be reached; what trying again cannot mend is thrown. Undefined when told to stop first. */
@@ -124,48 +135,15 @@ async function enrolled(
     } catch (error) {
       if (error instanceof EnrolError) throw error;
       const waitMs = retryDelayMs(enrolRetry, failures, random);
-      logger.warn('could not join yet', { hub: options.hub, error: describeError(error), retryInMs: Math.round(waitMs) });
+      logger.warn('could not join yet', { hubs: options.hubs, error: describeError(error), retryInMs: Math.round(waitMs) });
       await clock.sleep('agent: join again', waitMs, signal).catch(() => {});
     }
   }
   return undefined;
 }
 
-/** The certificate in use; renewed when a third of its life is left. */
-function keepRenewed(
-  first: Enrolment,
-  joining: EnrolOptions,
-  { clock, logger }: { clock: Clock; logger: Logger },
-): { readonly current: Enrolment; stop(): void } {
-  let current = first;
-  const check = async (): Promise<void> => {
-    if (!shouldRenew(current.certificate, Math.max(clock.wallMs(), current.floorMs))) return;
-    try {
-      current = await renewEnrolment(joining, current);
-      logger.info('renewed the certificate of this board');
-    } catch (error) {
-      logger.warn('could not renew the certificate of this board; it stays in use', { error });
-    }
-  };
-  const arm = () =>
-    clock.after('agent: certificate renewal', renewalCheckMs, () => {
-      void check().finally(() => {
-        timer = arm();
-      });
-    });
-  void check();
-  let timer = arm();
-  return {
-    get current() {
-      return current;
-    },
-    stop: () => timer.cancel(),
-  };
-}
-
-/** MQTT's own port where the hub has one, and the API port, which is always open. `--hub` may name a new address of the same hub. */
-function endpointsOf({ hub, mqttPort }: Enrolment, named: string | undefined): Endpoint[] {
-  const { host, port } = named ? hubAddress(named) : hub;
+/** MQTT's own port where the hub has one, and the API port, which is always open. */
+function endpointsOf({ host, port }: HubAddress, mqttPort: number | undefined): Endpoint[] {
   return [
     ...(mqttPort === undefined ? [] : [{ transport: 'mqtt', host, port: mqttPort } as const]),
     { transport: 'websocket', host, port },

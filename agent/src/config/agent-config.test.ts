@@ -14,9 +14,18 @@ describe('agent config', () => {
 
   it('reads every option', () => {
     const text =
-      '--hub https://h:6443 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi';
+      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi';
     expect(parseAgentConfig(text.split(' '))).toEqual({
-      ...{ hub: 'https://h:6443', token: 't', tokenFile: undefined, dataDir: '/d', nodeName: 'n-1', runtime: 'fake', logLevel: 'info' },
+      ...{
+        hubs: ['https://h:6443', 'https://i', 'https://j'],
+        proxy: 'http://u:p@proxy:3128',
+        token: 't',
+        tokenFile: undefined,
+        dataDir: '/d',
+        nodeName: 'n-1',
+        runtime: 'fake',
+        logLevel: 'info',
+      },
       labels: { a: 'b', 'x.io/c': '' },
       taints: [
         { key: 'k', value: 'v', effect: 'NoSchedule' },
@@ -28,6 +37,8 @@ describe('agent config', () => {
 
   it.each([
     ['--hub http://h', '--hub: "http://h" is not an address like https://HOST:6443'],
+    ['--hub https://h,ftp://i', '--hub: "ftp://i" is not an address like https://HOST:6443'],
+    ['--proxy socks5://user:secret@p', '--proxy: this is not an address like http://USER:PASSWORD@HOST:PORT'],
     ['--runtime docker', '--runtime: "docker" is none of podman, containerd, fake'],
     ['--node-name Upper', '--node-name: "Upper" is not a name'],
     ['--node-labels nothing', '--node-labels: "nothing" is not KEY=VALUE'],

@@ -16,10 +16,13 @@ export interface Taint {
 }
 
 export interface AgentConfig {
-  readonly hub: string | undefined;
+  /** Addresses of the hub, the first first. */
+  readonly hubs: readonly string[];
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
   readonly dataDir: string;
+  /** A CONNECT proxy; may hold credentials. */
+  readonly proxy: string | undefined;
   readonly nodeName: string | undefined;
   readonly runtime: 'podman' | 'containerd' | 'fake';
   /** A directory for podman's storage; the user's own storage when undefined. */
@@ -36,6 +39,8 @@ interface Option<Value> {
   readonly type: string;
   readonly fallback?: string;
   readonly description: string;
+  /** May be given several times; the same as one list with commas. */
+  readonly multiple?: true;
   readonly parse: (text: string) => Value;
 }
 
@@ -45,7 +50,14 @@ const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
 
 /** Every option of the agent, once: what it is called, what it takes, what it means. All need a restart. */
 const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]> } = {
-  hub: { flag: 'hub', type: 'URL', description: 'the hub, as https://HOST:6443; needed once, to join', parse: hubUrl },
+  hubs: {
+    flag: 'hub',
+    type: 'URL,…',
+    fallback: '',
+    description: 'the hub, as https://HOST:6443; needed once, to join. Several addresses of one hub are tried in turn',
+    multiple: true,
+    parse: (text) => pairs(text).map(hubUrl),
+  },
   token: {
     flag: 'token',
     type: 'TOKEN',
@@ -59,6 +71,13 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     fallback: '/var/lib/flotilla-agent',
     description: 'where everything is kept',
     parse: (text) => text,
+  },
+  proxy: {
+    flag: 'proxy',
+    type: 'URL',
+    description:
+      'a proxy on the way to the hub, as http://[USER:PASSWORD@]HOST:PORT; HTTPS_PROXY by default, where NO_PROXY does not say otherwise',
+    parse: proxyUrl,
   },
   nodeName: { flag: 'node-name', type: 'NAME', description: "the node's name in the cluster; the host name by default", parse: nodeName },
   runtime: {
@@ -100,8 +119,9 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
 
 /** @throws ConfigError that names the option and what it should be */
 export function parseAgentConfig(argv: readonly string[]): AgentConfig {
-  const flags = Object.fromEntries(Object.values(options).map(({ flag }) => [flag, { type: 'string' as const }]));
-  let values: Record<string, string | boolean | undefined>;
+  const all: readonly Option<unknown>[] = Object.values(options);
+  const flags = Object.fromEntries(all.map(({ flag, multiple = false }) => [flag, { type: 'string' as const, multiple }]));
+  let values: Record<string, unknown>;
   try {
     values = parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
   } catch (error) {
@@ -109,7 +129,7 @@ export function parseAgentConfig(argv: readonly string[]): AgentConfig {
   }
   const read = ([name, option]: [string, Option<unknown>]): [string, unknown] => {
     const given = values[option.flag];
-    const text = typeof given === 'string' ? given : option.fallback;
+    const text = typeof given === 'string' ? given : Array.isArray(given) ? given.join(',') : option.fallback;
     if (text === undefined) return [name, undefined];
     try {
       return [name, option.parse(text)];
@@ -132,6 +152,13 @@ export function agentHelp(): string {
 function hubUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:' || !url.hostname) throw new Error(`${JSON.stringify(text)} is not an address like https://HOST:6443`);
+  return text;
+}
+
+function proxyUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // Not repeated: it may hold a password.
+  if (url?.protocol !== 'http:' || !url.hostname) throw new Error('this is not an address like http://USER:PASSWORD@HOST:PORT');
   return text;
 }
 

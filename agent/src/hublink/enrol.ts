@@ -14,15 +14,17 @@ import {
 import { nodeCertificateRequest } from './certificate-request.ts';
 import { type Enrolment, loadEnrolment, loadKey, saveEnrolment, saveKey } from './enrolment.ts';
 import type { HttpAnswer, HubHttp } from './mqtt-door.ts';
+import type { ProxyFor } from './mqtt-proxy.ts';
 
 export interface EnrolOptions {
   readonly files: Pick<Files, 'readText' | 'writeAtomic' | 'mkdir'>;
   /** A directory of its own in the agent's data directory. */
   readonly dir: string;
   readonly http: HubHttp;
+  readonly proxy?: ProxyFor;
   readonly logger: Logger;
-  /** `https://HOST:PORT` */
-  readonly hub: string;
+  /** `https://HOST:PORT` of the hub, or of several that are one: tried in turn. */
+  readonly hubs: readonly string[];
   /** Needed until the board has joined. */
   readonly token?: string;
   readonly node: string;
@@ -49,34 +51,69 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const token = parseJoinToken(options.token ?? '');
   if (!options.token) throw new EnrolError('this board has not joined a hub yet: give it a token (flotilla token create prints one)');
   if (!token) throw new EnrolError('the join token is not one: it has the form f1.ID.SECRET.PIN; was it copied whole?');
-  const { host, port } = hubAddress(options.hub);
-  const ca = await pinnedAuthority(options, token.pin, host, port);
-  const key = (await loadKey(files, dir)) ?? newKey();
-  await saveKey(files, dir, key);
-  const request: JoinRequest = {
-    node,
-    csr: nodeCertificateRequest(node, createPrivateKey(key)),
-    token: options.token.trim(),
-    serial: options.serial,
-  };
-  const answer = await post(options, { host, port, ca, floorMs: 0 }, joinPath, request);
-  const enrolment = await taken(options, answer, { node, hub: { host, port }, key });
-  logger.info('joined the hub', { node, cluster: enrolment.clusterId });
-  return enrolment;
+  if (options.hubs.length === 0) throw new EnrolError('this board has not joined a hub yet: name it with --hub https://HOST:6443');
+  const hubs = options.hubs.map(hubAddress);
+  return firstOf(hubs, async (hub) => {
+    const ca = await pinnedAuthority(options, token.pin, hub);
+    const key = (await loadKey(files, dir)) ?? newKey();
+    await saveKey(files, dir, key);
+    const request: JoinRequest = {
+      node,
+      csr: nodeCertificateRequest(node, createPrivateKey(key)),
+      token: (options.token ?? '').trim(),
+      serial: options.serial,
+    };
+    const { answer, floorMs } = await post(options, { ...hub, ca, floorMs: 0 }, joinPath, request);
+    const { wallMs: _wallMs, ...rest } = answer;
+    const enrolment: Enrolment = { ...rest, node, hub, key, floorMs };
+    await saveEnrolment(files, dir, enrolment);
+    logger.info('joined the hub', { node, cluster: enrolment.clusterId });
+    return enrolment;
+  });
 }
 
-/** A new certificate for the same key; also after the old one ended, because the request proves possession of the key. */
-export async function renewEnrolment(options: Pick<EnrolOptions, 'files' | 'dir' | 'http'>, enrolment: Enrolment): Promise<Enrolment> {
-  const { ca, floorMs, hub, key, node } = enrolment;
-  const request: JoinRequest = { node, csr: nodeCertificateRequest(node, createPrivateKey(key)) };
-  const answer = await post(options, { ...hub, ca, floorMs }, renewPath, request);
-  return taken(options, answer, { node, hub, key });
+/**
+ * A new certificate for the same key; also after the old one ended, because the request proves possession of the key. Nothing else
+ * is taken from the answer but MQTT's port: authority, cluster and signing keys stay as they were pinned.
+ * @param floorMs see TrustedTime
+ */
+export async function renewEnrolment(
+  options: Pick<EnrolOptions, 'files' | 'dir' | 'http' | 'proxy'>,
+  enrolment: Enrolment,
+  { hubs = [enrolment.hub], floorMs = enrolment.floorMs }: { readonly hubs?: readonly HubAddress[]; readonly floorMs?: number } = {},
+): Promise<Enrolment> {
+  const { ca, key, node } = enrolment;
+  return firstOf(hubs, async (hub) => {
+    const request: JoinRequest = { node, csr: nodeCertificateRequest(node, createPrivateKey(key)) };
+    const { answer } = await post(options, { ...hub, ca, floorMs }, renewPath, request);
+    const { certificate, mqttPort } = answer;
+    if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
+      throw new EnrolError('the hub answered with a certificate for another key');
+    const { mqttPort: _before, ...rest } = enrolment;
+    const renewed: Enrolment = { ...rest, certificate, ...(mqttPort === undefined ? {} : { mqttPort }) };
+    await saveEnrolment(options.files, options.dir, renewed);
+    return renewed;
+  });
 }
 
-/** Whether less than a third of the certificate's life is left, by the best clock there is. */
+/** The first that answers; what the owner must change is worth more than a hub that is away. */
+async function firstOf<T>(hubs: readonly HubAddress[], attempt: (hub: HubAddress) => Promise<T>): Promise<T> {
+  let failure: unknown = new Error('no address of the hub is known');
+  for (const hub of hubs) {
+    try {
+      return await attempt(hub);
+    } catch (error) {
+      if (!(failure instanceof EnrolError)) failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Whether less than a third of the certificate's life is left, or it lies in the future: a hub's clock was wrong when it was made. */
 export function shouldRenew(certificate: string, nowMs: number): boolean {
   const { validFrom, validTo } = new X509Certificate(certificate);
-  return Date.parse(validTo) - nowMs < (Date.parse(validTo) - Date.parse(validFrom)) / 3;
+  const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  return nowMs < fromMs || toMs - nowMs < (toMs - fromMs) / 3;
 }
 
 /** Trying again will not help before somebody changes something; the message says what. */
@@ -87,8 +124,10 @@ export class EnrolError extends Error {
   }
 }
 
+export type HubAddress = Enrolment['hub'];
+
 /** Host and port of `--hub`. @throws EnrolError */
-export function hubAddress(hub: string): { host: string; port: number } {
+export function hubAddress(hub: string): HubAddress {
   const url = URL.canParse(hub) ? new URL(hub) : undefined;
   if (url?.protocol !== 'https:' || !url.hostname)
     throw new EnrolError(`the hub's address must be like https://HOST:6443, not ${JSON.stringify(hub)}`);
@@ -96,8 +135,9 @@ export function hubAddress(hub: string): { host: string; port: number } {
 }
 
 /** The first connection trusts nobody: what it brings is checked against the token's pin, and nothing secret travels on it. */
-async function pinnedAuthority({ http }: EnrolOptions, pin: string, host: string, port: number): Promise<string> {
-  const answer = await http({ host, port, ca: undefined, floorMs: 0, timeoutMs }, { method: 'GET', path: caPath });
+async function pinnedAuthority({ http, proxy }: EnrolOptions, pin: string, { host, port }: HubAddress): Promise<string> {
+  const way = { host, port, ca: undefined, floorMs: 0, ended: 'refuse', timeoutMs, ...(proxy ? { proxy } : {}) } as const;
+  const answer = await http(way, { method: 'GET', path: caPath });
   if (answer.status !== 200) throw new Error(`the hub answered ${answer.status} when asked for its authority`);
   let spki: Buffer;
   try {
@@ -113,24 +153,23 @@ async function pinnedAuthority({ http }: EnrolOptions, pin: string, host: string
 
 type To = { readonly host: string; readonly port: number; readonly ca: string; readonly floorMs: number };
 
-async function post({ http }: Pick<EnrolOptions, 'http'>, to: To, path: string, request: JoinRequest): Promise<JoinAnswer> {
-  const answer = await http({ ...to, timeoutMs }, { method: 'POST', path, body: JSON.stringify(request) });
-  if (answer.status === 200) return parseJoinAnswer(JSON.parse(answer.body));
+/** `floorMs` in the result: the hub's clock, but not past the end of its certificate. */
+async function post(
+  { http, proxy }: Pick<EnrolOptions, 'http' | 'proxy'>,
+  to: To,
+  path: string,
+  request: JoinRequest,
+): Promise<{ answer: JoinAnswer; floorMs: number }> {
+  const way = { ...to, ended: 'refuse', timeoutMs, ...(proxy ? { proxy } : {}) } as const;
+  const answer = await http(way, { method: 'POST', path, body: JSON.stringify(request) });
+  if (answer.status === 200) {
+    const parsed = parseJoinAnswer(JSON.parse(answer.body));
+    return { answer: parsed, floorMs: Math.min(parsed.wallMs, answer.certificateEndMs) };
+  }
   const message = `the hub refused: ${messageOf(answer)}`;
   // 4xx but "too many requests": nothing changes by asking again.
   if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) throw new EnrolError(message);
   throw new Error(message);
-}
-
-async function taken(
-  { files, dir }: Pick<EnrolOptions, 'files' | 'dir'>,
-  answer: JoinAnswer,
-  own: Pick<Enrolment, 'node' | 'hub' | 'key'>,
-): Promise<Enrolment> {
-  const { wallMs, ...rest } = answer;
-  const enrolment: Enrolment = { ...own, ...rest, floorMs: wallMs };
-  await saveEnrolment(files, dir, enrolment);
-  return enrolment;
 }
 
 function messageOf({ status, body }: HttpAnswer): string {

@@ -12,7 +12,7 @@ export interface Enrolment {
   readonly ca: string;
   readonly certificate: string;
   readonly manifestKeys: readonly PinnedKey[];
-  /** The hub's clock at the last enrolment or renewal: a time that has certainly passed. */
+  /** The hub's clock when this board joined: a time that has certainly passed. */
   readonly floorMs: number;
   /** PKCS #8, PEM. */
   readonly key: string;

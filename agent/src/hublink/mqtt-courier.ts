@@ -12,7 +12,10 @@ import {
 import { downFilter, type TopicScope } from '@flotilla/shared/protocol/topics.js';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Courier } from './courier.ts';
+import { HubMemory } from './hub-memory.ts';
+import { watchAddress } from './mqtt-address.ts';
 import { dialHub } from './mqtt-door.ts';
+import type { ProxyFor } from './mqtt-proxy.ts';
 
 export interface Endpoint {
   readonly transport: 'mqtt' | 'websocket';
@@ -30,11 +33,15 @@ export interface MqttCourierOptions {
   readonly floorMs: () => number;
   readonly logger: Logger;
   readonly timeoutMs?: number;
+  readonly proxy?: ProxyFor;
+  /** The machine's own addresses now; those of its interfaces when left out. */
+  readonly addresses?: () => ReadonlySet<string>;
 }
 
 /** MQTT 3.1.1 by mqtt.js, directly or over WebSocket on the API port; clean sessions, QoS 0 (shared/docs/protocol.md says why). */
 export function createMqttCourier(options: MqttCourierOptions): Courier {
   let best = 0;
+  const memory = new HubMemory();
   return {
     connect: async (introduction, end) => {
       let failure: unknown = new Error('no endpoint of the hub is known');
@@ -42,7 +49,7 @@ export function createMqttCourier(options: MqttCourierOptions): Courier {
         const index = (best + turn) % options.endpoints.length;
         const endpoint = options.endpoints[index] as Endpoint;
         try {
-          const pipe = await attempt(options, endpoint, introduction, end);
+          const pipe = await attempt({ ...options, memory }, endpoint, introduction, end);
           best = index;
           return pipe;
         } catch (error) {
@@ -58,14 +65,19 @@ export function createMqttCourier(options: MqttCourierOptions): Courier {
 }
 
 async function attempt(
-  options: MqttCourierOptions,
+  options: MqttCourierOptions & { readonly memory: HubMemory },
   endpoint: Endpoint,
   introduction: DeviceIntroduction,
   end: DeviceEnd,
 ): Promise<DevicePipe> {
   const timeoutMs = options.timeoutMs ?? 15_000;
   const { host, port } = endpoint;
-  const socket = await dialHub({ host, port, ca: options.ca, floorMs: options.floorMs(), timeoutMs, ...options.credentials() });
+  const { ca, memory, proxy } = options;
+  const { socket, certificateEndMs } = await dialHub({
+    ...{ host, port, ca, memory, timeoutMs, ...options.credentials() },
+    ...{ floorMs: options.floorMs(), ended: 'doubt' },
+    ...(proxy ? { proxy } : {}),
+  });
   const client = mqttClient(endpoint, socket, {
     clientId: options.scope.node,
     username: mqttUserName.write(introduction),
@@ -82,10 +94,16 @@ async function attempt(
   return new Promise<DevicePipe>((resolve, reject) => {
     let reason = 'the connection was closed';
     let up = false;
+    let unwatch = (): void => {};
     client.on('connect', () => {
       up = true;
       client.subscribe(downFilter(options.scope), { qos: 0 });
-      resolve({ send: (topic, payload) => send(client, topic, payload), close: () => void client.end() });
+      unwatch = watchAddress(socket, options.addresses, () => {
+        reason = 'the address of this board is gone';
+        client.end(true);
+        socket.destroy();
+      });
+      resolve({ send: (topic, payload) => send(client, topic, payload), close: () => void client.end(), certificateEndMs });
     });
     client.on('message', (topic, payload) => end.message(topic, payload));
     client.on('error', (error) => {
@@ -94,6 +112,7 @@ async function attempt(
       client.end(true);
     });
     client.on('close', () => {
+      unwatch();
       socket.destroy();
       reject(new Error(reason));
       if (up) end.closed(reason);

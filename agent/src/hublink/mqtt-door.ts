@@ -2,7 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { serverFault } from './server-check.ts';
+import type { HubMemory, KeptSession } from './hub-memory.ts';
+import { type ProxyFor, throughProxy } from './mqtt-proxy.ts';
+import { checkServer } from './server-check.ts';
 
 /** The only file of the link that opens sockets. */
 
@@ -11,44 +13,81 @@ export interface DialOptions {
   readonly port: number;
   /** PEM of the pinned authority; undefined only to fetch that authority itself, which is then compared with the token's pin. */
   readonly ca: string | undefined;
+  /** A time that has certainly passed, see TrustedTime. */
   readonly floorMs: number;
+  /**
+   * What becomes of a certificate that ended before the floor: `refuse`, or `doubt` where the hub proves itself and its time in
+   * another way before anything depends on it (the signed welcome).
+   */
+  readonly ended: 'refuse' | 'doubt';
   /** The board's own certificate (with its chain) and key. */
   readonly certificate?: string;
   readonly key?: string;
   readonly timeoutMs: number;
+  readonly proxy?: ProxyFor;
+  /** Sessions are resumed, and kept for the next connection. */
+  readonly memory?: HubMemory;
 }
 
-/** A TLS connection to the hub. Node's own verification is off because it insists on the dates; `serverFault` does the rest of it. */
-export function dialHub(options: DialOptions): Promise<TLSSocket> {
-  const { host, port, ca, floorMs, certificate, key, timeoutMs } = options;
+export interface DialedHub {
+  readonly socket: TLSSocket;
+  /** When the hub's certificate ends. */
+  readonly certificateEndMs: number;
+}
+
+/** A TLS connection to the hub. Node's own verification is off because it insists on the dates; `checkServer` does the rest of it. */
+export async function dialHub(options: DialOptions): Promise<DialedHub> {
+  const { host, port, ca, certificate, key, memory, timeoutMs } = options;
+  const endpoint = `${host}:${port}`;
+  const kept = ca ? memory?.session(endpoint) : undefined;
+  const proxy = options.proxy?.(host, port);
+  const through = proxy && (await throughProxy(proxy, { host, port }, timeoutMs));
   return new Promise((resolve, reject) => {
     const socket = connect({
-      host,
-      port,
+      ...(through ? { socket: through } : { host, port }),
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       ...(isIP(host) ? {} : { servername: host }),
       ...(ca ? { ca } : {}),
       ...(certificate ? { cert: certificate } : {}),
       ...(key ? { key } : {}),
+      ...(kept ? { session: kept.session } : {}),
+    });
+    let reached = through !== undefined;
+    socket.once('connect', () => {
+      reached = true;
     });
     const fail = (error: Error): void => {
+      // Whatever was wrong with the session, the next attempt begins anew; a hub that is away says nothing about it.
+      if (reached) memory?.drop(endpoint);
       socket.destroy();
       reject(error);
     };
-    socket.setTimeout(timeoutMs, () => fail(new Error(`no answer from ${host}:${port} within ${timeoutMs} ms`)));
+    let chain: readonly X509Certificate[] | undefined;
+    // Tickets come after the handshake; one that comes before the check is good for nothing.
+    if (memory && ca) socket.on('session', (session) => chain && memory.keep(endpoint, { session, chain }));
+    socket.setTimeout(timeoutMs, () => fail(new Error(`no answer from ${endpoint} within ${timeoutMs} ms`)));
     socket.once('error', fail);
-    socket.once('close', () => reject(new Error(`${host}:${port} closed the connection`)));
+    socket.once('close', () => fail(new Error(`${endpoint} closed the connection`)));
     socket.once('secureConnect', () => {
-      const fault = ca ? serverFault(peerChain(socket), { ca: new X509Certificate(ca), host, floorMs }) : undefined;
-      if (fault) return fail(new Error(`${host}:${port} is not our hub: ${fault}`));
+      const shown = shownChain(socket, kept);
+      const check = ca ? checkServer(shown, { ca: new X509Certificate(ca), host }) : { endMs: Number.POSITIVE_INFINITY, ended: '' };
+      if ('fault' in check) return fail(new Error(`${endpoint} is not our hub: ${check.fault}`));
+      if (check.endMs < options.floorMs && options.ended === 'refuse') return fail(new Error(`${endpoint} is not our hub: ${check.ended}`));
+      chain = shown;
       socket.setTimeout(0);
       // Messages are small and follow one another: none waits for the acknowledgement of the one before.
       socket.setNoDelay(true);
+      through?.setNoDelay(true);
       socket.removeAllListeners('error').removeAllListeners('close').removeAllListeners('timeout');
-      resolve(socket);
+      resolve({ socket, certificateEndMs: check.endMs });
     });
   });
+}
+
+/** The certificates of the other end. A resumed connection shows none: those count that were checked when its session began. */
+function shownChain(socket: TLSSocket, kept: KeptSession | undefined): readonly X509Certificate[] {
+  return socket.isSessionReused() ? (kept?.chain ?? []) : peerChain(socket);
 }
 
 function peerChain(socket: TLSSocket): X509Certificate[] {
@@ -64,6 +103,8 @@ function peerChain(socket: TLSSocket): X509Certificate[] {
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
+  /** When the certificate of the hub that answered ends. */
+  readonly certificateEndMs: number;
 }
 
 /** One HTTP/1.1 request over a connection of its own. The answer is bounded at 1 MiB. */
@@ -75,7 +116,7 @@ export type HubHttp = (
 const longestAnswer = 1024 * 1024;
 
 export const hubHttp: HubHttp = async (dial, { method, path, body }) => {
-  const socket = await dialHub(dial);
+  const { socket, certificateEndMs } = await dialHub(dial);
   try {
     return await new Promise<HttpAnswer>((resolve, reject) => {
       const host = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
@@ -92,7 +133,9 @@ export const hubHttp: HubHttp = async (dial, { method, path, body }) => {
           if (length > longestAnswer) return request.destroy(new Error('the answer is too long'));
           parts.push(part);
         });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8'), certificateEndMs }),
+        );
         response.on('error', reject);
       });
       request.setTimeout(dial.timeoutMs, () => request.destroy(new Error(`no answer within ${dial.timeoutMs} ms`)));

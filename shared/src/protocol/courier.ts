@@ -21,6 +21,8 @@ export interface DevicePipe {
   /** Resolves when it is on its way; says nothing of arrival. */
   send(topic: string, payload: Buffer): Promise<void>;
   close(): void;
+  /** When the hub's certificate on this connection ends; undefined where there is none. */
+  readonly certificateEndMs?: number;
 }
 
 /** Opens a connection as one device. @throws ConnectRefused */
