@@ -28,6 +28,8 @@ export class FakeFiles implements Files {
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Write steps so far: a program that did nothing has not moved it. */
   steps = 0;
+  /** Called in the step at which the power fails, before its error: the moment to end the process that writes. */
+  onCut: () => void = () => {};
 
   #current = new Map<string, Node>([['/', directory(0o755)]]);
   #durable = new Map<string, Node>(this.#current);
@@ -36,6 +38,11 @@ export class FakeFiles implements Files {
 
   cutAfter(steps: number): void {
     this.#cutAt = this.steps + steps;
+  }
+
+  /** Bytes in files now. */
+  get usedBytes(): number {
+    return this.#used();
   }
 
   get off(): boolean {
@@ -216,6 +223,7 @@ export class FakeFiles implements Files {
     this.#alive();
     if (this.steps >= this.#cutAt) {
       this.#off = true;
+      this.onCut();
       throw new PowerCut();
     }
     this.steps++;

@@ -21,6 +21,14 @@ export interface FakeRuntimeOptions {
   readonly clock: Clock;
   /** What is known of images, by name. Any other valid name can be pulled at once and runs for ever. */
   readonly images?: Readonly<Record<string, FakeImage>>;
+  readonly observer?: FakeRuntimeObserver;
+}
+
+/** Told as it happens, with the pod the container belongs to. */
+export interface FakeRuntimeObserver {
+  started?(pod: SandboxSpec, container: ContainerState): void;
+  /** The agent ends a container that runs. */
+  stopping?(pod: SandboxSpec, container: ContainerState): void;
 }
 
 /**
@@ -34,6 +42,7 @@ export class FakeRuntime implements Runtime {
   /** How often each image was asked of its registry, by canonical name. */
   readonly pulls = new Map<string, number>();
   readonly #clock: Clock;
+  readonly #observer: FakeRuntimeObserver;
   readonly #scripts = new Map<string, FakeImage>();
   readonly #images = new Map<string, ImageState>();
   readonly #sandboxes = new Map<string, FakeSandbox>();
@@ -46,6 +55,7 @@ export class FakeRuntime implements Runtime {
 
   constructor(options: FakeRuntimeOptions) {
     this.#clock = options.clock;
+    this.#observer = options.observer ?? {};
     for (const [name, image] of Object.entries(options.images ?? {})) this.script(name, image);
   }
 
@@ -79,6 +89,13 @@ export class FakeRuntime implements Runtime {
       sandbox.ready = false;
       for (const container of sandbox.containers.values()) container.exit(137);
     }
+  }
+
+  /** Every container there is, whether an agent runs or not. */
+  containers(): { readonly pod: SandboxSpec; readonly container: ContainerState }[] {
+    return [...this.#sandboxes.values()].flatMap(({ spec, containers }) =>
+      [...containers.values()].map((container) => ({ pod: spec, container: container.state() })),
+    );
   }
 
   removeImage(reference: string): void {
@@ -145,13 +162,15 @@ export class FakeRuntime implements Runtime {
     const key = `${sandbox.spec.namespace}/${sandbox.spec.name}/${spec.name}`;
     this.starts.set(key, (this.starts.get(key) ?? 0) + 1);
     container.start();
+    this.#observer.started?.(sandbox.spec, container.state());
     return container.state();
   }
 
   async stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
     this.#enter('stopContainer', signal);
-    const container = this.#container(id)?.container;
-    if (!container?.running) return;
+    const { container, sandbox } = this.#container(id) ?? {};
+    if (!container?.running || !sandbox) return;
+    this.#observer.stopping?.(sandbox.spec, container.state());
     const onTerm = container.behaviour.onTerm ?? 143;
     if (graceSeconds === 0) return container.exit(137);
     if (onTerm !== 'ignore') return container.exit(onTerm);
@@ -167,6 +186,7 @@ export class FakeRuntime implements Runtime {
     this.#enter('removeContainer', signal);
     const found = this.#container(id);
     if (!found) return;
+    if (found.container.running) this.#observer.stopping?.(found.sandbox.spec, found.container.state());
     found.container.exit(137);
     found.sandbox.containers.delete(id);
     this.#notify(found.sandbox.spec.uid);
@@ -176,7 +196,10 @@ export class FakeRuntime implements Runtime {
     this.#enter('removeSandbox', signal);
     const sandbox = this.#sandboxes.get(id);
     if (!sandbox) return;
-    for (const container of sandbox.containers.values()) container.exit(137);
+    for (const container of sandbox.containers.values()) {
+      if (container.running) this.#observer.stopping?.(sandbox.spec, container.state());
+      container.exit(137);
+    }
     this.#sandboxes.delete(id);
     this.#notify(sandbox.spec.uid);
   }

@@ -7,19 +7,7 @@ import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
 import { type DownKind, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
 import { SessionTable } from '../session-table.ts';
 import { type Boards, type Broker, type BrokerHandler, type DeviceIdentity, type DeviceSession, newCounters } from '../types.ts';
-
-/** How badly the simulated network behaves. All zero is a perfect line. */
-export interface Weather {
-  /** Each message takes up to this long; what is sent later may arrive earlier. */
-  readonly delayMs: number;
-  /** Chances per message, 0 to 1. */
-  readonly duplicate: number;
-  readonly lose: number;
-  /** The connection breaks: everything on its way is lost. Half the time the hub notices late. */
-  readonly disconnect: number;
-}
-
-export const calm: Weather = { delayMs: 0, duplicate: 0, lose: 0, disconnect: 0 };
+import { type Condition, calm, Enemy, type NetworkFault, type Packet, type Weather } from './weather.ts';
 
 export interface SimulatedBrokerOptions {
   readonly clusterId: string;
@@ -27,6 +15,10 @@ export interface SimulatedBrokerOptions {
   readonly random: Random;
   readonly boards: Boards;
   readonly weather?: Weather;
+  /** Called with each fault as it strikes. */
+  readonly struck?: (fault: NetworkFault) => void;
+  /** A planted mistake, for tests of the tests: the timeout of an old session ends whatever session the node has. */
+  readonly lateTimeoutEndsAny?: boolean;
 }
 
 /** The broker without MQTT: one process, one seed, any weather. Worse than MQTT, which neither loses nor reorders within a connection. */
@@ -35,14 +27,18 @@ export class SimulatedBroker implements Broker {
   weather: Weather;
   readonly #options: SimulatedBrokerOptions;
   readonly #sessions: SessionTable;
+  readonly #enemy: Enemy;
   readonly #lines = new Map<number, Line>();
   readonly #cut = new Set<string>();
+  readonly #conditions = new Map<string, Condition>();
   #handler: BrokerHandler | undefined;
+  #longestBytes = 0;
 
   constructor(options: SimulatedBrokerOptions) {
     this.#options = options;
     this.weather = options.weather ?? calm;
     this.#sessions = new SessionTable(options);
+    this.#enemy = new Enemy(options.random);
   }
 
   async start(handler: BrokerHandler): Promise<void> {
@@ -54,11 +50,43 @@ export class SimulatedBroker implements Broker {
     this.#handler = undefined;
   }
 
+  /** The hub's process is gone: boards that can be reached learn of it, the hub learns nothing more. */
+  abandon(): void {
+    this.#handler = undefined;
+    for (const line of [...this.#lines.values()]) {
+      const late = this.#silent(line.session.node, 'down') || this.#cut.has(line.session.node);
+      this.#closeDevice(line, 'connection reset', late ? line.session.keepAliveMs * 1.5 : 0);
+    }
+    this.#lines.clear();
+  }
+
+  /** The longest payload that was handed over by either side. */
+  get longestBytes(): number {
+    return this.#longestBytes;
+  }
+
+  /** Connections that the hub knows of. */
+  get lines(): number {
+    return this.#lines.size;
+  }
+
+  /** Nodes whose board and hub both believe that they are connected, over a line that carries. */
+  soundNodes(): string[] {
+    return [...this.#lines.values()]
+      .filter(({ deviceOpen, session }) => deviceOpen && !this.#silent(session.node, 'up') && !this.#silent(session.node, 'down'))
+      .map(({ session }) => session.node);
+  }
+
   /** A way to connect as the device with this identity; undefined is a device without a certificate. */
   dial(identity: DeviceIdentity | undefined): Dial {
     return async (introduction, end) => {
+      const node = identity?.node ?? '';
       await this.#options.clock.sleep('simulated connect', this.#delayMs());
-      if (!this.#handler || this.#cut.has(identity?.node ?? '')) throw new Error('connection refused');
+      if (this.#silent(node, 'up') || this.#silent(node, 'down')) {
+        await this.#options.clock.sleep('simulated connect timeout', connectTimeoutMs);
+        throw new Error('connection timed out');
+      }
+      if (!this.#handler || this.#cut.has(node)) throw new Error('connection refused');
       try {
         this.#sessions.admit(identity, introduction, (incident) => this.#handler?.incident(incident));
       } catch (error) {
@@ -73,16 +101,36 @@ export class SimulatedBroker implements Broker {
   partition(node: string, cut: boolean): void {
     if (!cut) return void this.#cut.delete(node);
     this.#cut.add(node);
-    const session = this.#sessions.get(node);
-    const line = session && this.#lines.get(session.epoch);
+    const line = this.#lineOf(node);
     if (line) this.#hangUp(line, 'connection lost', false);
+  }
+
+  /** The device's process ended; `noticed` is whether its kernel could still close the connection. */
+  deviceGone(node: string, noticed: boolean): void {
+    const line = this.#lineOf(node);
+    if (line) this.#hangUp(line, 'the device ended', noticed && !this.#silent(node, 'up') && !this.#cut.has(node));
+  }
+
+  /** What the network does to a node from now on; undefined is nothing. */
+  condition(node: string, condition: Condition | undefined): void {
+    if (!condition) return void this.#conditions.delete(node);
+    this.#conditions.set(node, condition);
+    const line = this.#lineOf(node);
+    if (!line || !condition.silent) return;
+    const { clock } = this.#options;
+    line.quietMs ??= clock.monotonicMs();
+    // Pings get through in one direction at most, so both their questions and their answers fail to come.
+    clock.after('simulated ping timeout', line.session.keepAliveMs * 1.5, () => {
+      if (this.#conditions.get(node) !== condition || !this.#lines.has(line.session.epoch)) return;
+      this.#hangUp(line, 'no answer to a ping', true);
+    });
   }
 
   send(session: DeviceSession, kind: DownKind, payload: Buffer): Promise<void> {
     const line = this.#lines.get(session.epoch);
     if (!line) return Promise.reject(new Error(`the session of node ${session.node} is over`));
     const topic = downTopic({ clusterId: this.#options.clusterId, node: session.node }, kind);
-    this.#carry(line, () => line.deviceOpen && line.end.message(topic, payload));
+    this.#carry(line, 'down', { node: session.node, topic, payload });
     return Promise.resolve();
   }
 
@@ -95,24 +143,48 @@ export class SimulatedBroker implements Broker {
     return this.#sessions.get(node);
   }
 
+  #lineOf(node: string): Line | undefined {
+    const session = this.#sessions.get(node);
+    return session && this.#lines.get(session.epoch);
+  }
+
+  #silent(node: string, direction: 'up' | 'down'): boolean {
+    const silent = this.#conditions.get(node)?.silent;
+    return silent === 'both' || silent === direction;
+  }
+
   #open(identity: DeviceIdentity, introduction: Parameters<Dial>[0], end: DeviceEnd): DevicePipe {
     const { session, previous } = this.#sessions.open(identity, introduction, 'simulated');
     const old = previous && this.#lines.get(previous.epoch);
     if (old) this.#hangUp(old, 'taken over by a newer connection', true);
-    const line: Line = { session, end, heardMs: this.#options.clock.monotonicMs(), deviceOpen: true };
+    const nowMs = this.#options.clock.monotonicMs();
+    const line: Line = {
+      session,
+      end,
+      heardMs: nowMs,
+      quietMs: undefined,
+      deviceOpen: true,
+      up: { sent: 0, arrived: 0, busyUntilMs: nowMs },
+      down: { sent: 0, arrived: 0, busyUntilMs: nowMs },
+    };
     this.#lines.set(session.epoch, line);
     this.counters.connects++;
     this.#handler?.connected(session);
     return {
       send: async (topic, payload) => {
         if (!line.deviceOpen) throw new Error('the connection is closed');
-        this.#carry(line, () => this.#arrive(line, topic, payload));
+        this.#carry(line, 'up', { node: session.node, topic, payload });
       },
-      close: () => this.#hangUp(line, 'closed', true),
+      close: () => this.#hangUp(line, 'closed', !this.#silent(session.node, 'up')),
     };
   }
 
-  #arrive(line: Line, topic: string, payload: Buffer): void {
+  #arrive(line: Line, direction: 'up' | 'down', packet: Packet): void {
+    if (direction === 'down') {
+      if (line.deviceOpen) line.end.message(packet.topic, packet.payload);
+      return;
+    }
+    const { topic, payload } = packet;
     const { session } = line;
     if (!this.#lines.has(session.epoch)) return;
     line.heardMs = this.#options.clock.monotonicMs();
@@ -129,38 +201,97 @@ export class SimulatedBroker implements Broker {
       const message = `node ${session.node} may not publish to ${JSON.stringify(topic)}`;
       const refusal: Refusal = { about: topic, reason: 'Forbidden', message };
       this.#handler?.incident({ node: session.node, type: 'DeniedPublish', message });
-      for (const part of encodeJson(refusal)) void this.send(session, 'refusal', part);
+      for (const part of encodeJson(refusal)) void this.send(session, 'refusal', part).catch(() => {});
       return;
     }
     this.#handler?.message(session, kind, payload);
   }
 
-  /** Delivers once, twice, late or not at all. */
-  #carry(line: Line, deliver: () => void): void {
-    const { clock, random } = this.#options;
-    if (random.next() < this.weather.disconnect) {
+  /** Delivers once, twice, late, in part, or not at all. */
+  #carry(line: Line, direction: 'up' | 'down', packet: Packet): void {
+    const { random, struck } = this.#options;
+    const { weather } = this;
+    this.#longestBytes = Math.max(this.#longestBytes, packet.payload.length);
+    this.#enemy.hears(direction, packet);
+    if (random.next() < weather.disconnect) {
+      struck?.('cut at a message');
       this.#hangUp(line, 'connection lost', random.next() < 0.5);
       return;
     }
-    const copies = random.next() < this.weather.lose ? 0 : random.next() < this.weather.duplicate ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) clock.after('simulated delivery', this.#delayMs(), deliver);
+    if (this.#silent(packet.node, direction)) return void struck?.('half-open');
+    if (random.next() < (weather.hostile ?? 0)) {
+      struck?.('hostile');
+      this.#deliver(line, direction, this.#enemy.invents(direction, packet));
+    }
+    if (random.next() < weather.lose) return void struck?.('lost');
+    if (random.next() < (weather.truncate ?? 0)) {
+      struck?.('truncated');
+      const length = Math.floor(random.next() * packet.payload.length);
+      this.#deliver(line, direction, { ...packet, payload: packet.payload.subarray(0, length) });
+      return;
+    }
+    this.#deliver(line, direction, packet);
+    if (random.next() < weather.duplicate) {
+      struck?.('duplicated');
+      this.#deliver(line, direction, packet);
+    }
+  }
+
+  #deliver(line: Line, direction: 'up' | 'down', packet: Packet): void {
+    const { clock, struck } = this.#options;
+    const way = line[direction];
+    const { bytesPerSecond, latencyMs = 0 } = this.#conditions.get(packet.node) ?? {};
+    const number = ++way.sent;
+    let delayMs = this.#delayMs();
+    if (delayMs > delayedMs) struck?.('delayed');
+    if (bytesPerSecond !== undefined) {
+      struck?.('slow link');
+      // Rounded up: what a signature compresses to is not the seed's to say.
+      const bytes = Math.ceil((packet.payload.length + overheadBytes) / 256) * 256;
+      const nowMs = clock.monotonicMs();
+      way.busyUntilMs = Math.max(nowMs, way.busyUntilMs) + (bytes / bytesPerSecond) * 1000;
+      delayMs += way.busyUntilMs - nowMs;
+    }
+    clock.after('simulated delivery', delayMs + latencyMs, () => {
+      if (number < way.arrived) struck?.('reordered');
+      way.arrived = Math.max(way.arrived, number);
+      this.#arrive(line, direction, packet);
+    });
   }
 
   #hangUp(line: Line, reason: string, hubNotices: boolean): void {
-    const { clock } = this.#options;
-    if (line.deviceOpen) {
-      line.deviceOpen = false;
-      clock.after('simulated close', 0, () => line.end.closed(reason));
+    const { clock, struck, lateTimeoutEndsAny } = this.#options;
+    line.quietMs ??= clock.monotonicMs();
+    this.#closeDevice(line, reason, 0);
+    if (hubNotices) {
+      this.#ended(line, reason);
+      return;
     }
-    if (hubNotices) this.#ended(line, reason);
-    else clock.after('simulated keep-alive timeout', line.session.keepAliveMs * 1.5, () => this.#ended(line, 'keep-alive timeout'));
+    clock.after('simulated keep-alive timeout', line.session.keepAliveMs * 1.5, () => {
+      const newer = this.#lineOf(line.session.node);
+      if (newer && newer !== line) struck?.('late timeout');
+      this.#ended(newer && lateTimeoutEndsAny ? newer : line, 'keep-alive timeout');
+    });
+  }
+
+  #closeDevice(line: Line, reason: string, delayMs: number): void {
+    if (!line.deviceOpen) return;
+    line.deviceOpen = false;
+    this.#options.clock.after('simulated close', delayMs, () => line.end.closed(reason));
   }
 
   #ended(line: Line, reason: string): void {
     if (!this.#lines.delete(line.session.epoch)) return;
     this.#sessions.close(line.session);
     this.counters.disconnects++;
-    this.#handler?.disconnected(line.session, reason, this.#options.clock.monotonicMs() - line.heardMs);
+    this.#handler?.disconnected(line.session, reason, this.#idleMs(line));
+  }
+
+  /** Pings count as heard; they are not simulated one by one. */
+  #idleMs({ heardMs, quietMs, session }: Line): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    const untilMs = Math.max(heardMs, quietMs ?? nowMs);
+    return nowMs - (untilMs - ((untilMs - heardMs) % session.keepAliveMs));
   }
 
   #delayMs(): number {
@@ -168,9 +299,26 @@ export class SimulatedBroker implements Broker {
   }
 }
 
+/** As long as the agent's own attempts. */
+const connectTimeoutMs = 15_000;
+/** What counts as delayed. */
+const delayedMs = 500;
+/** TCP, TLS and MQTT around a payload, roughly. */
+const overheadBytes = 100;
+
+interface Way {
+  sent: number;
+  arrived: number;
+  busyUntilMs: number;
+}
+
 interface Line {
   readonly session: DeviceSession;
   readonly end: DeviceEnd;
   heardMs: number;
+  /** Since when not even pings get through. */
+  quietMs: number | undefined;
   deviceOpen: boolean;
+  readonly up: Way;
+  readonly down: Way;
 }
