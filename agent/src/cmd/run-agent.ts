@@ -113,6 +113,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
           handlers: { ...handlers, connected: () => (handlers.connected(), void identity.look()) },
           parts,
           time,
+          keepAliveMs: config.keepAliveMs,
         }),
     },
   );

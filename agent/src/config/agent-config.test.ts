@@ -8,13 +8,14 @@ describe('agent config', () => {
       labels: {},
       taints: [],
       capacity: {},
+      keepAliveMs: 20_000,
       dataDir: '/var/lib/flotilla-agent',
     });
   });
 
   it('reads every option', () => {
     const text =
-      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi';
+      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --keep-alive 60';
     expect(parseAgentConfig(text.split(' '))).toEqual({
       ...{
         hubs: ['https://h:6443', 'https://i', 'https://j'],
@@ -32,6 +33,7 @@ describe('agent config', () => {
         { key: 'only', effect: 'NoExecute' },
       ],
       capacity: { cpu: '4', memory: '1Gi' },
+      keepAliveMs: 60_000,
     });
   });
 
@@ -46,6 +48,8 @@ describe('agent config', () => {
     ['--register-with-taints a=b:Never', '--register-with-taints: "Never" is none of'],
     ['--capacity cpu', '--capacity: "cpu" is not RESOURCE=QUANTITY'],
     ['--capacity cpu=lots', '--capacity: '],
+    ['--keep-alive 0', '--keep-alive: "0" is not a number of seconds from 1 to 1200'],
+    ['--keep-alive 20s', '--keep-alive: "20s" is not a number'],
     ['--unknown 1', "Unknown option '--unknown'"],
   ])('says what is wrong with %s', (text, message) => {
     expect(() => parseAgentConfig(text.split(' '))).toThrow(ConfigError);

@@ -31,6 +31,7 @@ export interface AgentConfig {
   readonly taints: readonly Taint[];
   /** Quantities that take the place of what was measured. */
   readonly capacity: Readonly<Record<string, string>>;
+  readonly keepAliveMs: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -108,6 +109,13 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     description: 'what the Node offers, in place of what was measured: cpu=4,memory=1Gi',
     parse: capacity,
   },
+  keepAliveMs: {
+    flag: 'keep-alive',
+    type: 'SECONDS',
+    fallback: '20',
+    description: 'between two signs of life on a silent line; the hub takes the board for offline after 2.5 times this',
+    parse: keepAlive,
+  },
   logLevel: {
     flag: 'log-level',
     type: logLevels.join('|'),
@@ -178,6 +186,13 @@ function oneOf<Value extends string>(allowed: readonly Value[], text: string): V
   const found = allowed.find((value) => value === text);
   if (found === undefined) throw new Error(`${JSON.stringify(text)} is none of ${allowed.join(', ')}`);
   return found;
+}
+
+function keepAlive(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+$/.test(text) || seconds < 1 || seconds > 1200)
+    throw new Error(`${JSON.stringify(text)} is not a number of seconds from 1 to 1200`);
+  return seconds * 1000;
 }
 
 function pairs(text: string): string[] {
