@@ -35,7 +35,7 @@ export async function createObject<T extends KubeObject>(
   const generated = Boolean(input.metadata?.generateName) && !input.metadata?.name;
   for (let attempt = 1; ; attempt++) {
     ctx.signal?.throwIfAborted();
-    const object = await admitNew(parts, ctx, namespace, clone(input), options);
+    const object = await (ctx.recovered ? admitRecovered : admitNew)(parts, ctx, namespace, clone(input), options);
     const stored = await storeNew(parts, object, options.dryRun ?? false);
     if (stored) return stored;
     const name = object.metadata?.name ?? '';
@@ -87,6 +87,34 @@ async function admitNew<T extends KubeObject>(
   refuseFaults(definition, name, definition.strategy.validate(object));
   refuseFaults(definition, name, validateMetadata(object, { namespaced: definition.namespaced }));
   for (const warning of definition.strategy.warnings?.(object) ?? []) ctx.warn(warning);
+  await admission.validate(admissionAttributes(definition, { ...about, name }));
+  return object;
+}
+
+/**
+ * An object that was admitted once and is to be again what it was: validated, and refused where it has no place any more, but not
+ * changed by defaults or mutating admission.
+ */
+async function admitRecovered<T extends KubeObject>(
+  { definition, clock, admission }: WriteParts<T>,
+  ctx: RequestContext,
+  namespace: string,
+  draft: T,
+  options: WriteRequestOptions,
+): Promise<T> {
+  draft.apiVersion = apiVersionOf(definition);
+  draft.kind = definition.kind;
+  matchNamespace(definition, draft, namespace);
+  const given = metadataOf(draft);
+  const name = given.name ?? '';
+  if (!given.uid) throw new StatusError(500, '', 'an object that is recovered has a uid');
+  for (const field of ['resourceVersion', 'selfLink', 'managedFields'] as const) delete given[field];
+  const now = kubeTime(clock.wallMs());
+  given.creationTimestamp ??= now;
+  const object = tracked(definition, { ctx, live: undefined, object: draft, options, now });
+  refuseFaults(definition, name, definition.strategy.validate(object));
+  refuseFaults(definition, name, validateMetadata(object, { namespaced: definition.namespaced }));
+  const about = { ctx, operation: 'CREATE', namespace, object, old: undefined, options } as const;
   await admission.validate(admissionAttributes(definition, { ...about, name }));
   return object;
 }

@@ -15,6 +15,11 @@ export interface UserInfo {
 export interface RequestContext {
   readonly user: UserInfo;
   readonly signal?: AbortSignal;
+  /**
+   * What is created was an object of this hub before: it keeps its uid, times, generation and status, and nothing is filled in. Set by
+   * the hub's own recovery only; no request from outside carries it.
+   */
+  readonly recovered?: true;
   /** The field manager when none is named: the first word of the user agent, as Kubernetes derives it. */
   readonly userAgent?: string;
   /** Collects what becomes `Warning:` headers; in-process callers drop it. */
