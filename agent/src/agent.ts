@@ -14,6 +14,7 @@ import { PodWorkers } from '#pods/pod-workers.ts';
 import { Tombstones } from '#pods/tombstones.ts';
 import type { Runtime } from '#runtime/types.ts';
 import { SpecStore } from '#spec/spec-store.ts';
+import { BoardTime } from '#status/board-time.ts';
 import { EventOutbox } from '#status/event-outbox.ts';
 import { podStatus } from '#status/pod-status.ts';
 import { Sequence } from '#status/sequence.ts';
@@ -31,6 +32,8 @@ export interface AgentOptions {
   readonly capacity: Readonly<Record<string, string>>;
   /** What the Node shows as kubeletVersion: `v1.34.2+flotilla.1`. */
   readonly version: string;
+  /** A true time that has certainly passed: when this board joined its hub. */
+  readonly floorMs?: number;
 }
 
 export interface AgentDoors {
@@ -69,15 +72,22 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const requestToken: HubLink['requestToken'] = (request) => link.requestToken(request);
   const tokens = new TokenCache({ files, clock, logger, requestToken });
   const volumes = new VolumeManager({ files, clock, dataDir, volatileDir: options.volatileDir, objects: spec, tokens });
-  const events = new EventOutbox(clock, random.uuid());
+  const floor = options.floorMs === undefined ? {} : { floorMs: options.floorMs };
+  const time = new BoardTime({ clock, files, logger, path: `${dataDir}/time`, ...floor });
+  const events = new EventOutbox({ clock, files, logger, time, dir: `${dataDir}/events`, nodeName });
   const node = new NodeReporter({ ...options, clock, files, logger, host: doors.host, runtime, changed: () => reporter?.nodeChanged() });
   const statusOf = (snapshot: PodSnapshot): Record<string, unknown> => ({
-    ...podStatus(snapshot, { runtimeName: runtime.name, hostIPs: node.facts.hostIPs }),
+    ...podStatus(snapshot, {
+      runtimeName: runtime.name,
+      hostIPs: node.facts.hostIPs,
+      correct: (ownWallMs, bootId) => time.correct(ownWallMs, bootId),
+    }),
   });
   const pods = new PodWorkers({
     ...{ clock, random, files, logger, runtime, spec, volumes, tombstones, statusOf },
     images: doors.images ?? runtime,
     node: () => node.facts,
+    bootId: () => time.bootId,
     event(event) {
       events.add(event);
       reporter?.eventAdded();
@@ -109,6 +119,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       pods.kickAll();
     },
     disconnected: () => logger.info('working without the hub'),
+    time: (hubWallMs) => time.heard(hubWallMs),
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
   };
   // Kinds of messages with a class of their own.
@@ -141,7 +152,9 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       if (options.volatileDir) await files.mkdir(options.volatileDir, { mode: 0o700 });
       await spec.load();
       await tombstones.load();
+      await time.load(((await files.readText('/proc/sys/kernel/random/boot_id').catch(() => undefined)) ?? '').trim());
       const sequence = await Sequence.open(files, `${dataDir}/run`, clock);
+      await events.load(sequence);
       const acknowledged = (report: PodReport): void => {
         if (report.gone) tombstones.acknowledge(report.uid);
       };
@@ -164,6 +177,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       networkAgain?.cancel();
       await link.stop();
       reporter?.stop();
+      await events.flush();
       node.stop();
       await pods.stop();
       await runtime.close();

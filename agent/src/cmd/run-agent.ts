@@ -75,6 +75,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       taints: config.taints,
       capacity: config.capacity,
       version: gitVersion,
+      floorMs: time.floorMs,
     },
     {
       clock,

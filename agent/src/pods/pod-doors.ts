@@ -32,6 +32,8 @@ export interface PodDoors {
   readonly volumes: VolumeManager;
   readonly tombstones: Tombstones;
   readonly node: () => NodeFacts;
+  /** Whose clock it is that dates things now; undefined when nobody can tell boots apart. */
+  readonly bootId?: () => string;
   readonly event: (event: NewEvent) => void;
   /** The pod's status may have changed. */
   readonly changed: (uid: string) => void;

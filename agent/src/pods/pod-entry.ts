@@ -40,7 +40,9 @@ export class PodEntry {
     const { namespace, name } = pod?.metadata ?? sandbox ?? {};
     if (namespace === undefined || name === undefined) return undefined;
     const startWallMs = sandbox?.createdWallMs ?? doors.clock.wallMs();
-    return new PodEntry(doors, { namespace, name, uid, startWallMs, graceSeconds: graceOf(pod), containers: {} }, false);
+    const bootId = doors.bootId?.();
+    const dated = { startWallMs, ...(bootId === undefined ? {} : { bootId }) };
+    return new PodEntry(doors, { namespace, name, uid, ...dated, graceSeconds: graceOf(pod), containers: {} }, false);
   }
 
   /** Takes in what the manifest and the runtime show now. */
@@ -48,7 +50,7 @@ export class PodEntry {
     if (pod) this.lastPod = pod;
     const grace = pod ? graceOf(pod) : this.record.graceSeconds;
     if (grace !== this.record.graceSeconds) this.record = { ...this.record, graceSeconds: grace };
-    this.record = observe(this.record, sandboxes);
+    this.record = observe(this.record, sandboxes, this.#doors.bootId?.());
     const nowMs = this.#doors.clock.monotonicMs();
     for (const [name, { attempt, ended }] of Object.entries(this.record.containers)) {
       const memory = containerMemory(this.memory, name);

@@ -11,6 +11,8 @@ export interface Ended {
   readonly message?: string;
   readonly startedWallMs?: number;
   readonly finishedWallMs?: number;
+  /** The boot whose clock these times are of. */
+  readonly bootId?: string;
 }
 
 /** The newest attempt of one container that this board knows of, whether or not the runtime still has it. */
@@ -21,6 +23,8 @@ export interface ContainerRecord {
   readonly image: string;
   readonly imageId: string;
   readonly startedWallMs?: number;
+  /** The boot in which it was started. */
+  readonly bootId?: string;
   /** Undefined while it runs. */
   readonly ended?: Ended;
   /** How the attempt before this one ended: the API's lastState. */
@@ -44,6 +48,7 @@ export interface PodRecord {
   readonly uid: string;
   /** When this board first saw the pod: `status.startTime`. */
   readonly startWallMs: number;
+  readonly bootId?: string;
   /** Counts when the pod is gone from the manifest and its spec with it. */
   readonly graceSeconds: number;
   /** The last address, for the status of a pod that ended. */
@@ -54,8 +59,11 @@ export interface PodRecord {
 
 const unknownMessage = 'The container could not be located when the pod was terminated';
 
-/** Takes what the runtime shows into the record. Returns the same object when nothing is new. */
-export function observe(record: PodRecord, sandboxes: readonly SandboxState[]): PodRecord {
+/**
+ * Takes what the runtime shows into the record. Returns the same object when nothing is new.
+ * @param bootId whose clock dates what is new
+ */
+export function observe(record: PodRecord, sandboxes: readonly SandboxState[], bootId?: string): PodRecord {
   const seen = new Map<string, ContainerState[]>();
   for (const sandbox of sandboxes) {
     for (const container of sandbox.containers) seen.set(container.name, [...(seen.get(container.name) ?? []), container]);
@@ -64,7 +72,7 @@ export function observe(record: PodRecord, sandboxes: readonly SandboxState[]): 
   let changed = false;
   for (const name of new Set([...seen.keys(), ...Object.keys(record.containers)])) {
     const before = record.containers[name];
-    const after = observeContainer(before, seen.get(name) ?? []);
+    const after = observeContainer(before, seen.get(name) ?? [], bootId);
     if (!after || JSON.stringify(after) === JSON.stringify(before)) continue;
     containers[name] = after;
     changed = true;
@@ -74,7 +82,11 @@ export function observe(record: PodRecord, sandboxes: readonly SandboxState[]): 
   return changed ? { ...record, ...(podIP === undefined ? {} : { podIP }), containers } : record;
 }
 
-function observeContainer(before: ContainerRecord | undefined, seen: readonly ContainerState[]): ContainerRecord | undefined {
+function observeContainer(
+  before: ContainerRecord | undefined,
+  seen: readonly ContainerState[],
+  bootId: string | undefined,
+): ContainerRecord | undefined {
   const byAttempt = [...seen].filter((container) => container.status !== 'created').sort((a, b) => b.attempt - a.attempt);
   const newest = byAttempt[0];
   if (!newest || (before && newest.attempt < before.attempt)) {
@@ -84,22 +96,24 @@ function observeContainer(before: ContainerRecord | undefined, seen: readonly Co
   const older = byAttempt.find((container) => container.attempt === newest.attempt - 1);
   const previous =
     before && before.attempt < newest.attempt
-      ? (before.ended ?? (older?.status === 'exited' ? endedOf(older) : vanished(before)))
-      : (before?.previous ?? (older?.status === 'exited' ? endedOf(older) : undefined));
+      ? (before.ended ?? (older?.status === 'exited' ? endedOf(older, before.bootId) : vanished(before)))
+      : (before?.previous ?? (older?.status === 'exited' ? endedOf(older, bootId) : undefined));
+  const datedBy = before?.attempt === newest.attempt ? before.bootId : bootId;
   const known = before?.attempt === newest.attempt ? before.ended : undefined;
-  const ended = newest.status === 'running' ? undefined : newest.status === 'exited' ? (known ?? endedOf(newest)) : known;
+  const ended = newest.status === 'running' ? undefined : newest.status === 'exited' ? (known ?? endedOf(newest, datedBy)) : known;
   return {
     attempt: newest.attempt,
     id: newest.id,
     image: newest.image,
     imageId: newest.imageId,
     ...(newest.startedWallMs === undefined ? {} : { startedWallMs: newest.startedWallMs }),
+    ...(datedBy === undefined ? {} : { bootId: datedBy }),
     ...(ended ? { ended } : {}),
     ...(previous ? { previous } : {}),
   };
 }
 
-function endedOf(container: ContainerState): Ended {
+function endedOf(container: ContainerState, bootId: string | undefined): Ended {
   // Without an exit code its end was not seen: the board lost power.
   const exitCode = container.oomKilled ? (container.exitCode ?? 137) : (container.exitCode ?? 137);
   return {
@@ -111,14 +125,16 @@ function endedOf(container: ContainerState): Ended {
     reason: container.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
     ...(container.startedWallMs === undefined ? {} : { startedWallMs: container.startedWallMs }),
     ...(container.finishedWallMs === undefined ? {} : { finishedWallMs: container.finishedWallMs }),
+    ...(bootId === undefined ? {} : { bootId }),
   };
 }
 
 function vanished(record: ContainerRecord): Ended {
-  const { attempt, id, image, imageId, startedWallMs } = record;
+  const { attempt, id, image, imageId, startedWallMs, bootId } = record;
   return {
     ...{ attempt, id, image, imageId, exitCode: 137, reason: 'ContainerStatusUnknown', message: unknownMessage },
     ...(startedWallMs === undefined ? {} : { startedWallMs }),
+    ...(bootId === undefined ? {} : { bootId }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface StatusContext {
   /** `podman`: the scheme of container ids. */
   readonly runtimeName: string;
   readonly hostIPs: readonly string[];
+  /** What the board's own clock said in a boot (this one when left out), in true time as far as that is known. */
+  readonly correct: (ownWallMs: number, bootId?: string) => number;
 }
 
 export type Kind = 'init' | 'app';
@@ -29,7 +31,7 @@ export function containerStatus(
   const ended = running ? undefined : record?.ended;
   const waitsAgain = ended && !isSettled(snapshot, container, kind, ended);
   const state: ContainerState = running
-    ? { running: here.startedWallMs === undefined ? {} : { startedAt: kubeTime(here.startedWallMs) } }
+    ? { running: here.startedWallMs === undefined ? {} : { startedAt: kubeTime(context.correct(here.startedWallMs, record.bootId)) } }
     : ended && !waitsAgain
       ? { terminated: terminated(ended, context) }
       : { waiting: waiting(snapshot, name, kind, initialized) };
@@ -65,8 +67,9 @@ function isSettled({ memory, record, removing }: PodSnapshot, container: Contain
   return memory.containers.get(container.name)?.waiting === undefined;
 }
 
-function terminated(ended: Ended, { runtimeName }: StatusContext): ContainerStateTerminated {
-  const time = (wallMs: number | undefined): string | undefined => (wallMs === undefined ? undefined : kubeTime(wallMs));
+function terminated(ended: Ended, { correct, runtimeName }: StatusContext): ContainerStateTerminated {
+  const time = (wallMs: number | undefined): string | undefined =>
+    wallMs === undefined ? undefined : kubeTime(correct(wallMs, ended.bootId));
   const [startedAt, finishedAt] = [time(ended.startedWallMs), time(ended.finishedWallMs)];
   return {
     exitCode: ended.exitCode,

@@ -61,7 +61,7 @@ function status({ spec = {}, containers, record = {}, waiting, removing = false 
       sandboxes,
     ),
   };
-  return podStatus(snapshot, { runtimeName: 'podman', hostIPs: ['192.0.2.1'] });
+  return podStatus(snapshot, { runtimeName: 'podman', hostIPs: ['192.0.2.1'], correct: (wallMs) => wallMs });
 }
 
 const condition = (of: ReturnType<typeof podStatus>, type: string): object => of.conditions?.find((one) => one.type === type) ?? {};

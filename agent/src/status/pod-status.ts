@@ -2,6 +2,7 @@ import type { Container, ContainerStatus, PodCondition, PodStatus } from '@floti
 import { qosClassOf } from '@flotilla/shared/api/qos-class.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { PodSnapshot } from '#pods/pod-doors.ts';
+import type { ContainerRecord } from '#pods/pod-record.ts';
 import { isRestartable, restartPolicyOf } from '#pods/pod-rules.ts';
 import { containerStatus, type StatusContext } from './container-status.ts';
 
@@ -27,10 +28,10 @@ export function podStatus(snapshot: PodSnapshot, context: StatusContext): PodSta
     phase,
     ...(reason ? { reason } : {}),
     ...(message ? { message } : {}),
-    conditions: conditions(snapshot, { initContainerStatuses, containerStatuses, initialized, phase, init }),
+    conditions: conditions(snapshot, { initContainerStatuses, containerStatuses, initialized, phase, init }, context),
     ...(context.hostIPs[0] ? { hostIP: context.hostIPs[0], hostIPs: context.hostIPs.map((ip) => ({ ip })) } : {}),
     ...(podIP ? { podIP, podIPs: [{ ip: podIP }] } : {}),
-    startTime: kubeTime(record.startWallMs),
+    startTime: kubeTime(context.correct(record.startWallMs, record.bootId)),
     ...(init.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
     ...(pod ? { qosClass: qosClassOf(pod.spec) } : {}),
@@ -82,19 +83,15 @@ interface Found {
 }
 
 /** After the kubelet's `status/generate.go`. Transition times are those of what they tell of, so that they need no memory. */
-function conditions(snapshot: PodSnapshot, found: Found): PodCondition[] {
+function conditions(snapshot: PodSnapshot, found: Found, { correct }: StatusContext): PodCondition[] {
   const { record, sandboxes } = snapshot;
   const sandbox = sandboxes.find(({ ready }) => ready);
-  const began = record.startWallMs;
+  const began = correct(record.startWallMs, record.bootId);
   const inits = found.initContainerStatuses.filter((_, index) => !isRestartable(found.init[index] ?? { name: '' }));
-  const initDoneMs = inits
-    .map(({ name }) => record.containers[name]?.ended?.finishedWallMs ?? began)
-    .reduce((a, b) => Math.max(a, b), began);
+  const initDoneMs = inits.map(({ name }) => dateOf(record.containers[name], correct) ?? began).reduce((a, b) => Math.max(a, b), began);
   const sidecars = found.initContainerStatuses.filter((_, index) => isRestartable(found.init[index] ?? { name: '' }));
   const watched = [...sidecars, ...found.containerStatuses];
-  const changedMs = watched
-    .map(({ name }) => record.containers[name]?.ended?.finishedWallMs ?? record.containers[name]?.startedWallMs ?? began)
-    .reduce((a, b) => Math.max(a, b), began);
+  const changedMs = watched.map(({ name }) => dateOf(record.containers[name], correct) ?? began).reduce((a, b) => Math.max(a, b), began);
 
   const ready = readiness(found, watched);
   const initialized: Verdict = found.initialized
@@ -107,11 +104,18 @@ function conditions(snapshot: PodSnapshot, found: Found): PodCondition[] {
         message: `containers with incomplete status: [${unready(found.initContainerStatuses)}]`,
       };
   return [
-    condition('PodReadyToStartContainers', { status: sandbox ? 'True' : 'False' }, sandbox?.createdWallMs ?? changedMs),
+    condition('PodReadyToStartContainers', { status: sandbox ? 'True' : 'False' }, sandbox ? correct(sandbox.createdWallMs) : changedMs),
     condition('Initialized', initialized, found.initialized ? initDoneMs : began),
     condition('Ready', ready, changedMs),
     condition('ContainersReady', ready, changedMs),
   ];
+}
+
+/** When a container ended, or else was started. */
+function dateOf(container: ContainerRecord | undefined, correct: StatusContext['correct']): number | undefined {
+  const { ended, startedWallMs, bootId } = container ?? {};
+  if (ended?.finishedWallMs !== undefined) return correct(ended.finishedWallMs, ended.bootId);
+  return startedWallMs === undefined ? undefined : correct(startedWallMs, bootId);
 }
 
 interface Verdict {

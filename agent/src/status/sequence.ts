@@ -6,14 +6,17 @@ const perRun = 2 ** 22;
 
 /**
  * Numbers that only grow, across restarts, for one write per start: the number of the run in the high bits. A lost record is made good
- * by the wall clock, which is far ahead of any count of runs.
+ * by the wall clock, which is far ahead of any count of runs. A full disk keeps nobody from starting.
  */
 export class Sequence {
   #next: number;
   readonly run: number;
+  /** False when the disk would not have it: the next run may get the same number. */
+  readonly saved: boolean;
 
-  private constructor(run: number) {
+  private constructor(run: number, saved: boolean) {
     this.run = run;
+    this.saved = saved;
     this.#next = run * perRun;
   }
 
@@ -21,8 +24,11 @@ export class Sequence {
     const record = new DurableRecord<number>(files, path);
     const { value } = await record.read();
     const run = Math.max((value ?? 0) + 1, value === undefined ? Math.floor(clock.wallMs() / 1000) : 0);
-    await record.write(run);
-    return new Sequence(run);
+    const saved = await record.write(run).then(
+      () => true,
+      () => false,
+    );
+    return new Sequence(run, saved);
   }
 
   next(): number {

@@ -3,6 +3,7 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { describe, expect, it } from 'vitest';
+import { BoardTime } from './board-time.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { Sequence } from './sequence.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -20,7 +21,6 @@ async function setUp(): Promise<{
   const sent: StatusReport[] = [];
   const acknowledged: string[] = [];
   const pods = new Map<string, Record<string, unknown>>();
-  const events = new EventOutbox(clock, 'e');
   const link = {
     connected: true,
     fail: false,
@@ -32,6 +32,8 @@ async function setUp(): Promise<{
   };
   const files = new FakeFiles();
   await files.mkdir('/d');
+  const time = new BoardTime({ clock, files, logger: silentLogger, path: '/d/time' });
+  const events = new EventOutbox({ clock, files, logger: silentLogger, time, dir: '/d/events', nodeName: 'board' });
   const pod = (uid: string): { uid: string; namespace: string; name: string; status: Record<string, unknown> } | undefined => {
     const status = pods.get(uid);
     return status && { uid, namespace: 'n', name: uid, status };
@@ -98,7 +100,7 @@ describe('status reporter', () => {
     await clock.advance(1000);
     link.fail = false;
     await clock.advance(10_000);
-    expect(sent).toMatchObject([{ full: true, pods: [{ uid: 'a' }], events: [{ id: 'e-1' }], node: {} }]);
+    expect(sent).toMatchObject([{ full: true, pods: [{ uid: 'a' }], events: [{ id: '0-1' }], node: {} }]);
     expect(acknowledged).toEqual(['a']);
     expect(events.next(10)).toEqual([]);
     reporter.connected();
@@ -121,13 +123,14 @@ describe('sequence', () => {
     await files.remove('/d/run.1');
     expect((await Sequence.open(files, '/d/run', clock)).next()).toBeGreaterThan(second.next());
   });
-});
 
-describe('event outbox', () => {
-  it('drops the oldest at its limit', () => {
-    const outbox = new EventOutbox(new FakeClock(), 'e');
-    for (let n = 0; n < 300; n++) outbox.add({ involvedObject: { kind: 'Pod', name: 'p' }, type: 'Normal', reason: 'R', message: 'm' });
-    expect(outbox.next(1000)).toHaveLength(256);
-    expect(outbox.next(1)[0]?.id).toBe('e-45');
+  it('is there on a full disk too', async () => {
+    const [files, clock] = [new FakeFiles(), new FakeClock()];
+    await files.mkdir('/d');
+    await Sequence.open(files, '/d/run', clock);
+    files.capacityBytes = 0;
+    expect(await Sequence.open(files, '/d/run', clock)).toMatchObject({ saved: false });
+    files.capacityBytes = Number.POSITIVE_INFINITY;
+    expect(await Sequence.open(files, '/d/run', clock)).toMatchObject({ saved: true });
   });
 });

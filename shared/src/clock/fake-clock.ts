@@ -10,6 +10,7 @@ interface Pending extends Timer {
 /** A clock that moves only when it is told to. Timers that are due at one time fire in the order they were set. */
 export class FakeClock implements Clock {
   #nowMs = 0;
+  #bootedAtMs = 0;
   #order = 0;
   #wallOffsetMs: number;
   #pending: Pending[] = [];
@@ -27,7 +28,7 @@ export class FakeClock implements Clock {
   }
 
   bootMs(): number {
-    return this.#nowMs;
+    return this.#nowMs - this.#bootedAtMs;
   }
 
   after(name: string, delayMs: number, fire: () => void): Timer {
@@ -51,6 +52,12 @@ export class FakeClock implements Clock {
   /** Lets the wall clock jump, as a user or NTP would; monotonic time and timers do not notice. */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
+  }
+
+  /** The machine starts again: the time since boot begins anew, and the wall clock says this (1970 on a board without a battery). */
+  reboot(wallMs: number): void {
+    this.#bootedAtMs = this.#nowMs;
+    this.#wallOffsetMs = wallMs - this.#nowMs;
   }
 
   /** Moves time forward, firing what becomes due, and lets promises settle after every timer. */

@@ -60,7 +60,11 @@ export interface BoardEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
+  /** The board's best guess. */
   readonly wallMs: number;
+  /** True time in which it happened, by the hub's own word; exact when both are the same. Without them the board's clock is all there is. */
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
 }
 
 /** v1.Node as the board knows itself; the hub merges it into the Node object. */

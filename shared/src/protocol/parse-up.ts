@@ -90,5 +90,8 @@ function boardEvent(shape: Shape): BoardEvent {
     reason: shape.text('reason'),
     message: shape.text('message', linkLimits.proseBytes),
     wallMs: shape.integer('wallMs'),
+    ...(shape.has('notBeforeMs') && shape.has('notAfterMs')
+      ? { notBeforeMs: shape.integer('notBeforeMs'), notAfterMs: shape.integer('notAfterMs') }
+      : {}),
   };
 }

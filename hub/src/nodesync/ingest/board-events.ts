@@ -6,11 +6,24 @@ import type { Client } from '#client/types.ts';
 import type { ApiEvent } from '../objects.ts';
 
 const idAnnotation = 'fleet.flotilla.dev/board-event';
+/** `EARLIEST/LATEST`: on an Event of which nobody knows when exactly it happened. */
+const estimateAnnotation = 'fleet.flotilla.dev/estimated-time';
 const remembered = 1024;
+/** Intervals shorter than this are as good as exact. */
+const exactMs = 5_000;
+
+interface Dated {
+  readonly time: string;
+  /** Undefined when `time` is true. */
+  readonly between?: readonly [string, string];
+}
 
 /**
  * Makes Events of what happened on one board, each once by its id. Like the kubelet's recorder, what repeats (same object, reason and
  * message) counts up the Event that is there; source and reporter are the kubelet's, because tools select by them.
+ *
+ * INVARIANT: an Event carries the id of the newest of the board's events that it counts, and boards tell events in the order of their
+ * ids; so what is told again, after a hub restart too, changes nothing.
  */
 export class BoardEvents {
   readonly #client: Client;
@@ -28,16 +41,17 @@ export class BoardEvents {
     const about = { apiVersion: 'v1', ...event.involvedObject };
     const namespace = about.namespace ?? 'default';
     const name = `${about.name}.${nameOf(this.#node, event)}`;
-    // A board whose clock is wrong must not date its events years away.
-    const time = kubeTime(Math.abs(event.wallMs - nowMs) < 24 * 3_600_000 ? event.wallMs : nowMs);
+    const { time, between } = dateOf(event, nowMs);
+    const message = between ? `${event.message} (time estimated: between ${between[0]} and ${between[1]})` : event.message;
+    const annotations = { [idAnnotation]: event.id, ...(between ? { [estimateAnnotation]: between.join('/') } : {}) };
     const events = this.#client.resource<ApiEvent>('', 'events');
     const made = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name, namespace, annotations: { [idAnnotation]: event.id } },
+      metadata: { name, namespace, annotations },
       involvedObject: about,
       reason: event.reason,
-      message: event.message,
+      message,
       type: event.type,
       source: { component: 'kubelet', host: this.#node },
       firstTimestamp: time,
@@ -51,9 +65,10 @@ export class BoardEvents {
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       await events.update(namespace, name, (current) => {
-        if (current.metadata?.annotations?.[idAnnotation] === event.id) return current;
-        const annotations = { ...current.metadata?.annotations, [idAnnotation]: event.id };
-        return { ...current, metadata: { ...current.metadata, annotations }, count: (current.count ?? 1) + 1, lastTimestamp: time };
+        const { [idAnnotation]: last = '', [estimateAnnotation]: _old, ...others } = current.metadata?.annotations ?? {};
+        if (isUpTo(event.id, last)) return current;
+        const metadata = { ...current.metadata, annotations: { ...others, ...annotations } };
+        return { ...current, metadata, message, count: (current.count ?? 1) + 1, lastTimestamp: time };
       });
     }
     this.#taken.add(event.id);
@@ -62,6 +77,27 @@ export class BoardEvents {
       this.#taken.delete(oldest);
     }
   }
+}
+
+/** In true time where the board knows it, else as the end of the interval in which it must have been. */
+function dateOf({ wallMs, notBeforeMs, notAfterMs }: BoardEvent, nowMs: number): Dated {
+  if (notBeforeMs === undefined || notAfterMs === undefined) {
+    // A board whose clock is wrong must not date its events years away.
+    return { time: kubeTime(Math.abs(wallMs - nowMs) < 24 * 3_600_000 ? wallMs : nowMs) };
+  }
+  const latestMs = Math.min(notAfterMs, nowMs);
+  const earliestMs = Math.min(notBeforeMs, latestMs);
+  const time = kubeTime(Math.min(Math.max(wallMs, earliestMs), latestMs));
+  return latestMs - earliestMs < exactMs ? { time } : { time, between: [kubeTime(earliestMs), kubeTime(latestMs)] };
+}
+
+/** Whether the board told this one before: `RUN-COUNT`, both of which only grow; other ids have no order. */
+function isUpTo(id: string, last: string): boolean {
+  const [own, other] = [id, last].map((text) => /^(\d{1,15})-(\d{1,15})$/.exec(text)?.slice(1).map(Number));
+  if (!own || !other) return id === last;
+  const [run = 0, count = 0] = own;
+  const [lastRun = 0, lastCount = 0] = other;
+  return run < lastRun || (run === lastRun && count <= lastCount);
 }
 
 /** Names the Event by what makes two events the same; the form client-go gives (`NAME.HEX`). */

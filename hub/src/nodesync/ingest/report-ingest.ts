@@ -44,7 +44,8 @@ export class ReportIngest {
     if (report.node) await this.#node(report.node);
     await inBatches(report.pods, (pod) => this.#pod(pod));
     if (report.full && boardIsCurrent) await this.#sweep(new Set(report.pods.map((pod) => pod.uid)));
-    await inBatches(report.events, (event) => this.#finally(this.#events.record(event, this.#nowMs()), { event: event.reason }));
+    // One after another: what repeats counts up by the order of the ids, and the API shows events in the order they happened.
+    for (const event of report.events) await this.#finally(this.#events.record(event, this.#nowMs()), { event: event.reason });
   }
 
   async #node(report: NodeReport): Promise<void> {
