@@ -4,6 +4,7 @@ import { Informers } from '@flotilla/hub/client/informers.js';
 import type { Client } from '@flotilla/hub/client/types.js';
 import type { NodeLiveness } from '@flotilla/hub/controllers/node-lifecycle/liveness.js';
 import { startControllers } from '@flotilla/hub/controllers/start-controllers.js';
+import type { LeaseLedger } from '@flotilla/hub/controllers/taint-eviction/lease-ledger.js';
 import { definitions } from '@flotilla/hub/registry/definitions.js';
 import { bootstrap } from '@flotilla/hub/registry/generic/bootstrap.js';
 import { createRegistry } from '@flotilla/hub/registry/generic/create-registry.js';
@@ -24,6 +25,8 @@ export interface ControlPlaneOptions {
   /** As `--controllers`; all when left out, none for []. */
   readonly controllers?: readonly string[];
   readonly scheduler?: boolean;
+  /** What the hub knows of leases; nothing when left out. */
+  readonly leases?: LeaseLedger;
   /** Which pods the simulated boards report Ready; all when left out. */
   readonly becomesReady?: (pod: Pod) => boolean;
   readonly seed?: number;
@@ -96,7 +99,13 @@ export class ControlPlane {
     const parts = { registry, informers, clock, random, logger };
     const { signal } = plane.#stop;
     const { controllers = ['*'] } = options;
-    if (controllers.length > 0) plane.#running.push(startControllers({ ...parts, liveness, caPem: 'the CA', controllers }, signal));
+    if (controllers.length > 0)
+      plane.#running.push(
+        startControllers(
+          { ...parts, liveness, caPem: 'the CA', controllers, ...(options.leases ? { leases: options.leases } : {}) },
+          signal,
+        ),
+      );
     if (options.scheduler ?? true) plane.#running.push(startScheduler(parts, signal));
     plane.#simulateBoards(options.becomesReady ?? (() => true));
     await plane.client.synced();

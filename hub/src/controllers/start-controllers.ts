@@ -13,11 +13,14 @@ import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeIpamController, type NodeIpamOptions } from './node-ipam/node-ipam-controller.ts';
 import type { NodeLiveness } from './node-lifecycle/liveness.ts';
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { createNodeOperationController } from './node-operation/node-operation-controller.ts';
 import { createPodGcController } from './pod-gc/pod-gc-controller.ts';
 import { createReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { createRootCaController } from './root-ca/root-ca-controller.ts';
 import { isSelected } from './selection.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
+import type { LeaseLedger } from './taint-eviction/lease-ledger.ts';
+import { createTaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
 
 export interface ControllersOptions {
   readonly registry: Registry;
@@ -28,6 +31,8 @@ export interface ControllersOptions {
   /** The CA that API clients in pods shall trust. */
   readonly caPem: string;
   readonly liveness: NodeLiveness;
+  /** Without it no pod that stops with its lease is ever given up. */
+  readonly leases?: LeaseLedger;
   readonly ipam?: NodeIpamOptions;
   /** In the syntax of kube-controller-manager's --controllers; all when left out. */
   readonly controllers?: readonly string[];
@@ -71,10 +76,20 @@ const table: Readonly<Record<string, Entry>> = {
     component: 'node-controller',
     create: (env, { liveness }) => createNodeLifecycleController(env, liveness),
   },
+  'taint-eviction-controller': {
+    account: 'node-controller',
+    component: 'taint-eviction-controller',
+    create: (env, { leases }) => createTaintEvictionController(env, leases),
+  },
   'node-ipam-controller': {
     account: 'node-controller',
     component: 'cidrAllocator',
     create: (env, { ipam }) => createNodeIpamController(env, ipam),
+  },
+  'node-operation-controller': {
+    account: 'node-operation-controller',
+    component: 'node-operation-controller',
+    create: createNodeOperationController,
   },
 };
 

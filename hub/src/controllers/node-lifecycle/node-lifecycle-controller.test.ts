@@ -1,8 +1,8 @@
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../../test/harness/control-plane.ts';
-import { deployment, pod } from '../../../../test/harness/workloads.ts';
-import { evictAfterMs, planTaints } from './plan.ts';
+import { deployment } from '../../../../test/harness/workloads.ts';
+import { planTaints } from './plan.ts';
 
 let plane: ControlPlane;
 async function start(): Promise<void> {
@@ -62,34 +62,6 @@ describe('a board that goes away', () => {
     expect(plane.started).toHaveLength(2);
   });
 
-  it('loses a pod only after the time that the pod itself names', async () => {
-    await start();
-    const tolerations = [{ key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }];
-    for (const item of [pod('leaves', { tolerations }), pod('stays')]) await plane.client.resource<Pod>('', 'pods').create('default', item);
-    await plane.until('they run', () => plane.pods().every((it) => it.status?.phase === 'Running'));
-    plane.liveness.set('a', false);
-    await plane.clock.advance(55_000);
-    expect(getPod('leaves')?.metadata?.deletionTimestamp).toBeUndefined();
-    await plane.clock.advance(15_000);
-    expect(getPod('leaves')?.metadata?.deletionTimestamp).toBeDefined();
-    // Nobody confirmed its stop, so it is still there.
-    await plane.clock.advance(3600_000);
-    expect(getPod('leaves')).toBeDefined();
-    expect(getPod('stays')?.metadata?.deletionTimestamp).toBeUndefined();
-  });
-
-  it('evicts at once for a NoExecute taint of an operator', async () => {
-    await start();
-    await plane.client.resource<Pod>('', 'pods').create('default', pod('goes'));
-    await plane.until('it runs', () => getPod('goes')?.status?.phase === 'Running');
-    await plane.client
-      .resource<Node>('', 'nodes')
-      .update('', 'a', (current) => ({ ...current, spec: { ...current.spec, taints: [{ key: 'out', effect: 'NoExecute' }] } }));
-    await plane.until('it is gone', () => getPod('goes') === undefined);
-    expect(plane.events('TaintManagerEviction')).toEqual(['Marking for deletion Pod default/goes']);
-    expect(node()?.spec?.taints).toEqual([{ key: 'out', effect: 'NoExecute' }]);
-  });
-
   it('is cordoned and uncordoned by a taint too', async () => {
     await start();
     const nodes = plane.client.resource<Node>('', 'nodes');
@@ -97,21 +69,6 @@ describe('a board that goes away', () => {
     await plane.until('it is tainted', () => node()?.spec?.taints?.[0]?.key === 'node.kubernetes.io/unschedulable');
     await nodes.update('', 'a', (current) => ({ ...current, spec: { ...current.spec, unschedulable: false } }));
     await plane.until('it is clean', () => !node()?.spec?.taints?.length);
-  });
-});
-
-describe('when a pod leaves', () => {
-  const nowMs = Date.UTC(2026, 0, 1, 0, 1);
-  const away = [{ key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' }];
-  const tolerating = (tolerationSeconds?: number): Pod =>
-    pod('p', { tolerations: [{ operator: 'Exists', ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }) }] });
-  it.each([
-    ['never without a toleration', pod('p'), undefined],
-    ['never with an endless one', tolerating(), undefined],
-    ['after a finite one', tolerating(100), 40_000],
-    ['at once when it is over', tolerating(10), 0],
-  ])('%s', (_what, item, wanted) => {
-    expect(evictAfterMs(item, away, nowMs)).toBe(wanted);
   });
 });
 

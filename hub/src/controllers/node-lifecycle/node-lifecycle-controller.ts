@@ -3,10 +3,9 @@ import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
-import { withPodCondition } from '../pod-condition.ts';
-import { isFinished, podCondition } from '../pod-state.ts';
+import { podCondition } from '../pod-state.ts';
 import type { NodeLiveness } from './liveness.ts';
-import { evictAfterMs, planTaints, readyStatus, unknownStatus } from './plan.ts';
+import { planTaints, readyStatus, unknownStatus } from './plan.ts';
 
 const byNode = 'nodeName';
 /** Pods of one node that are written at once. */
@@ -14,8 +13,8 @@ const parallel = 16;
 
 /**
  * Offline is not dead: a board that is away gets its conditions Unknown and taints that keep new pods off; its pods are
- * marked not Ready and stay. When it is back the taints go and nothing was restarted. A pod leaves only where its own finite
- * `tolerationSeconds`, or a NoExecute taint of an operator's, asks for it. Keys are nodes.
+ * marked not Ready and stay. When it is back the taints go and nothing was restarted. What a pod's own policy makes of the taints is
+ * the business of taint-eviction. Keys are nodes.
  */
 export function createNodeLifecycleController({ client, clock, recorder }: ControllerEnv, liveness: NodeLiveness): Controller {
   const nodes = client.informer<Node>('', 'nodes');
@@ -62,19 +61,6 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
     });
   };
 
-  const evict = async (pod: Pod): Promise<void> => {
-    const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
-    recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
-    const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'DeletionByTaintManager',
-      message: 'Taint manager: deleting due to NoExecute taint',
-    };
-    await podResource.updateStatus(namespace, name, (current) => withPodCondition(current, condition, clock.wallMs()));
-    await podResource.delete(namespace, name, { preconditions: { uid } });
-  };
-
   const each = async (list: readonly Pod[], act: (pod: Pod) => Promise<void>): Promise<void> => {
     for (let from = 0; from < list.length; from += parallel) {
       await Promise.all(
@@ -112,15 +98,7 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
           here.filter((pod) => podCondition(pod, 'Ready')?.status === 'True'),
           markNotReady,
         );
-      const taints = node.spec?.taints ?? [];
-      const staying = here.filter((pod) => !isFinished(pod) && !pod.metadata?.deletionTimestamp);
-      const leaving = staying.map((pod) => ({ pod, afterMs: evictAfterMs(pod, taints, clock.wallMs()) }));
-      await each(
-        leaving.filter(({ afterMs }) => afterMs === 0).map(({ pod }) => pod),
-        evict,
-      );
-      const waits = leaving.flatMap(({ afterMs }) => (afterMs ? [afterMs] : []));
-      return waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : undefined;
+      return undefined;
     },
   };
 }

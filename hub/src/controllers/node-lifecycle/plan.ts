@@ -1,11 +1,9 @@
-import type { Node, NodeCondition, NodeStatus, Pod, Taint } from '@flotilla/shared/api/generated/types.js';
-import { tolerates } from '@flotilla/shared/api/tolerations.js';
+import type { Node, NodeCondition, NodeStatus, Taint } from '@flotilla/shared/api/generated/types.js';
+import { absenceTaints } from '@flotilla/shared/api/offline-policy.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';
-/** Taints that say a board is away or not well, not that somebody wants its pods gone. */
-const absence: ReadonlySet<string> = new Set([unreachable, notReady]);
 
 const silentConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
 
@@ -59,7 +57,7 @@ function wantedTaints(node: Node): Taint[] {
   return taints;
 }
 
-const managed: ReadonlySet<string> = new Set([...absence, ...pressures.map(([, key]) => key), 'node.kubernetes.io/unschedulable']);
+const managed: ReadonlySet<string> = new Set([...absenceTaints, ...pressures.map(([, key]) => key), 'node.kubernetes.io/unschedulable']);
 
 /** All taints the node shall have; undefined when it has them. Those that stay keep the time they were added. */
 export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
@@ -71,28 +69,4 @@ export function planTaints(node: Node, nowMs: number): Taint[] | undefined {
     .filter((want) => !there.some((taint) => same(taint, want)))
     .map((want): Taint => ({ ...want, timeAdded: kubeTime(nowMs) }));
   return added.length === 0 && kept.length === there.length ? undefined : [...kept, ...added];
-}
-
-/**
- * When a pod must leave its node because of the node's NoExecute taints: milliseconds from now, undefined for never.
- * Absence alone is no reason to leave: only a finite `tolerationSeconds` asks to be replaced elsewhere. Any other NoExecute
- * taint was set by somebody who means it, and works as in Kubernetes.
- */
-export function evictAfterMs(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
-  let soonest: number | undefined;
-  for (const taint of taints) {
-    if (taint.effect !== 'NoExecute') continue;
-    const tolerations = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
-    let leaveMs: number | undefined;
-    if (tolerations.length === 0) leaveMs = absence.has(taint.key) ? undefined : 0;
-    else {
-      const limits = tolerations.flatMap(({ tolerationSeconds }) =>
-        tolerationSeconds === undefined ? [] : [Math.max(0, tolerationSeconds)],
-      );
-      const sinceMs = taint.timeAdded ? Date.parse(taint.timeAdded) : nowMs;
-      if (limits.length > 0) leaveMs = Math.max(0, sinceMs + Math.min(...limits) * 1000 - nowMs);
-    }
-    if (leaveMs !== undefined && (soonest === undefined || leaveMs < soonest)) soonest = leaveMs;
-  }
-  return soonest;
 }

@@ -14,7 +14,9 @@ const byNode = 'nodeName';
 
 /**
  * Removes pods whose node object was deleted. Nobody but an operator deletes node objects: a board that is away keeps its
- * node and therefore its pods. Also removes the oldest finished pods beyond a limit. Keys are node names.
+ * node and therefore its pods. Also removes pods that are marked for deletion where an operator has said, by the taint
+ * `node.kubernetes.io/out-of-service`, that a node which is not ready runs nothing any more (pkg/controller/podgc, gcTerminating), and the
+ * oldest finished pods beyond a limit. Keys are node names.
  */
 export function createPodGcController({ client, clock, recorder }: ControllerEnv): Controller {
   const nodes = client.informer<Node>('', 'nodes');
@@ -29,14 +31,27 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
       if (!isNotFound(error)) throw error;
     });
   };
-  const fail = async (pod: Pod): Promise<void> => {
+  const fail = async (pod: Pod, condition?: Parameters<typeof withPodCondition>[1]): Promise<void> => {
     if (isFinished(pod)) return;
     const { namespace = '', name = '' } = pod.metadata ?? {};
-    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' };
-    await resource.updateStatus(namespace, name, (current) => ({
-      ...current,
-      status: { ...withPodCondition(current, condition, clock.wallMs()).status, phase: 'Failed' },
-    }));
+    await resource.updateStatus(namespace, name, (current) => {
+      const { status } = condition ? withPodCondition(current, condition, clock.wallMs()) : current;
+      return { ...current, status: { ...status, phase: 'Failed' } };
+    });
+  };
+  const nodeGone = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' };
+  const collectOutOfService = async (node: string): Promise<void> => {
+    for (const pod of pods.byIndex(byNode, node)) {
+      if (pod.metadata?.deletionTimestamp === undefined) continue;
+      await fail(pod).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+      await remove(pod);
+    }
+  };
+  const needsLook = (name: string): boolean => {
+    const node = nodes.get(name);
+    return node === undefined || isOutOfService(node);
   };
   const collectFinished = async (): Promise<void> => {
     const finished = pods.list().filter((pod) => isFinished(pod) && !pod.metadata?.deletionTimestamp);
@@ -52,22 +67,25 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
       nodes.on({ deleted: (node) => queue.add(objectKey(node)), added: (node) => missingSince.delete(objectKey(node)) });
       const bound = (pod: Pod): void => {
         const node = pod.spec?.nodeName;
-        if (node && !nodes.get(node)) queue.add(node);
+        if (node && needsLook(node)) queue.add(node);
       };
+      nodes.on({ updated: (node) => isOutOfService(node) && queue.add(objectKey(node)) });
       pods.on({ added: bound, updated: bound });
     },
     *keys() {
       yield finishedKey;
       const seen = new Set(pods.list().map(({ spec }) => spec?.nodeName));
-      for (const node of seen) if (node && !nodes.get(node)) yield node;
+      for (const node of seen) if (node && needsLook(node)) yield node;
     },
     async reconcile(key) {
       if (key === finishedKey) {
         await collectFinished();
         return undefined;
       }
-      if (nodes.get(key)) {
+      const there = nodes.get(key);
+      if (there) {
         missingSince.delete(key);
+        if (isOutOfService(there)) await collectOutOfService(key);
         return undefined;
       }
       const orphans = pods.byIndex(byNode, key);
@@ -81,10 +99,15 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
       if (left > 0) return { requeueAfterMs: left };
       for (const pod of orphans) {
         recorder.event(pod, 'Normal', 'PodGC', `node ${key} no longer exists`);
-        await fail(pod);
+        await fail(pod, nodeGone);
         await remove(pod);
       }
       return undefined;
     },
   };
+}
+
+function isOutOfService({ spec, status }: Node): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  return !ready && (spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') ?? false);
 }

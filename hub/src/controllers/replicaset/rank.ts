@@ -1,5 +1,6 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import { isReady, podCondition } from '../pod-state.ts';
+import { wasReplaced } from './absence.ts';
 
 const costAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const phases: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
@@ -11,7 +12,7 @@ interface Ranked {
 }
 
 /**
- * The order in which pods are given up when there are too many (controller.ActivePodsWithRanks): not assigned, not running,
+ * The order in which pods are given up when there are too many (controller.ActivePodsWithRanks): not the original of one that replaced it, not assigned, not running,
  * not ready, cheap to delete, doubled up on their node, young readiness, many restarts, young. Ages count by powers of two.
  */
 export function deletionOrder(pods: readonly Pod[], sameNode: (pod: Pod) => number, nowMs: number): Pod[] {
@@ -30,6 +31,8 @@ function rankOf(pod: Pod, doubled: number, nowMs: number): number[] {
   const ready = isReady(pod);
   const restarts = Math.max(0, ...(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0));
   return [
+    // Its owner wants the original kept when its board is back.
+    wasReplaced(pod) ? 1 : 0,
     pod.spec?.nodeName ? 1 : 0,
     phases[pod.status?.phase ?? 'Pending'] ?? 0,
     ready ? 1 : 0,

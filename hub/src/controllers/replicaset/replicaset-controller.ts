@@ -1,11 +1,14 @@
-import type { Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import type { Node, Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
 import { isActive } from '../pod-state.ts';
+import { countedPods, settledReturns, type TaintsOf, wasReplaced, withoutReplaced } from './absence.ts';
 import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sameStatus, slowStart } from './plan.ts';
+
+const byNode = 'nodeName';
 
 /**
  * As many pods as wanted (pkg/controller/replicaset). Keys are ReplicaSets.
@@ -17,9 +20,12 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
   const { client, clock, recorder } = env;
   const replicaSets = client.informer<ReplicaSet>('apps', 'replicasets');
   const pods = client.informer<Pod>('', 'pods');
+  const nodes = client.informer<Node>('', 'nodes');
   const podResource = client.resource<Pod>('', 'pods');
   const setResource = client.resource<ReplicaSet>('apps', 'replicasets');
   indexByController(pods);
+  pods.index(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
+  const taintsOf: TaintsOf = (node) => nodes.get(node ?? '')?.spec?.taints;
   indexByController(replicaSets);
 
   const ownersOf = (pod: Pod): string[] => {
@@ -32,7 +38,15 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
       .map(objectKey);
   };
 
-  const activePods = (set: ReplicaSet): Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '').filter(isActive);
+  const allPods = (set: ReplicaSet): readonly Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '');
+  const activePods = (set: ReplicaSet): Pod[] => countedPods(allPods(set), taintsOf);
+
+  /** Pods whose board is back and whose replacement is gone are as any other again. */
+  const settle = async (set: ReplicaSet): Promise<void> => {
+    for (const { metadata } of settledReturns(allPods(set), set.spec?.replicas ?? 1, taintsOf)) {
+      await podResource.update(metadata?.namespace ?? '', metadata?.name ?? '', withoutReplaced);
+    }
+  };
 
   const claim = async (set: ReplicaSet): Promise<void> => {
     const selector = labelSelector(set.spec?.selector);
@@ -115,6 +129,10 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
         },
         deleted: changed,
       });
+      const returned = (node: Node): void => {
+        for (const pod of pods.byIndex(byNode, objectKey(node))) if (wasReplaced(pod)) changed(pod);
+      };
+      nodes.on({ updated: returned });
     },
     keys: () => replicaSets.list().map(objectKey),
     async reconcile(key) {
@@ -125,6 +143,7 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
       const sameNode = (pod: Pod): number => doubled.get(pod.spec?.nodeName ?? '') ?? 0;
       const step = planReplicas({ replicaSet: set, pods: activePods(set), sameNode, nowMs: clock.wallMs() });
       const failure = await execute(set, step);
+      await settle(set);
       const { status, requeueAfterMs } = planStatus(set, activePods(set), failure, clock.wallMs());
       if (!sameStatus(set.status, status)) {
         const { namespace = '', name = '' } = set.metadata ?? {};
