@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { PeerCertificate } from '#auth/authn/authenticator.ts';
 import type { ServerTls } from '#auth/pki/pki.ts';
@@ -56,7 +56,6 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
     requestCert: true,
     // Without a certificate, or with one that is not trusted, the request is answered 401 in words.
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: handshakeTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
@@ -117,8 +116,8 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
   };
 }
 
-function secureContext({ cert, key, ca }: ServerTls): { cert: string; key: string; ca: string[] } {
-  return { cert, key, ca: [...ca] };
+function secureContext({ cert, key, ca, session }: ServerTls): SecureContextOptions {
+  return { cert, key, ca: [...ca], minVersion: 'TLSv1.2', ...session };
 }
 
 async function run(exchange: ServerExchange, handler: ExchangeHandler, logger: Logger): Promise<void> {

@@ -23,6 +23,11 @@ export class SessionTable {
     this.#boards = options.boards;
   }
 
+  /** Epochs are derived from the incarnation and counted on, never from the wall clock: that may jump back. */
+  begin(incarnation: number): void {
+    this.#lastEpoch = Math.max(this.#lastEpoch, incarnation * epochsPerIncarnation);
+  }
+
   get(node: string): DeviceSession | undefined {
     return this.#live.get(node);
   }
@@ -50,11 +55,17 @@ export class SessionTable {
       throw new ConnectRefused('unauthorized', `node ${node} names no usable boot id`);
     }
     const history = this.#history(node);
-    if (!history.bucket.take(this.#clock.monotonicMs())) throw new ConnectRefused('busy', `node ${node} connects too often`);
+    const nowMs = this.#clock.monotonicMs();
     const clone = this.#clone(board.serial, introduction, history, node);
-    if (!clone) return;
-    report({ node, type: 'Cloned', message: clone });
-    throw new ConnectRefused('quarantined', clone);
+    // Before the limit: what a clone does must not keep the honest board out.
+    if (clone) {
+      if (nowMs - history.reportedMs >= reportEveryMs) {
+        history.reportedMs = nowMs;
+        report({ node, type: 'Cloned', message: clone });
+      }
+      throw new ConnectRefused('quarantined', clone);
+    }
+    if (!history.bucket.take(nowMs)) throw new ConnectRefused('busy', `node ${node} connects too often`);
   }
 
   /** Enters an admitted device. `previous` is the session it takes over: the caller ends it first. */
@@ -71,9 +82,8 @@ export class SessionTable {
       history.superseded = history.superseded.filter((bootId) => bootId !== introduction.bootId);
     }
     history.bootId = introduction.bootId;
-    const wallMs = Math.floor(this.#clock.wallMs());
-    this.#lastEpoch = Math.max(this.#lastEpoch + 1, wallMs);
-    const session: DeviceSession = { ...identity, ...introduction, epoch: this.#lastEpoch, connectedWallMs: wallMs, transport };
+    const connectedWallMs = Math.floor(this.#clock.wallMs());
+    const session: DeviceSession = { ...identity, ...introduction, epoch: ++this.#lastEpoch, connectedWallMs, transport };
     this.#live.set(node, session);
     return { session, previous };
   }
@@ -99,7 +109,7 @@ export class SessionTable {
   #history(node: string): History {
     let history = this.#histories.get(node);
     if (!history) {
-      history = { bootId: '', superseded: [], lastSeenMs: -quarantineMs, bucket: new TokenBucket() };
+      history = { bootId: '', superseded: [], lastSeenMs: -quarantineMs, reportedMs: -reportEveryMs, bucket: new TokenBucket() };
       this.#histories.set(node, history);
     }
     return history;
@@ -108,6 +118,10 @@ export class SessionTable {
 
 /** How long after its successor was last seen a superseded boot id stays out. */
 const quarantineMs = 10 * 60_000;
+/** A clone that goes on knocking is told of so often. */
+const reportEveryMs = 10_000;
+/** A million connects for each number that the store gave out: every board's Lease alone is written more often than that. */
+const epochsPerIncarnation = 2 ** 20;
 
 /** Kept per enrolled node, not per connection. */
 interface History {
@@ -115,6 +129,7 @@ interface History {
   bootId: string;
   superseded: string[];
   lastSeenMs: number;
+  reportedMs: number;
   readonly bucket: TokenBucket;
 }
 

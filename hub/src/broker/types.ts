@@ -10,7 +10,7 @@ export interface DeviceIdentity {
 
 /** One connection of one device, from CONNECT to its end. Plain data: the broker may move to a thread. */
 export interface DeviceSession extends DeviceIdentity, DeviceIntroduction {
-  /** Unique and growing, also across restarts of the hub; names the session everywhere. */
+  /** Unique and growing, also across restarts of the hub and whatever its clock says; names the session everywhere. */
   readonly epoch: number;
   readonly connectedWallMs: number;
   readonly transport: 'mqtt' | 'websocket' | 'simulated';
@@ -50,7 +50,8 @@ export interface BrokerHandler {
 
 /** The port to whatever carries messages: the embedded broker, an external one, the simulated one. One contract suite for all. */
 export interface Broker {
-  start(handler: BrokerHandler): Promise<void>;
+  /** @param incarnation a number that grows with each start of a hub of this cluster: epochs begin above it */
+  start(handler: BrokerHandler, incarnation?: number): Promise<void>;
   stop(): Promise<void>;
   /** Resolves when the payload was handed to the connection (its buffer has drained), rejects when the session is over. */
   send(session: DeviceSession, kind: DownKind, payload: Buffer): Promise<void>;

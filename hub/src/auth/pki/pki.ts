@@ -4,6 +4,7 @@ import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { isAddress } from './is-address.ts';
 import { type KeyStore, openKeyStore, type PkiFiles } from './key-store.ts';
+import { type SessionKeys, TicketKeys } from './ticket-keys.ts';
 
 /**
  * The identities of one cluster, kept in a directory of their own (0700, each key 0600) and made when they are missing:
@@ -29,7 +30,10 @@ export interface Pki {
    * @throws StatusError BadRequest when the request is unreadable, asks for another subject or does not prove its key
    */
   issueNodeCertificate(csr: string | Buffer, nodeName: string, ttlMs?: number): Promise<string>;
-  /** Makes serving and admin certificates anew when near their end; true when something changed: use `serverTls()` again. */
+  /**
+   * Makes serving and admin certificates anew when near their end or not valid yet, and the keys of TLS sessions every day; true when
+   * something changed: use `serverTls()` again.
+   */
   renew(): Promise<boolean>;
 }
 
@@ -43,6 +47,7 @@ export interface ServerTls {
   readonly key: string;
   /** Authorities of clients. */
   readonly ca: readonly string[];
+  readonly session: SessionKeys;
 }
 
 export interface ClientCertificateRequest {
@@ -65,7 +70,11 @@ export interface OpenPkiOptions {
 const dayMs = 24 * 3_600_000;
 /** Boards' clocks may run behind. */
 const backdateMs = 3_600_000;
-const authorityMs = 25 * 365 * dayMs;
+/**
+ * An authority is valid whatever the clock says, or said when it was made: it is trusted by its key, and a hub that believed it was
+ * 1970, or 2099, at its first start must not be locked up with that. The end is RFC 5280's for "no end".
+ */
+const authorityDates = { notBeforeMs: Date.UTC(2000, 0, 1), notAfterMs: Date.UTC(9999, 11, 31, 23, 59, 59) } as const;
 const leafMs = 365 * dayMs;
 const boardMs = 30 * dayMs;
 const alwaysNamed = [
@@ -98,6 +107,7 @@ export async function openPki(options: OpenPkiOptions): Promise<Pki> {
     return { serving: serving.pair, admin: admin.pair, changed: serving.changed || admin.changed };
   };
   let current = await leaves();
+  const tickets = await TicketKeys.open(options);
 
   return {
     caCertPem: ca.certPem,
@@ -117,7 +127,12 @@ export async function openPki(options: OpenPkiOptions): Promise<Pki> {
       publicKeyPem: createPublicKey(manifest).export({ type: 'spki', format: 'pem' }) as string,
       sign: (data) => sign(null, data, manifest),
     },
-    serverTls: () => ({ cert: current.serving.certPem, key: current.serving.keyPem, ca: [ca.certPem, boardsCa.certPem] }),
+    serverTls: () => ({
+      cert: current.serving.certPem,
+      key: current.serving.keyPem,
+      ca: [ca.certPem, boardsCa.certPem],
+      session: tickets.session,
+    }),
     issueClientCertificate: ({ commonName, organizations, publicKey, ttlMs = leafMs }) =>
       issue(options, { subject: { commonName, organizations }, publicKey, issuer: ca, use: 'client' }, ttlMs),
     issueNodeCertificate: async (csr, nodeName, ttlMs = boardMs) => {
@@ -126,8 +141,9 @@ export async function openPki(options: OpenPkiOptions): Promise<Pki> {
       return (await issue(options, { subject, publicKey, issuer: boardsCa, use: 'client' }, ttlMs)) + boardsCa.certPem;
     },
     renew: async () => {
+      const rotated = await tickets.rotate();
       current = await leaves();
-      return current.changed;
+      return current.changed || rotated;
     },
   };
 }
@@ -156,7 +172,7 @@ async function authority(
   if (there && new X509Certificate(there).checkPrivateKey(key)) return { certPem: there, key };
   const publicKey = createPublicKey(key);
   const use = issuer ? 'clientAuthority' : 'root';
-  const certPem = await issue(options, { subject: { commonName }, publicKey, key, issuer, use }, authorityMs);
+  const certPem = await issue(options, { subject: { commonName }, publicKey, key, issuer, use }, authorityDates);
   await keys.saveCertificate(name, certPem);
   return { certPem, key };
 }
@@ -192,10 +208,11 @@ function stillGood(certPem: string, key: KeyObject, ca: Authority, wanted: Leaf,
 
 type IssueRequest = Omit<Parameters<typeof import('./certificate-signer.ts').signCertificate>[0], 'serial' | 'notBeforeMs' | 'notAfterMs'>;
 
-async function issue({ clock, random }: OpenPkiOptions, request: IssueRequest, ttlMs: number): Promise<string> {
+async function issue({ clock, random }: OpenPkiOptions, request: IssueRequest, life: number | typeof authorityDates): Promise<string> {
   const { signCertificate } = await import('./certificate-signer.ts');
   const nowMs = clock.wallMs();
-  return signCertificate({ ...request, serial: random.bytes(16), notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + ttlMs });
+  const dates = typeof life === 'number' ? { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life } : life;
+  return signCertificate({ ...request, serial: random.bytes(16), ...dates });
 }
 
 async function checkedNodeKey(csr: string | Buffer, nodeName: string): Promise<KeyObject> {

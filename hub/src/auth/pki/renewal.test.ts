@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { expect, test, vi } from 'vitest';
-import { openPki } from './pki.ts';
+import { openPki, type Pki } from './pki.ts';
 import { keepRenewed } from './renewal.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -29,21 +30,60 @@ test('certificates are renewed while the hub runs, and what failed to take them 
       if (renewed.length === 1) throw new Error('the disk is full');
     },
   });
-  const days = async (count: number): Promise<void> => {
-    for (let day = 0; day < count; day++) {
+  const looks = async (count: number): Promise<void> => {
+    for (let look = 0; look < count; look++) {
       const before = checks;
-      await clock.advance(dayMs);
-      await vi.waitFor(() => expect(checks).toBe(before + 1));
+      await clock.advance(10 * 60_000);
+      await vi.waitFor(() => expect(checks).toBe(before + 1), { timeout: 10_000 });
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  await days(240);
+  clock.jumpWall(240 * dayMs);
+  await looks(2);
   expect(renewed).toEqual([]);
-  await days(10);
+  clock.jumpWall(10 * dayMs);
+  await looks(3);
   expect(renewed).toHaveLength(2);
   expect(renewed[0]).not.toBe(first);
   expect(renewed[1]).toBe(renewed[0]);
   renewal.stop();
   await clock.advance(dayMs);
-  expect(checks).toBe(250);
+  expect(checks).toBe(5);
+});
+
+const openAt = async (wallMs: number) => {
+  const clock = new FakeClock(wallMs);
+  const options = { files: new FakeFiles(), dir: '/pki', clock, random: new SeededRandom(1) };
+  return { clock, options, pki: await openPki(options) };
+};
+const years = ({ cert }: { cert: string }): [number, number] => {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  return [new Date(validFrom).getUTCFullYear(), new Date(validTo).getUTCFullYear()];
+};
+
+test.for([1970, 2038, 2099])('made while the clock said %s, the authority is valid always and the rest heals', async (year) => {
+  const { clock, pki } = await openAt(Date.UTC(year, 5, 1));
+  expect(years({ cert: pki.caCertPem })).toEqual([2000, 9999]);
+  expect(years({ cert: pki.boardsCaCertPem })).toEqual([2000, 9999]);
+  expect(years(pki.serverTls())).toEqual([year, year + 1]);
+  clock.jumpWall(Date.UTC(2026, 5, 1) - clock.wallMs());
+  expect(await pki.renew()).toBe(true);
+  expect(years(pki.serverTls())).toEqual([2026, 2027]);
+  expect(await pki.renew()).toBe(false);
+});
+
+test('session keys are new every day of running; a restart goes on with those of the last day', async () => {
+  const { clock, options, pki } = await openAt(Date.UTC(2026, 5, 1));
+  const key = (of: Pki): string => of.serverTls().session.ticketKeys.toString('hex');
+  const first = key(pki);
+  await clock.advance(dayMs - 1);
+  expect(await pki.renew()).toBe(false);
+  expect(key(await openPki(options))).toBe(first);
+  await clock.advance(1);
+  expect(await pki.renew()).toBe(true);
+  const second = key(pki);
+  expect(second).not.toBe(first);
+  expect(key(await openPki(options))).toBe(second);
+  clock.jumpWall(-dayMs);
+  expect(key(await openPki(options))).not.toBe(second);
 });

@@ -6,13 +6,14 @@ export interface RenewalOptions {
   readonly pki: Pick<Pki, 'renew'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Puts the new certificates to use: those of the API, of MQTT, of the admin. Called again a day later when it fails. */
+  /** Puts the new certificates to use: those of the API, of MQTT, of the admin. Called again at the next look when it fails. */
   readonly renewed: () => void | Promise<void>;
 }
 
-const checkMs = 24 * 3_600_000;
+/** So seldom that it costs nothing, so often that certificates made by a clock that was wrong do not last. */
+const checkMs = 10 * 60_000;
 
-/** Looks daily whether the hub's certificates come to their end; a hub that is never started anew keeps valid ones. */
+/** Looks whether the hub's certificates come to their end; a hub that is never started anew keeps valid ones. */
 export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { stop(): void } {
   let stopped = false;
   let unused = false;
@@ -22,7 +23,7 @@ export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { 
       if (!unused || stopped) return;
       await renewed();
       unused = false;
-      logger.info('the certificates of the hub were renewed');
+      logger.info('the certificates or the session keys of the hub were renewed');
     } catch (error) {
       logger.error('the certificates of the hub could not be renewed; those in use stay', { error });
     }

@@ -1,6 +1,7 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createServer, type Server, TLSSocket } from 'node:tls';
+import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import { ConnectRefused, connackCodes, mqttUserName } from '@flotilla/shared/protocol/courier.js';
@@ -21,7 +22,7 @@ import {
   type DeviceSession,
   newCounters,
 } from '../types.ts';
-import { deviceIdentity } from './device-identity.ts';
+import { deviceIdentity, readAuthorities } from './device-identity.ts';
 import { guardReads } from './read-guard.ts';
 
 /** The hub's certificate, chain and key; `ca` is what issues the boards' certificates. */
@@ -29,6 +30,8 @@ export interface BrokerTls {
   readonly cert: string;
   readonly key: string;
   readonly ca: readonly string[];
+  /** How sessions are resumed; OpenSSL's way when left out. */
+  readonly session?: { readonly ticketKeys: Buffer; readonly sessionTimeout: number; readonly sessionIdContext: string };
 }
 
 export interface EmbeddedBrokerOptions {
@@ -74,9 +77,11 @@ export class EmbeddedBroker implements Broker {
   #aedes: Aedes | undefined;
   #server: Server | undefined;
   #handler: BrokerHandler | undefined;
+  #authorities: readonly X509Certificate[];
 
   constructor(options: EmbeddedBrokerOptions) {
     this.#options = options;
+    this.#authorities = readAuthorities(options.tls.ca);
     this.#sessions = new SessionTable(options);
   }
 
@@ -87,20 +92,26 @@ export class EmbeddedBroker implements Broker {
   }
 
   /** After a renewal; connections that stand keep their certificate. */
-  setTls({ cert, key, ca }: BrokerTls): void {
-    this.#server?.setSecureContext({ cert, key, ca: [...ca], minVersion: 'TLSv1.2' });
+  setTls(tls: BrokerTls): void {
+    this.#authorities = readAuthorities(tls.ca);
+    this.#server?.setSecureContext(secureContext(tls));
   }
 
-  async start(handler: BrokerHandler): Promise<void> {
+  async start(handler: BrokerHandler, incarnation = 0): Promise<void> {
     this.#handler = handler;
+    this.#sessions.begin(incarnation);
     this.#aedes = await this.#createAedes();
     const { listen, tls } = this.#options;
     if (!listen) return;
     const server = createServer(
+      // Who may connect is decided here, not by OpenSSL: see deviceIdentity.
       // Messages are small and follow one another: none waits for the acknowledgement of the one before.
-      { ...tls, ca: [...tls.ca], requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2', noDelay: true },
+      { ...secureContext(tls), requestCert: true, rejectUnauthorized: false, noDelay: true },
       (socket) => {
-        this.#accept(socket, deviceIdentity(socket), 'mqtt');
+        const identity = deviceIdentity(socket, this.#authorities);
+        if (identity) return this.#accept(socket, identity, 'mqtt');
+        socket.on('error', () => {});
+        socket.destroy();
       },
     );
     server.maxConnections = brokerLimits.connections;
@@ -134,7 +145,7 @@ export class EmbeddedBroker implements Broker {
    */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (request.url?.split('?')[0] !== '/mqtt') return false;
-    const identity = socket instanceof TLSSocket ? deviceIdentity(socket) : undefined;
+    const identity = socket instanceof TLSSocket ? deviceIdentity(socket, this.#authorities) : undefined;
     if (!this.#aedes || this.#webSockets.clients.size >= brokerLimits.connections) {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return true;
@@ -326,4 +337,8 @@ export class EmbeddedBroker implements Broker {
     const connection = this.#connections.get(client);
     if (connection) connection.reason = reason;
   }
+}
+
+function secureContext({ cert, key, ca, session = undefined }: BrokerTls): SecureContextOptions {
+  return { cert, key, ca: [...ca], minVersion: 'TLSv1.2', ...session };
 }

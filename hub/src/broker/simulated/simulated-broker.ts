@@ -41,8 +41,9 @@ export class SimulatedBroker implements Broker {
     this.#enemy = new Enemy(options.random);
   }
 
-  async start(handler: BrokerHandler): Promise<void> {
+  async start(handler: BrokerHandler, incarnation = 0): Promise<void> {
     this.#handler = handler;
+    this.#sessions.begin(incarnation);
   }
 
   async stop(): Promise<void> {
