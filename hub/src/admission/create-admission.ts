@@ -1,37 +1,48 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { nameSuffix, type Random } from '@flotilla/shared/platform/random.js';
 import type { Admission, AdmissionAttributes, Registry } from '#registry/generic/types.ts';
+import { type DefaultTolerations, defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { fenceRecord } from './fence-record.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
+import { offlinePolicyPlugin } from './offline-policy.ts';
 import type { AdmissionEnv, AdmissionPlugin } from './plugin.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 
-/** In Kubernetes' order. There is no DefaultTolerationSeconds: a board that is away keeps its pods until somebody decides otherwise. */
+/** In Kubernetes' order, then our own. */
 const builtIn: readonly ((env: AdmissionEnv) => AdmissionPlugin)[] = [
   namespaceLifecycle,
   serviceAccount,
   nodeRestriction,
   taintNewNodes,
   priority,
+  offlinePolicyPlugin,
+  fenceRecord,
 ];
 
 export interface AdmissionOptions {
   readonly registry: () => Registry;
   readonly clock: Clock;
   readonly random: Random;
+  /** Kubernetes' own eviction; off when left out. */
+  readonly tolerations?: DefaultTolerations;
+  /** Told of what every rule allowed, before it is written; what it throws refuses the write. */
+  readonly allowed?: (attributes: AdmissionAttributes) => Promise<void>;
 }
 
 /** The chain of built-in plugins. `registry` is asked for when the first object comes, so that the registry can be made with this. */
-export function createAdmission({ registry, clock, random }: AdmissionOptions): Admission {
-  const plugins = builtIn.map((create) => create({ registry, clock, suffix: () => nameSuffix(random) }));
+export function createAdmission({ registry, clock, random, tolerations = {}, allowed }: AdmissionOptions): Admission {
+  const env: AdmissionEnv = { registry, clock, suffix: () => nameSuffix(random) };
+  const plugins = [...builtIn.map((create) => create(env)), defaultTolerationSeconds(tolerations)];
   return {
     async mutate(attributes: AdmissionAttributes) {
       for (const plugin of plugins) await plugin.mutate?.(attributes);
     },
     validate(attributes: AdmissionAttributes) {
       for (const plugin of plugins) plugin.validate?.(attributes);
+      return allowed?.(attributes);
     },
   };
 }

@@ -17,6 +17,8 @@ program
   .option('--pod-cidr <cidr>', "what boards' pod networks are cut from", '100.64.0.0/10')
   .option('--controllers <list>', 'which controllers to run: *, NAME, -NAME; separated by commas', '*')
   .option('--scheduler <on>', 'whether to schedule pods: true or false', 'true')
+  .option('--default-not-ready-toleration-seconds <n>', 'how long new pods stay on a board that is not ready; for ever when left out')
+  .option('--default-unreachable-toleration-seconds <n>', 'how long new pods stay on a board that is away; for ever when left out')
   .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
   .action(async (options: HubCommandOptions) => (await import('./hub-command.ts')).hubCommand(options));
 

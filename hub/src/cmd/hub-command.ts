@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { LogLevel } from '@flotilla/shared/log/logger.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
-import { parseListen } from './parse.ts';
+import { parseListen, parseSeconds } from './parse.ts';
 import { runHub } from './run-hub.ts';
 
 export interface HubCommandOptions {
@@ -14,6 +14,8 @@ export interface HubCommandOptions {
   readonly podCidr: string;
   readonly controllers: string;
   readonly scheduler: string;
+  readonly defaultNotReadyTolerationSeconds?: string;
+  readonly defaultUnreachableTolerationSeconds?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -29,6 +31,10 @@ export async function hubCommand(options: HubCommandOptions): Promise<void> {
     podCidr: options.podCidr,
     controllers: list(options.controllers),
     scheduler: switched('--scheduler', options.scheduler),
+    tolerations: {
+      ...seconds('notReadySeconds', '--default-not-ready-toleration-seconds', options.defaultNotReadyTolerationSeconds),
+      ...seconds('unreachableSeconds', '--default-unreachable-toleration-seconds', options.defaultUnreachableTolerationSeconds),
+    },
     logLevel: options.logLevel,
   });
   process.stdout.write(`API: https://127.0.0.1:${hub.apiPort}\n`);
@@ -43,6 +49,10 @@ const list = (text: string): string[] =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+
+function seconds<Name extends string>(name: Name, option: string, text: string | undefined): { readonly [key in Name]?: number } {
+  return text === undefined ? {} : ({ [name]: parseSeconds(option, text) } as { [key in Name]: number });
+}
 
 function switched(option: string, text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new Error(`${option} ${JSON.stringify(text)} is neither true nor false`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDuration, parseListen } from './parse.ts';
+import { parseDuration, parseListen, parseSeconds } from './parse.ts';
 
 describe('parseListen', () => {
   it.each([
@@ -26,5 +26,18 @@ describe('parseDuration', () => {
 
   it.each(['', '1', 'h', '1h later', '-1h'])('refuses "%s"', (text) => {
     expect(() => parseDuration('--ttl', text)).toThrow(/^--ttl .* is not a duration/);
+  });
+});
+
+describe('parseSeconds', () => {
+  it.each([
+    ['0', 0],
+    ['300', 300],
+  ])('reads %s', (text, parsed) => {
+    expect(parseSeconds('--wait', text)).toBe(parsed);
+  });
+
+  it.each(['', '-1', '5m', '1.5'])('refuses %j', (text) => {
+    expect(() => parseSeconds('--wait', text)).toThrow(`--wait ${JSON.stringify(text)} is not a whole number of seconds`);
   });
 });

@@ -22,3 +22,9 @@ export function parsePort(option: string, text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${option} ${JSON.stringify(text)} is not a port`);
   return Number(text);
 }
+
+/** @throws Error that names the option */
+export function parseSeconds(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${option} ${JSON.stringify(text)} is not a whole number of seconds`);
+  return Number(text);
+}

@@ -60,7 +60,8 @@ describe('what becomes of a pod whose board is away', () => {
   });
 
   it('is written as it is read', () => {
-    for (const policy of [replace(90_500, 'KeepOriginal'), { ...replace(5000), when: 'Stop' as const }, { when: 'Keep' as const }])
+    const stop: OfflinePolicy = { when: 'Stop', afterMs: 5000, onReturn: 'KeepOriginal' };
+    for (const policy of [replace(90_500, 'KeepOriginal'), stop, { when: 'Keep' as const }])
       expect(offlinePolicy({ pod: pod(annotationsOf(policy)), namespace: undefined, node: undefined })).toEqual(policy);
   });
 });
