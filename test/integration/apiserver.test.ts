@@ -56,6 +56,7 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
       'authentication.k8s.io/v1',
       'authorization.k8s.io/v1',
       'coordination.k8s.io/v1',
+      'fleet.flotilla.dev/v1alpha1',
       'v1',
     ]);
     expect(await kubectl.ok(['explain', 'configmap.data'])).toContain('Data contains the configuration data.');
@@ -168,7 +169,7 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
   test('watches from the list on', async () => {
     const child = kubectl.start(['get', 'cm', '--watch', '-o', 'name', ...inNamespace]);
     const names: string[] = [];
-    const seen = (name: string) => expect.poll(() => names.join('').split('\n'), { timeout: 20_000 }).toContain(`configmap/${name}`);
+    const seen = (name: string) => expect.poll(() => names.join('').split('\n'), { timeout: 60_000 }).toContain(`configmap/${name}`);
     child.stdout?.on('data', (data: Buffer) => names.push(data.toString()));
     await kubectl.ok(['create', 'configmap', 'watched', ...inNamespace]);
     await seen('watched');
@@ -180,7 +181,7 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
 
   test('waits for a deletion, and deletes a whole collection', async () => {
     // Not every version takes it well when nothing is left to wait for: it watches before anything is deleted.
-    const gone = new Program('wait', kubectl.start(['wait', '--for=delete', 'cm/watched', '--timeout=30s', '-v=6', ...inNamespace]));
+    const gone = new Program('wait', kubectl.start(['wait', '--for=delete', 'cm/watched', '--timeout=120s', '-v=6', ...inNamespace]));
     await gone.says(/[?&]watch=true/);
     await kubectl.ok(['delete', 'cm', '--all', ...inNamespace]);
     expect(await gone.ended).toBe(0);

@@ -1,3 +1,4 @@
+import type { NodeOperation } from '@flotilla/shared/api/fleet/node-operation.js';
 import type { Lease, Namespace, Node, Pod, ServiceAccount } from '@flotilla/shared/api/generated/types.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import type { StatusError } from '@flotilla/shared/errors/status.js';
@@ -170,6 +171,23 @@ it('adds no toleration: a board that is away keeps its pods until somebody decid
 });
 
 describe('NodeRestriction', () => {
+  it('lets a board write the status of its own operations and nothing else of them', async () => {
+    const operations = fixture.registry.resource<NodeOperation>('fleet.flotilla.dev', 'nodeoperations');
+    await operations.create(fixture.ctx, '', { metadata: { name: 'op' }, spec: { nodeName: 'n', action: 'Reboot' } });
+    const running = (operation: NodeOperation): NodeOperation => ({ ...operation, status: { phase: 'Running' } });
+    const written = await operations.update(board('n'), '', 'op', running, { subresource: 'status' });
+    expect(written.object.object.status?.phase).toBe('Running');
+    const refused = 'nodeoperations.fleet.flotilla.dev "op" is forbidden: node';
+    expect(await refusal(operations.update(board('m'), '', 'op', running, { subresource: 'status' }))).toMatchObject({
+      code: 403,
+      message: `${refused} "m" can only update operations with spec.nodeName set to itself`,
+    });
+    const cancel = (operation: NodeOperation): NodeOperation => ({ ...operation, spec: { ...operation.spec, cancel: true } });
+    for (const write of [operations.update(board('n'), '', 'op', cancel), operations.delete(board('n'), '', 'op')]) {
+      expect(await refusal(write)).toMatchObject({ code: 403, message: `${refused} "n" can only update the status of operations` });
+    }
+  });
+
   beforeEach(async () => {
     await nodes().create(fixture.ctx, '', { metadata: { name: 'n' } });
     await nodes().create(fixture.ctx, '', { metadata: { name: 'm' } });

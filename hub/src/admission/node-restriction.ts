@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { NodeOperation } from '@flotilla/shared/api/fleet/node-operation.js';
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import type { AdmissionAttributes, UserInfo } from '#registry/generic/types.ts';
@@ -19,6 +20,7 @@ export function nodeRestriction({ registry }: AdmissionEnv): AdmissionPlugin {
       if (definition.group === '' && definition.resource === 'pods') checkPod(attributes, node, registry);
       else if (definition.group === '' && definition.resource === 'nodes') checkNode(attributes, node);
       else if (definition.group === 'coordination.k8s.io' && definition.resource === 'leases') checkLease(attributes, node);
+      else if (definition.group === 'fleet.flotilla.dev' && definition.resource === 'nodeoperations') checkOperation(attributes, node);
     },
   };
 }
@@ -103,6 +105,15 @@ function mayLabel(label: string): boolean {
   const inside = (parent: string): boolean => domain === parent || domain.endsWith(`.${parent}`);
   if (inside('node-restriction.kubernetes.io')) return false;
   return allowedLabels.has(label) || allowedDomains.some(inside) || !(inside('kubernetes.io') || inside('k8s.io'));
+}
+
+/** What a board says of an operation comes over the link and is written here in its name. */
+function checkOperation(attributes: AdmissionAttributes, node: string): void {
+  const { old, operation, subresource } = attributes;
+  if (operation !== 'UPDATE' || subresource !== 'status')
+    throw refuse(attributes, `node ${JSON.stringify(node)} can only update the status of operations`);
+  if ((old as NodeOperation | undefined)?.spec.nodeName !== node)
+    throw refuse(attributes, `node ${JSON.stringify(node)} can only update operations with spec.nodeName set to itself`);
 }
 
 function checkLease(attributes: AdmissionAttributes, node: string): void {

@@ -43,6 +43,8 @@ const resources = [
   'authorization.k8s.io/selfsubjectaccessreviews',
   'authorization.k8s.io/selfsubjectrulesreviews',
   'certificates.k8s.io/certificatesigningrequests',
+  'fleet.flotilla.dev/nodeoperations',
+  'fleet.flotilla.dev/nodeoperations/status',
   'fleet.flotilla.dev/anything',
 ];
 
@@ -53,6 +55,7 @@ const graph: NodeGraph = {
   refersTo: (node, _kind, namespace, name) => node === 'pi-1' && namespace === 'site' && name === 'mine',
   hasPodIn: (_node, namespace) => namespace === 'site',
   eventSource: (_namespace, name) => (name === 'mine' ? 'pi-1' : name === 'theirs' ? 'pi-2' : undefined),
+  ownsOperation: (node, name) => node === 'pi-1' && name === 'op-mine',
 };
 const authorizer = chain([
   mastersAuthorizer,
@@ -130,6 +133,15 @@ test('a board, every verb of every resource: itself', async () => {
   const inLeases = await allowed(board, 'kube-node-lease', 'pi-1');
   // Nodes are in no namespace: such a path is not found, whoever asks.
   expect(inLeases.filter((found) => !found.includes('/nodes'))).toEqual([...lease, ...everybody]);
+});
+
+test('a board, every verb of every resource: an operation that is its own', async () => {
+  const path = 'fleet.flotilla.dev/nodeoperations';
+  expect(await allowed(board, '', 'op-mine')).toEqual([...everybody, `get ${path}`, `list ${path}`, `watch ${path}`]);
+  expect(await allowed(board, '', 'op-theirs')).toEqual(everybody);
+  const listing = async (selector: string) => (await authorizer.authorize(about(board, 'list', path, '', '', selector))).verdict;
+  expect(await listing('spec.nodeName=pi-1')).toBe('allow');
+  expect(await listing('spec.nodeName=pi-2')).toBe('noOpinion');
 });
 
 test('a board, every verb of every resource: what belongs to others', async () => {

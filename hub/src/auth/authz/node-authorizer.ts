@@ -44,6 +44,8 @@ function decide(graph: NodeGraph, node: string, verb: string, resource: Resource
     case '/events':
     case 'events.k8s.io/events':
       return aboutEvent(graph, node, verb, resource);
+    case 'fleet.flotilla.dev/nodeoperations':
+      return aboutOperation(graph, node, verb, resource);
     default:
       return noOpinion;
   }
@@ -84,7 +86,7 @@ function aboutPod(graph: NodeGraph, node: string, verb: string, { namespace, nam
   return own ? allow() : noRelation(node);
 }
 
-/** Whether a field selector leaves only pods of this node. */
+/** Whether a field selector leaves only what is bound to this node. */
 function confined(fieldSelector: string | undefined, node: string): boolean {
   return (fieldSelector ?? '').split(',').some((term) => term === `spec.nodeName=${node}` || term === `spec.nodeName==${node}`);
 }
@@ -109,6 +111,13 @@ function aboutEvent(graph: NodeGraph, node: string, verb: string, { namespace, n
   if (namespace !== 'default' && !graph.hasPodIn(node, namespace)) return noRelation(node);
   if (verb !== 'create' && graph.eventSource(namespace, name) !== node) return refuse('can only change events that this node reported');
   return allow();
+}
+
+/** Read only: what a board says of them goes over the link. */
+function aboutOperation(graph: NodeGraph, node: string, verb: string, { name, subresource, fieldSelector }: Resource): Decision {
+  if (subresource !== '' || !['get', 'list', 'watch'].includes(verb)) return refuse('can only read operations');
+  if (name !== '') return graph.ownsOperation(node, name) ? allow() : noRelation(node);
+  return confined(fieldSelector, node) ? allow() : refuse('can only list/watch operations with spec.nodeName field selector');
 }
 
 function noRelation(node: string): Decision {

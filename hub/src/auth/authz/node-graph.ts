@@ -1,3 +1,4 @@
+import type { NodeOperation } from '@flotilla/shared/api/fleet/node-operation.js';
 import { podReferences, type ReferringPodSpec } from '@flotilla/shared/api/pod-references.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
@@ -14,6 +15,8 @@ export interface NodeGraph {
   hasPodIn(node: string, namespace: string): boolean;
   /** Who reported this event, if it is there. */
   eventSource(namespace: string, name: string): string | undefined;
+  /** Whether this NodeOperation is for the node. */
+  ownsOperation(node: string, name: string): boolean;
 }
 
 export type ReferencedKind = 'secrets' | 'configmaps' | 'serviceaccounts';
@@ -28,20 +31,24 @@ const lookup: RequestContext = { user: { name: 'system:apiserver', groups: ['sys
 export function createNodeGraph(client: Pick<Client, 'informer'>, registry: Registry): NodeGraph {
   const pods: Informer<Pod> = client.informer<Pod>('', 'pods');
   pods.index(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
+  const found = <T extends KubeObject>(group: string, resource: string, namespace: string, name: string): T | undefined => {
+    try {
+      return registry.resource<T>(group, resource).get(lookup, namespace, name).object;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
   return {
     ownsPod: (node, namespace, name) => pods.get(`${namespace}/${name}`)?.spec?.nodeName === node,
     refersTo: (node, kind, namespace, name) =>
       pods.byIndex(byNode, node).some((pod) => pod.metadata?.namespace === namespace && refers(pod, kind, name)),
     hasPodIn: (node, namespace) => pods.byIndex(byNode, node).some((pod) => pod.metadata?.namespace === namespace),
     eventSource: (namespace, name) => {
-      try {
-        const { source, reportingInstance } = registry.resource<Event>('', 'events').get(lookup, namespace, name).object;
-        return source?.host || reportingInstance || '';
-      } catch (error) {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }
+      const event = found<Event>('', 'events', namespace, name);
+      return event && (event.source?.host || event.reportingInstance || '');
     },
+    ownsOperation: (node, name) => found<NodeOperation>('fleet.flotilla.dev', 'nodeoperations', '', name)?.spec.nodeName === node,
   };
 }
 
