@@ -6,10 +6,12 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
-import type { BoardEvent, NodeManifest, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { ManifestUpdate } from '@flotilla/shared/protocol/manifest-messages.js';
+import type { BoardEvent, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
 import type { HubLink, LinkHandlers } from '#hublink/types.ts';
 import { FakeHost } from '#node/fake-host.ts';
 import { FakeRuntime } from '#runtime/fake/fake-runtime.ts';
+import { type Content, keyed, makeUpdate } from '#spec/make-update.ts';
 import { type Agent, createAgent } from './agent.ts';
 
 /** The hub's side of the link, in memory: what it was told, and a switch for the network. */
@@ -26,7 +28,9 @@ export class FakeHub {
   #handlers: LinkHandlers | undefined;
   #started = false;
   #revision = 0;
-  manifest: NodeManifest | undefined;
+  manifest: ManifestUpdate | undefined;
+  /** Objects of other kinds that it sends as well, by key. */
+  further: Content = {};
 
   constructor(clock: Pick<Clock, 'wallMs'>) {
     this.#clock = clock;
@@ -61,15 +65,14 @@ export class FakeHub {
 
   /** Wants exactly these pods from now on; sends it when the board can be reached. */
   async want(pods: readonly Pod[], more: { configMaps?: readonly KubeObject[]; secrets?: readonly KubeObject[] } = {}): Promise<void> {
-    this.manifest = {
-      node: 'board',
-      generation: { epoch: 1, revision: ++this.#revision },
-      podCIDR: '10.213.7.0/26',
-      pods: pods as readonly KubeObject[],
-      configMaps: more.configMaps ?? [],
-      secrets: more.secrets ?? [],
-      serviceAccounts: {},
-    };
+    this.manifest = makeUpdate(1, ++this.#revision, {
+      'nodes/board': { metadata: { name: 'board' }, spec: { podCIDR: '10.213.7.0/26' } } as KubeObject,
+      // By uid: a pod and its successor of the same name may be wanted at once here.
+      ...Object.fromEntries(pods.map((pod) => [`pods/default/${pod.metadata?.uid}`, pod as KubeObject])),
+      ...keyed('configmaps', more.configMaps ?? []),
+      ...keyed('secrets', more.secrets ?? []),
+      ...this.further,
+    });
     if (this.reachable && this.#started) await this.#handlers?.manifest(this.manifest).catch(() => {});
   }
 

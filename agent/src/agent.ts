@@ -5,7 +5,7 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodReport } from '@flotilla/shared/protocol/messages.js';
 import type { Taint } from '#config/agent-config.ts';
-import type { HubLink, LinkHandlers, LinkPart } from '#hublink/types.ts';
+import type { HubLink, LinkHandlers, LinkPart, ManifestOutcome } from '#hublink/types.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
@@ -75,7 +75,11 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const floor = options.floorMs === undefined ? {} : { floorMs: options.floorMs };
   const time = new BoardTime({ clock, files, logger, path: `${dataDir}/time`, ...floor });
   const events = new EventOutbox({ clock, files, logger, time, dir: `${dataDir}/events`, nodeName });
-  const node = new NodeReporter({ ...options, clock, files, logger, host: doors.host, runtime, changed: () => reporter?.nodeChanged() });
+  const node = new NodeReporter({
+    ...{ ...options, clock, files, logger, host: doors.host, runtime },
+    correct: (ownWallMs) => time.correct(ownWallMs),
+    changed: () => reporter?.nodeChanged(),
+  });
   const statusOf = (snapshot: PodSnapshot): Record<string, unknown> => ({
     ...podStatus(snapshot, {
       runtimeName: runtime.name,
@@ -107,12 +111,15 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     ...[...tombstones.all()].filter(({ uid, acknowledged }) => !acknowledged || spec.pod(uid)).map(({ uid }) => uid),
   ];
 
+  const taken = async (outcome: ManifestOutcome): Promise<ManifestOutcome> => {
+    if (!outcome.applied) return outcome;
+    await networkReady();
+    pods.kickAll();
+    return outcome;
+  };
   const handlers: LinkHandlers = {
-    async manifest(manifest) {
-      if (!(await spec.apply(manifest))) return;
-      await networkReady();
-      pods.kickAll();
-    },
+    manifest: async (update) => taken(await spec.offer(update)),
+    objects: async (parts) => taken(await spec.receive(parts)),
     applied: () => spec.generation,
     connected() {
       reporter?.connected();

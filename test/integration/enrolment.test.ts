@@ -8,6 +8,7 @@ import { enrol, renewEnrolment } from '@flotilla/agent/hublink/enrol.js';
 import { createHubLink } from '@flotilla/agent/hublink/hub-link.js';
 import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-courier.js';
 import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
+import { SpecStore } from '@flotilla/agent/spec/spec-store.js';
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
 import type { Boards } from '@flotilla/hub/broker/types.js';
@@ -20,7 +21,6 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
-import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ApiObject, clusterId, openWorld, pod, type World } from './link-world.ts';
 
@@ -115,7 +115,9 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
     floorMs: () => enrolment.floorMs,
     logger: silentLogger,
   });
-  const manifests: NodeManifest[] = [];
+  const spec = new SpecStore({ files, dir: join(dir, `${node}-spec`), logger: silentLogger });
+  await spec.load();
+  let manifests = 0;
   let connected = 0;
   const link = createHubLink({
     courier,
@@ -125,8 +127,12 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
     identity: { scope: { clusterId, node }, agentVersion: '0.1.0', bootId: 'boot-1', serial: '', manifestKeys: enrolment.manifestKeys },
     retry: { baseMs: 50, maxMs: 500 },
     handlers: {
-      manifest: async (manifest) => void manifests.push(manifest),
-      applied: () => manifests.at(-1)?.generation,
+      manifest: (update) => {
+        manifests++;
+        return spec.offer(update);
+      },
+      objects: (parts) => spec.receive(parts),
+      applied: () => spec.generation,
       connected: () => void connected++,
       disconnected: () => {},
       logs: async function* () {
@@ -142,12 +148,12 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
       .resource<ApiObject>('', 'configmaps')
       .create('default', { metadata: { name: transport, namespace: 'default' }, data: { big: random.bytes(300_000).toString('base64') } });
     await client.resource<ApiObject>('', 'pods').create('default', pod(name, node, { configMap: transport }));
-    await vi.waitFor(() => expect(manifests.at(-1)?.pods[0]?.metadata?.name).toBe(name), { timeout: 10_000 });
-    expect(manifests.at(-1)?.configMaps).toHaveLength(1);
-    const uid = manifests.at(-1)?.pods[0]?.metadata?.uid ?? '';
+    await vi.waitFor(() => expect([...spec.pods()][0]?.metadata?.name).toBe(name), { timeout: 10_000 });
+    expect(spec.configMap('default', transport)?.data?.['big']).toHaveLength(400_000);
+    const uid = [...spec.pods()][0]?.metadata?.uid ?? '';
     await link.report({
       full: true,
-      applied: manifests.at(-1)?.generation,
+      applied: spec.generation,
       events: [],
       pods: [{ uid, namespace: 'default', name, sequence: 1, status: { phase: 'Running' } }],
     });
@@ -161,10 +167,10 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
     ))
       bytes += chunk.length;
     expect(bytes).toBe(50 * 20_000);
-    const before = manifests.length;
+    const before = manifests;
     broker.disconnect(broker.session(node) ?? expect.fail('no session'), 'test');
     await vi.waitFor(() => expect(connected).toBe(2), { timeout: 10_000 });
-    expect(manifests).toHaveLength(before);
+    expect(manifests).toBe(before);
   } finally {
     await link.stop();
   }

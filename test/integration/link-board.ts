@@ -1,9 +1,13 @@
 import type { Courier } from '@flotilla/agent/hublink/courier.js';
-import type { HubLink } from '@flotilla/agent/hublink/types.js';
+import type { HubLink, ManifestOutcome } from '@flotilla/agent/hublink/types.js';
+import { SpecStore } from '@flotilla/agent/spec/spec-store.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import type { Logger } from '@flotilla/shared/log/logger.js';
+import { type Logger, silentLogger } from '@flotilla/shared/log/logger.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
-import type { BoardEvent, Generation, NodeManifest, PodReport } from '@flotilla/shared/protocol/messages.js';
+import type { ManifestUpdate } from '@flotilla/shared/protocol/manifest-messages.js';
+import type { BoardEvent, Generation, PodReport } from '@flotilla/shared/protocol/messages.js';
 import { compareGenerations } from '@flotilla/shared/protocol/messages.js';
 import { linkFor } from './link-world.ts';
 
@@ -22,7 +26,10 @@ export class LinkBoard {
   readonly applied: Generation[] = [];
   readonly pods = new Map<string, BoardPod>();
   events: BoardEvent[] = [];
-  manifest: NodeManifest | undefined;
+  readonly files = new FakeFiles();
+  spec = this.#newSpec();
+  /** Manifest messages that came, by kind. */
+  readonly came = { complete: 0, difference: 0 };
   link: HubLink;
   /** Lines that its log stream gives. */
   logLines: () => AsyncIterable<Buffer> = async function* () {};
@@ -50,8 +57,9 @@ export class LinkBoard {
       seed: Math.floor(this.#random.next() * 1e9),
       bootId,
       handlers: {
-        manifest: (manifest) => this.#take(manifest),
-        applied: () => this.manifest?.generation,
+        manifest: (update) => this.#offer(update),
+        objects: async (parts) => this.#take(await this.spec.receive(parts)),
+        applied: () => this.spec.generation,
         connected: () => {
           this.#full = true;
           void this.pump();
@@ -66,6 +74,8 @@ export class LinkBoard {
   /** The agent starts anew with what it has on disk. */
   async reboot(bootId: string): Promise<void> {
     await this.link.stop();
+    this.spec = this.#newSpec();
+    await this.spec.load();
     this.link = this.#link(bootId);
     this.link.start();
   }
@@ -99,7 +109,7 @@ export class LinkBoard {
     try {
       await this.link.report({
         full,
-        applied: this.manifest?.generation,
+        applied: this.spec.generation,
         pods: changed.map(([uid, pod]) => report(uid, pod)),
         events,
         ...(full
@@ -120,15 +130,31 @@ export class LinkBoard {
     await this.pump();
   }
 
-  async #take(manifest: NodeManifest): Promise<void> {
+  /** What it has of a kind. */
+  objects<T extends KubeObject>(resource: string): T[] {
+    return [...this.spec.objects<T>(`${resource}/`)].sort((a, b) => ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1));
+  }
+
+  #newSpec(): SpecStore {
+    const spec = new SpecStore({ files: this.files, dir: '/spec', logger: silentLogger });
+    void spec.load();
+    return spec;
+  }
+
+  async #offer(update: ManifestUpdate): Promise<ManifestOutcome> {
+    this.came[update.base === undefined ? 'complete' : 'difference']++;
     await this.#clock.sleep('write manifest', this.#random.next() * 500);
+    return this.#take(await this.spec.offer(update));
+  }
+
+  #take(outcome: ManifestOutcome): ManifestOutcome {
+    const { generation } = this.spec;
+    if (!outcome.applied || !generation) return outcome;
     const last = this.applied.at(-1);
-    if (last && compareGenerations(manifest.generation, last) <= 0)
-      throw new Error(`stale manifest ${JSON.stringify([last, manifest.generation])}`);
-    this.applied.push(manifest.generation);
-    this.manifest = manifest;
+    if (last && compareGenerations(generation, last) <= 0) throw new Error(`stale manifest ${JSON.stringify([last, generation])}`);
+    this.applied.push(generation);
     const wanted = new Set<string>();
-    for (const { metadata } of manifest.pods) {
+    for (const { metadata } of this.objects('pods')) {
       const { uid = '', name = '', namespace = '', deletionTimestamp } = metadata ?? {};
       wanted.add(uid);
       const there = this.pods.get(uid) ?? { name, namespace, sequence: 1, acknowledged: 0, restarts: 0, gone: false };
@@ -142,6 +168,7 @@ export class LinkBoard {
     }
     for (const uid of this.pods.keys()) if (!wanted.has(uid)) this.pods.delete(uid);
     void this.pump();
+    return outcome;
   }
 }
 

@@ -8,7 +8,9 @@ import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/ret
 import type { Courier } from './courier.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
 import { ManifestInbox } from './manifest-inbox.ts';
+import type { TrustedTime } from './trusted-time.ts';
 import type { HubLink, LinkHandlers, LinkPart } from './types.ts';
+import { UpdateAnswer } from './update-answer.ts';
 
 export interface HubLinkOptions {
   readonly courier: Courier;
@@ -19,6 +21,8 @@ export interface HubLinkOptions {
   readonly handlers: LinkHandlers;
   /** Further kinds of messages, each with a class of its own. */
   readonly parts?: readonly LinkPart[];
+  /** What the board knows of the time; told of each proof. */
+  readonly time?: Pick<TrustedTime, 'proven'>;
   /** Between two pings on a silent line; the hub counts the board as offline after 2.5 times this. 20 s by default. */
   readonly keepAliveMs?: number;
   readonly retry?: RetrySchedule;
@@ -37,15 +41,17 @@ export function createHubLink(options: HubLinkOptions): HubLink {
 
 class ReconnectingLink implements HubLink {
   readonly #options: HubLinkOptions;
-  readonly #inbox: ManifestInbox;
+  readonly #parts: readonly LinkPart[];
   #session: LinkSession | undefined;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #failures = 0;
 
   constructor(options: HubLinkOptions) {
     this.#options = options;
-    const { handlers, logger } = options;
-    this.#inbox = new ManifestInbox({ handlers, logger, settled: (failure) => this.#session?.sendApplied(failure) });
+    const { clock, handlers, identity, logger } = options;
+    const { manifestKeys, scope } = identity;
+    const inbox = new ManifestInbox({ clock, handlers, logger, scope, manifestKeys });
+    this.#parts = [inbox, new UpdateAnswer(), ...(options.parts ?? [])];
   }
 
   get connected(): boolean {
@@ -102,9 +108,9 @@ class ReconnectingLink implements HubLink {
       logger,
       identity,
       handlers,
-      parts: this.#options.parts ?? [],
+      parts: this.#parts,
+      ...(this.#options.time ? { time: this.#options.time } : {}),
       nonce: random.bytes(16).toString('base64url'),
-      offer: (manifest) => this.#inbox.offer(manifest),
       live: () => {
         live = true;
         stable = clock.after('hublink: stable', stableMs, () => {

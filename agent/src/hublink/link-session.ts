@@ -5,12 +5,14 @@ import { open, type PinnedKey } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Hello, Refusal, StreamMessage, TokenAnswer, TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
-import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
-import { parseAck, parseEnvelope, parseManifest, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
+import { parseAck, parseEnvelope, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { type DownKind, downKindOf, protocolVersions, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { type DownKind, downKindOf, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { accepts, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import { BoardStreams } from './board-streams.ts';
+import type { TrustedTime } from './trusted-time.ts';
 import type { LinkChannel, LinkHandlers, LinkPart } from './types.ts';
 
 export interface LinkIdentity {
@@ -20,6 +22,8 @@ export interface LinkIdentity {
   readonly bootId: string;
   /** The machine's serial number; empty when it has none. */
   readonly serial: string;
+  /** Protocol versions that it speaks; those of this build when undefined. */
+  readonly versions?: readonly number[];
   /** The hub's signing keys, pinned at join. */
   readonly manifestKeys: readonly PinnedKey[];
 }
@@ -31,7 +35,8 @@ export interface LinkSessionOptions {
   readonly nonce: string;
   readonly handlers: LinkHandlers;
   readonly parts: readonly LinkPart[];
-  readonly offer: (manifest: NodeManifest) => void;
+  /** Learns the hub's time before anybody else. */
+  readonly time?: Pick<TrustedTime, 'proven'>;
   /** Greeted: the session is good for everything. */
   readonly live: () => void;
 }
@@ -100,7 +105,7 @@ export class LinkSession implements DeviceEnd {
     this.#pipe = pipe;
     const applied = this.#options.handlers.applied();
     const { agentVersion, bootId } = this.#options.identity;
-    const hello: Hello = { agentVersion, versions: protocolVersions, bootId, nonce: this.#options.nonce, ...(applied ? { applied } : {}) };
+    const hello: Hello = { agentVersion, versions: this.#versions, bootId, nonce: this.#options.nonce, ...(applied ? { applied } : {}) };
     const say = (): void => {
       if (this.#session !== undefined || this.#reason !== undefined) return;
       void this.#send('hello', hello).catch(() => {});
@@ -175,14 +180,6 @@ export class LinkSession implements DeviceEnd {
     });
   }
 
-  /** Tells the hub which manifest is in hand. */
-  sendApplied(failure: string | undefined): void {
-    if (this.#session === undefined || this.#reason !== undefined) return;
-    if (failure) this.#refuse('manifest', 'Failed', failure);
-    const applied = this.#options.handlers.applied();
-    void this.#send('applied', { session: this.#session, ...(applied ? { applied } : {}) }).catch(() => {});
-  }
-
   #receive(kind: DownKind, value: unknown): void {
     switch (kind) {
       case 'welcome':
@@ -193,10 +190,6 @@ export class LinkSession implements DeviceEnd {
         if (session === this.#session && number === this.#reportNumber) this.#acknowledged();
         return;
       }
-      case 'manifest':
-        // Without an answer it comes again.
-        if (this.isLive) this.#options.offer(this.#verified(value));
-        return;
       case 'token':
         this.#token(parseTokenAnswer(value));
         return;
@@ -213,13 +206,23 @@ export class LinkSession implements DeviceEnd {
     }
   }
 
+  get #versions(): readonly number[] {
+    return this.#options.identity.versions ?? protocolVersions;
+  }
+
   #welcome(value: unknown): void {
     if (this.#session !== undefined) return;
     const { manifestKeys, scope } = this.#options.identity;
     const welcome = parseWelcome(open(manifestKeys, 'welcome', scope, parseEnvelope(value)));
     if (welcome.nonce !== this.#options.nonce) throw new ProtocolError('Untrusted', 'the welcome answers another hello');
-    if (!protocolVersions.includes(welcome.version))
+    if (!accepts(this.#versions, welcome.version))
       throw new ProtocolError('Version', `protocol version ${welcome.version} is not spoken here`);
+    const { certificateEndMs = Number.POSITIVE_INFINITY } = this.#pipe ?? {};
+    const doubt = this.#options.time?.proven(welcome.wallMs, certificateEndMs);
+    if (doubt) {
+      this.#options.logger.error('this is not our hub', { reason: doubt });
+      return this.close(doubt);
+    }
     this.#session = welcome.session;
     this.#options.handlers.time?.(welcome.wallMs);
     this.#channel = {
@@ -230,13 +233,6 @@ export class LinkSession implements DeviceEnd {
     };
     this.#options.live();
     for (const part of this.#options.parts) part.begin?.(this.#channel);
-  }
-
-  #verified(value: unknown): NodeManifest {
-    const { manifestKeys, scope } = this.#options.identity;
-    const manifest = parseManifest(open(manifestKeys, 'manifest', scope, parseEnvelope(value)));
-    if (manifest.node !== scope.node) throw new ProtocolError('Untrusted', `the manifest is for node ${manifest.node}`);
-    return manifest;
   }
 
   #refused(refusal: Refusal): void {

@@ -73,11 +73,12 @@ async function attempt(
   const timeoutMs = options.timeoutMs ?? 15_000;
   const { host, port } = endpoint;
   const { ca, memory, proxy } = options;
-  const { socket, certificateEndMs } = await dialHub({
+  const { socket, certificateEndMs, resumed } = await dialHub({
     ...{ host, port, ca, memory, timeoutMs, ...options.credentials() },
     ...{ floorMs: options.floorMs(), ended: 'doubt' },
     ...(proxy ? { proxy } : {}),
   });
+  options.logger.debug('reached the hub', { ...endpoint, resumed });
   const client = mqttClient(endpoint, socket, {
     clientId: options.scope.node,
     username: mqttUserName.write(introduction),

@@ -33,6 +33,8 @@ export interface DialedHub {
   readonly socket: TLSSocket;
   /** When the hub's certificate ends. */
   readonly certificateEndMs: number;
+  /** The TLS session is one of before. */
+  readonly resumed: boolean;
 }
 
 /** A TLS connection to the hub. Node's own verification is off because it insists on the dates; `checkServer` does the rest of it. */
@@ -80,7 +82,7 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
       socket.setNoDelay(true);
       through?.setNoDelay(true);
       socket.removeAllListeners('error').removeAllListeners('close').removeAllListeners('timeout');
-      resolve({ socket, certificateEndMs: check.endMs });
+      resolve({ socket, certificateEndMs: check.endMs, resumed: socket.isSessionReused() });
     });
   });
 }

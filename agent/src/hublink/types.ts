@@ -1,7 +1,8 @@
 import type { EnvelopePurpose } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
-import type { NodeManifest, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { ManifestUpdate, ObjectPart, ObjectWant } from '@flotilla/shared/protocol/manifest-messages.js';
+import type { Generation, StatusReport } from '@flotilla/shared/protocol/messages.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 
 /** What the rest of the agent asks of the link. Implemented over MQTT, and by a simulated courier. */
@@ -18,10 +19,15 @@ export interface HubLink {
 
 /** What the link asks of the rest of the agent. */
 export interface LinkHandlers {
-  /** A verified manifest for this node, newer than the one in hand. Resolves when it is safe on disk; then it is acknowledged. */
-  manifest(manifest: NodeManifest): Promise<void>;
+  /**
+   * What the hub signed for this node; it may be old, a copy, or lack objects. Resolves when it is safe on disk and acted upon, or with
+   * what is missing: the link fetches that. @throws ProtocolError `Gap` when a complete one is needed
+   */
+  manifest(update: ManifestUpdate): Promise<ManifestOutcome>;
+  /** Objects that were missing, or pieces of them. As `manifest`. */
+  objects(parts: readonly ObjectPart[]): Promise<ManifestOutcome>;
   /** The generation in hand, told to the hub at hello so that an unchanged board is sent nothing. */
-  applied(): NodeManifest['generation'] | undefined;
+  applied(): Generation | undefined;
   /** A session began: send a full report. */
   connected(): void;
   disconnected(): void;
@@ -29,6 +35,14 @@ export interface LinkHandlers {
   time?(hubWallMs: number): void;
   /** Log text of a container. @throws Error with a message for the client */
   logs(pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
+/** What came of a message about the manifest. */
+export interface ManifestOutcome {
+  /** Something new is in hand, safe on disk. */
+  readonly applied: boolean;
+  /** What has to be fetched before the newest manifest can be taken over; empty when nothing waits. */
+  readonly wants: readonly ObjectWant[];
 }
 
 /** One session as a part sees it: from the welcome to the end of the connection. */

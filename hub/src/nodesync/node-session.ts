@@ -5,17 +5,19 @@ import { type EnvelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal, ReportMessage, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
-import type { NodeManifest } from '@flotilla/shared/protocol/messages.js';
+import { type ManifestMessage, parseWant } from '@flotilla/shared/protocol/manifest-messages.js';
+import type { Generation } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { type DownKind, protocolVersions, type UpKind } from '@flotilla/shared/protocol/topics.js';
+import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
+import { agree, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import type { Broker, DeviceSession } from '#broker/types.ts';
 import { HubStreams } from './hub-streams.ts';
 import type { ReportIngest } from './ingest/report-ingest.ts';
+import type { ManifestContent } from './manifest/manifest-content.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
-import type { ManifestContent } from './manifest/manifest-sources.ts';
 import type { NodeChannel, NodePart } from './node-part.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
@@ -42,6 +44,8 @@ export interface NodeSessionOptions {
   readonly mayHaveToken: (request: TokenMessage) => boolean;
   readonly issueToken: IssueToken;
   readonly parts: readonly NodePart[];
+  /** Protocol versions that the hub speaks; those of this build when undefined. */
+  readonly versions?: readonly number[] | undefined;
   /** Something an operator should see as an Event of the Node. */
   readonly warn: (reason: string, message: string) => void;
 }
@@ -69,7 +73,9 @@ export class NodeSession {
       clock: options.clock,
       build: options.build,
       number: (digest, board) => options.numbers.number(options.session.node, digest, board),
-      send: (manifest) => this.#sendManifest(manifest),
+      sign: (generation) => this.#channel.seal('manifest', { node: options.session.node, generation }),
+      send: (message, generation) => this.#sendManifest(message, generation),
+      sendParts: (parts) => this.#send('objects', { session: this.device.epoch, parts }),
     });
     const { clusterId, session, signer, warn } = options;
     this.#channel = {
@@ -122,6 +128,11 @@ export class NodeSession {
         if (this.#isCurrent(message)) this.#manifests.applied(message.applied);
         return;
       }
+      case 'want': {
+        const message = parseWant(value);
+        if (this.#isCurrent(message)) this.#manifests.want(message).catch(() => {});
+        return;
+      }
       case 'token': {
         const message = parseToken(value);
         if (this.#isCurrent(message)) void this.#token(message);
@@ -135,7 +146,9 @@ export class NodeSession {
       case 'refusal': {
         const { about, reason, message } = parseRefusal(value);
         this.#options.logger.warn('a board refused a message', { about, reason, refusal: message });
-        if (about === 'manifest') this.#options.warn('ManifestRefused', `The board did not take over its manifest: ${message}`);
+        if (about === 'manifest') this.#manifests.refused(reason);
+        if (about === 'manifest' && reason !== 'Gap')
+          this.#options.warn('ManifestRefused', `The board did not take over its manifest: ${message}`);
         return;
       }
       default:
@@ -146,20 +159,18 @@ export class NodeSession {
   /** Comes again when the board does not hear the answer. */
   #hello(value: unknown): void {
     const hello = parseHello(value);
-    const version = protocolVersions.find((own) => hello.versions.includes(own));
-    if (version === undefined) {
-      throw new ProtocolError(
-        'Version',
-        `this hub speaks protocol versions ${protocolVersions.join(', ')}, the board ${hello.versions.join(', ')}`,
-      );
-    }
+    const own = this.#options.versions ?? protocolVersions;
+    const agreed = agree(own, hello.versions);
+    if (!agreed)
+      throw new ProtocolError('Version', `this hub speaks protocol versions ${own.join(', ')}, the board ${hello.versions.join(', ')}`);
+    const { version, deltas } = agreed;
     const { clock, clusterId, session, signer } = this.#options;
     const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
     this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
     const first = !this.#greeted;
     this.#greeted = true;
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
-    this.#manifests.start(hello.applied);
+    this.#manifests.start(hello.applied, deltas);
   }
 
   async #report({ number, report }: ReportMessage): Promise<void> {
@@ -199,14 +210,17 @@ export class NodeSession {
     }
   }
 
-  async #sendManifest(manifest: NodeManifest): Promise<void> {
-    const { clusterId, logger, session, signer, warn } = this.#options;
+  async #sendManifest(message: ManifestMessage, generation: Generation): Promise<void> {
+    const { logger, warn } = this.#options;
+    const entries = Object.keys(message.entries).length;
     try {
-      await this.#send('manifest', seal(signer, 'manifest', { clusterId, node: session.node }, manifest));
+      if (entries > linkLimits.contentEntries)
+        throw new ProtocolError('TooLarge', `it has ${entries} objects; the limit is ${linkLimits.contentEntries}`);
+      await this.#send('manifest', message);
     } catch (error) {
       if (error instanceof ProtocolError)
         warn('ManifestTooLarge', `What is bound to this node does not fit into a manifest: ${error.message}`);
-      logger.info('could not send a manifest', { generation: manifest.generation, error });
+      logger.info('could not send a manifest', { generation, error });
       throw error;
     }
   }

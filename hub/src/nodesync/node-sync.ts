@@ -1,11 +1,12 @@
-import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { offlineWords } from '@flotilla/shared/api/offline.js';
+import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import { unavailable } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
-import type { Broker, DeviceSession, Incident } from '#broker/types.ts';
+import type { Broker, BrokerHandler, DeviceSession, Incident } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
 import { ReportIngest } from './ingest/report-ingest.ts';
@@ -32,6 +33,10 @@ export interface NodeSyncOptions {
   readonly logger: Logger;
   /** See Liveness. */
   readonly startGraceMs?: number;
+  /** Protocol versions that the hub speaks; those of this build when undefined. */
+  readonly versions?: readonly number[];
+  /** A number that grows with each start of a hub: see `Broker.start`. The newest revision known here when left out. */
+  readonly incarnation?: () => Promise<number>;
   /** Further kinds of messages, each with a class of its own. */
   readonly parts?: readonly NodePart[];
 }
@@ -42,7 +47,7 @@ export interface NodeSync {
   /** Hangs up on all boards; they go on working. */
   stop(): Promise<void>;
   readonly connector: NodeConnector;
-  readonly liveness: Pick<Liveness, 'isAlive' | 'onChange'>;
+  readonly liveness: Pick<Liveness, 'isAlive' | 'awaySinceWallMs' | 'onChange'>;
   /** How a Lease is shown: see Leases. */
   presentLease(lease: KubeObject): KubeObject;
   /** Boards with a live session. */
@@ -57,7 +62,8 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
 
 /** Hub side of the device link: one NodeSession per connection, told of changes by the informers. */
 class DeviceLink implements NodeSync {
-  readonly liveness: Liveness;
+  readonly liveness: NodeSync['liveness'];
+  readonly #liveness: Liveness;
   readonly connector: NodeConnector;
   readonly #options: NodeSyncOptions;
   readonly #sources: ManifestSources;
@@ -71,7 +77,12 @@ class DeviceLink implements NodeSync {
     this.#options = options;
     this.#sources = new ManifestSources(client);
     this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
-    this.liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
+    this.#liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
+    this.liveness = {
+      isAlive: (node) => this.#liveness.isAlive(node),
+      onChange: (listener) => this.#liveness.onChange(listener),
+      awaySinceWallMs: (node) => this.#awaySinceWallMs(node),
+    };
     this.#leases = new Leases({
       client,
       clock,
@@ -90,14 +101,15 @@ class DeviceLink implements NodeSync {
     this.#watches.push(
       client.informer('', 'nodes').on({
         deleted: ({ metadata }) => {
-          this.liveness.forget(metadata?.name ?? '');
+          this.#liveness.forget(metadata?.name ?? '');
           this.#numbers.forget(metadata?.name ?? '');
         },
       }),
     );
-    this.liveness.start(() => this.#sources.nodes().map((node) => node.metadata?.name ?? ''));
+    this.#liveness.start(() => this.#sources.nodes().map((node) => node.metadata?.name ?? ''));
     this.#leases.start();
-    await broker.start({
+    const incarnation = (await this.#options.incarnation?.()) ?? this.#sources.revision;
+    const handler: BrokerHandler = {
       connected: (session) => this.#connected(session),
       disconnected: (session, reason, idleMs) => this.#disconnected(session, reason, idleMs),
       message: (session, kind, payload) => {
@@ -105,7 +117,8 @@ class DeviceLink implements NodeSync {
         if (own?.device.epoch === session.epoch) own.message(kind, payload);
       },
       incident: (incident) => this.#incident(incident),
-    });
+    };
+    await broker.start(handler, incarnation);
   }
 
   async stop(): Promise<void> {
@@ -115,7 +128,7 @@ class DeviceLink implements NodeSync {
     await this.#options.broker.stop();
     for (const session of this.#sessions.values()) session.end();
     this.#sessions.clear();
-    this.liveness.stop();
+    this.#liveness.stop();
   }
 
   presentLease(lease: KubeObject): KubeObject {
@@ -149,12 +162,13 @@ class DeviceLink implements NodeSync {
       mayHaveToken: (request) => this.#mayHaveToken(node, request),
       issueToken,
       parts: this.#options.parts ?? [],
+      versions: this.#options.versions,
       warn: (reason, message) => this.#warn(node, reason, message),
     });
     this.#sessions.get(node)?.end();
     this.#sessions.set(node, session);
     log.info('a board connected', { transport: device.transport, bootId: device.bootId });
-    this.liveness.connected(node);
+    this.#liveness.connected(node);
     this.#leases.renew(node);
   }
 
@@ -165,16 +179,29 @@ class DeviceLink implements NodeSync {
     session.end();
     this.#sessions.delete(device.node);
     this.#options.logger.info('a board disconnected', { node: device.node, session: device.epoch, reason });
-    this.liveness.disconnected(device.node, device.keepAliveMs, idleMs);
+    this.#liveness.disconnected(device.node, device.keepAliveMs, idleMs);
   }
 
   async *#logs(node: string, pod: Parameters<NodeConnector['logs']>[1], options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
     const session = this.#sessions.get(node);
     if (!session) {
-      const since = new Date(this.liveness.awaySinceWallMs(node) ?? this.#options.clock.wallMs()).toISOString();
-      throw unavailable(`node ${node} is offline since ${since}`);
+      const since = kubeTime(this.#awaySinceWallMs(node) ?? this.#options.clock.wallMs());
+      throw unavailable(offlineWords(node, since));
     }
     yield* session.streams.logs(pod, options, signal);
+  }
+
+  /** By this hub, else as hubs before it wrote it down: in the Node when it went away, in its Lease while it was there. */
+  #awaySinceWallMs(node: string): number | undefined {
+    if (this.#sessions.has(node)) return undefined;
+    const heardMs = this.#liveness.awaySinceWallMs(node);
+    if (heardMs !== undefined) return heardMs;
+    const known = this.#sources.node(node);
+    const ready = known?.status?.conditions?.find(({ type }) => type === 'Ready');
+    const lastMs = Date.parse(ready?.lastHeartbeatTime ?? '') || Date.parse(known?.metadata?.creationTimestamp ?? '');
+    const leaseMs = ready?.status === 'Unknown' ? Number.NaN : (this.#leases.renewedMs(node) ?? Number.NaN);
+    const times = [lastMs, leaseMs].filter((ms) => !Number.isNaN(ms));
+    return times.length > 0 ? Math.max(...times) : undefined;
   }
 
   #mayHaveToken(node: string, { namespace, podName, podUid, serviceAccount }: TokenMessage): boolean {

@@ -35,8 +35,16 @@ export class DurableRecord<Value> {
   /** The newest whole value; `damaged` tells that a newer or older file did not match its checksum. */
   read(): Promise<{ readonly value: Value | undefined; readonly damaged: boolean }> {
     return this.#inTurn(async () => {
-      const { best, damaged } = await this.#look();
-      return { value: best && (JSON.parse(best.body) as Value), damaged };
+      const { whole, damaged } = await this.#look();
+      return { value: whole[0] && (JSON.parse(whole[0].body) as Value), damaged };
+    });
+  }
+
+  /** All whole values, the newest first: for one who sees for himself whether the newest is any good. */
+  readAll(): Promise<{ readonly values: readonly Value[]; readonly damaged: boolean }> {
+    return this.#inTurn(async () => {
+      const { whole, damaged } = await this.#look();
+      return { values: whole.map(({ body }) => JSON.parse(body) as Value), damaged };
     });
   }
 
@@ -63,18 +71,19 @@ export class DurableRecord<Value> {
     });
   }
 
-  async #look(): Promise<{ best: Slot | undefined; damaged: boolean }> {
-    let best: (Slot & { slot: 0 | 1 }) | undefined;
+  async #look(): Promise<{ whole: readonly Slot[]; damaged: boolean }> {
+    const whole: (Slot & { slot: 0 | 1 })[] = [];
     let damaged = false;
     for (const slot of [0, 1] as const) {
       const text = await this.#files.readText(this.#file(slot));
       if (text === undefined) continue;
       const found = parse(text);
       if (!found) damaged = true;
-      else if (!best || found.counter > best.counter) best = { ...found, slot };
+      else whole.push({ ...found, slot });
     }
-    this.#newest = best && { counter: best.counter, slot: best.slot };
-    return { best, damaged };
+    whole.sort((a, b) => b.counter - a.counter);
+    this.#newest = whole[0] && { counter: whole[0].counter, slot: whole[0].slot };
+    return { whole, damaged };
   }
 
   #file(slot: 0 | 1): string {

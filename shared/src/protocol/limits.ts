@@ -12,6 +12,17 @@ export const linkLimits = {
   deflateAboveBytes: 512,
   /** Messages being put together from chunks at one time, per sender. */
   assemblies: 2,
+  /** Keys in the content of a node. */
+  contentEntries: 20_000,
+  /** One key of them. */
+  contentKeyBytes: 512,
+  /** The text of one object; the API takes none as large. */
+  objectBytes: 8 * 1024 * 1024,
+  /** How much of its objects a manifest brings along, before deflating. What is more the board asks for. */
+  inlineBytes: 64 * 1024,
+  /** Objects in one request, and bytes of their texts in one answer. */
+  wants: 128,
+  pageBytes: 1024 * 1024,
   /** Open streams of one device. */
   streams: 64,
   /** What a sender may have on its way, per stream, before the receiver grants more. */

@@ -1,5 +1,3 @@
-import type { KubeObject } from '../meta/object.ts';
-
 /**
  * What hub and board say to each other, as data. How it is framed, signed and sent is in the other files of this folder and in
  * shared/docs/protocol.md. Both directions carry state with a generation; a duplicate or a reordered message changes nothing.
@@ -9,28 +7,12 @@ import type { KubeObject } from '../meta/object.ts';
 export interface Generation {
   readonly epoch: number;
   readonly revision: number;
-  /** Names the content: a board that has this digest needs no copy, whichever hub numbered it. Takes no part in the order. */
-  readonly digest?: string;
+  /** Names the content (content.ts): a board that has it needs no copy, whichever hub numbered it. Takes no part in the order. */
+  readonly digest: string;
 }
 
 export function compareGenerations(a: Generation, b: Generation): number {
   return a.epoch - b.epoch || a.revision - b.revision;
-}
-
-/** All a board needs to run its pods: complete, not a difference. */
-export interface NodeManifest {
-  readonly node: string;
-  readonly generation: Generation;
-  /** The /26 (or so) this board's pods take their addresses from; empty until allocated. */
-  readonly podCIDR: string;
-  /** Pods bound to this node, those with a deletionTimestamp included, as the API shows them but without `status`,
-   * `metadata.managedFields` and `metadata.resourceVersion`: what the board itself reports must not come back as news. */
-  readonly pods: readonly KubeObject[];
-  /** Only what these pods refer to. */
-  readonly configMaps: readonly KubeObject[];
-  readonly secrets: readonly KubeObject[];
-  /** metadata.uid of the ServiceAccounts that these pods run as, by `namespace/name`. */
-  readonly serviceAccounts: Readonly<Record<string, string>>;
 }
 
 /** The status of one pod as its board sees it. */

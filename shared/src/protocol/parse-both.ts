@@ -6,7 +6,9 @@ import { Shape } from './shape.ts';
 
 /** Messages that either side may send, checked field by field. Each throws ProtocolError `Malformed`. */
 
-const reasons: readonly RefusalReason[] = ['Malformed', 'TooLarge', 'Forbidden', 'Version', 'Untrusted', 'Session', 'Busy', 'Failed'];
+const reasons: readonly RefusalReason[] = [
+  ...(['Malformed', 'Unsupported', 'Gap', 'TooLarge', 'Forbidden', 'Version', 'Untrusted', 'Session', 'Busy', 'Failed'] as const),
+];
 
 export function parseRefusal(value: unknown): Refusal {
   const shape = new Shape('refusal', value);

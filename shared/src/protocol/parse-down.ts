@@ -1,8 +1,6 @@
 import type { Envelope } from './envelope.ts';
 import { linkLimits } from './limits.ts';
 import type { AckMessage, TokenAnswer, Welcome } from './link-messages.ts';
-import type { NodeManifest } from './messages.ts';
-import { ProtocolError } from './protocol-error.ts';
 import { Shape } from './shape.ts';
 
 /** Messages of the hub, checked field by field. Each throws ProtocolError `Malformed`. */
@@ -32,26 +30,4 @@ export function parseTokenAnswer(value: unknown): TokenAnswer {
   const head = { session: shape.integer('session'), id: shape.text('id') };
   if (shape.has('error')) return { ...head, error: shape.text('error', linkLimits.proseBytes) };
   return { ...head, token: shape.text('token', 16 * 1024), expirationWallMs: shape.integer('expirationWallMs') };
-}
-
-/** The outer shape only: the objects inside are the API's, signed by the hub. */
-export function parseManifest(value: unknown): NodeManifest {
-  const shape = new Shape('manifest', value);
-  const generation = shape.generation('generation');
-  if (!generation) throw new ProtocolError('Malformed', 'manifest.generation is missing');
-  const objects = (name: string): NodeManifest['pods'] =>
-    shape.list(name, 100_000).map((object) => {
-      if (typeof object !== 'object' || object === null)
-        throw new ProtocolError('Malformed', `manifest.${name} holds something that is no object`);
-      return object;
-    });
-  return {
-    node: shape.text('node'),
-    generation,
-    podCIDR: shape.text('podCIDR'),
-    pods: objects('pods'),
-    configMaps: objects('configMaps'),
-    secrets: objects('secrets'),
-    serviceAccounts: shape.object('serviceAccounts') as Record<string, string>,
-  };
 }

@@ -1,7 +1,11 @@
 /** Why a message was not taken. The words travel in a refusal. */
 export type RefusalReason =
-  /** Not what the protocol allows: wrong shape, unknown kind, bad frame. */
+  /** Not what the protocol allows: wrong shape, bad frame. */
   | 'Malformed'
+  /** A kind of message, or a request, that this side does not know or does not do. */
+  | 'Unsupported'
+  /** A difference to a content that is not in hand, or that does not lead where it should: send the whole. */
+  | 'Gap'
   | 'TooLarge'
   /** The topic belongs to somebody else. */
   | 'Forbidden'

@@ -68,8 +68,7 @@ export class Shape {
   generation(name: string): Generation | undefined {
     if (!this.has(name)) return undefined;
     const shape = this.nested(name);
-    const digest = shape.optionalText('digest');
-    return { epoch: shape.integer('epoch'), revision: shape.integer('revision'), ...(digest === undefined ? {} : { digest }) };
+    return { epoch: shape.integer('epoch'), revision: shape.integer('revision'), digest: shape.text('digest') };
   }
 
   /** For faults that only the caller can see. */

@@ -1,17 +1,14 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /** What a board may send. */
-const upKinds = ['hello', 'report', 'applied', 'token', 'stream', 'refusal'] as const;
+const upKinds = ['hello', 'report', 'applied', 'want', 'token', 'stream', 'operation', 'lease', 'refusal'] as const;
 /** What the hub may send. */
-const downKinds = ['welcome', 'ack', 'manifest', 'token', 'stream', 'refusal'] as const;
+const downKinds = ['welcome', 'ack', 'manifest', 'objects', 'token', 'stream', 'operation', 'update', 'grant', 'refusal'] as const;
 export type UpKind = (typeof upKinds)[number];
 export type DownKind = (typeof downKinds)[number];
 
 /** The first level of every topic; a new, incompatible framing gets a new one. */
 const topicVersion = 'f1';
-
-/** Messages above this framing; the newest first. A hub takes two versions back and one ahead. */
-export const protocolVersions: readonly number[] = [1];
 
 export interface TopicScope {
   readonly clusterId: string;
@@ -45,6 +42,6 @@ function kindOf<K extends string>(topic: string, prefix: string, kinds: readonly
   const shown = JSON.stringify(topic.slice(0, 256));
   if (!topic.startsWith(prefix)) throw new ProtocolError('Forbidden', `topic ${shown} does not begin with ${JSON.stringify(prefix)}`);
   const kind = kinds.find((known) => known === topic.slice(prefix.length));
-  if (!kind) throw new ProtocolError('Malformed', `topic ${shown} names no kind of message known here`);
+  if (!kind) throw new ProtocolError('Unsupported', `topic ${shown} names no kind of message known here`);
   return kind;
 }
