@@ -36,7 +36,7 @@ export interface ControlPlaneOptions {
 
 /** Boards whose presence a test switches. */
 class FakeLiveness implements NodeLiveness {
-  readonly #away = new Set<string>();
+  readonly #away = new Map<string, number | undefined>();
   readonly #listeners = new Set<(node: string) => void>();
 
   isAlive(node: string): boolean {
@@ -48,9 +48,14 @@ class FakeLiveness implements NodeLiveness {
     return { stop: () => void this.#listeners.delete(changed) };
   }
 
-  set(node: string, alive: boolean): void {
+  awaySinceWallMs(node: string): number | undefined {
+    return this.#away.get(node);
+  }
+
+  /** @param sinceWallMs when it was heard last */
+  set(node: string, alive: boolean, sinceWallMs?: number): void {
     if (alive) this.#away.delete(node);
-    else this.#away.add(node);
+    else this.#away.set(node, sinceWallMs);
     for (const changed of this.#listeners) changed(node);
   }
 }

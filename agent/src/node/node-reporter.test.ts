@@ -37,6 +37,7 @@ async function setUp(
     labels: { own: 'yes' },
     taints: [{ key: 'k', effect: 'NoSchedule' as const }],
     version: 'v1.34.0+flotilla.0',
+    correct: (wallMs: number) => wallMs,
   };
   const node = new NodeReporter({ ...options, clock, files, logger: silentLogger, host, runtime, capacity, changed: () => {} });
   await node.start();
@@ -136,6 +137,7 @@ describe('node', () => {
       host: new FakeHost(),
       runtime,
       capacity: {},
+      correct: (wallMs) => wallMs,
       changed: () => {},
     });
     await again.start();

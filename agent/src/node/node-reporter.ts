@@ -24,6 +24,8 @@ export interface NodeReporterOptions {
   readonly capacity: Readonly<Record<string, string>>;
   /** `v1.34.2+flotilla.1` */
   readonly version: string;
+  /** What the board's own clock said in this boot, in true time as far as that is known. */
+  readonly correct: (ownWallMs: number) => number;
   readonly changed: () => void;
 }
 
@@ -185,12 +187,13 @@ export class NodeReporter {
   }
 
   #condition(type: ConditionType): Record<string, string> {
-    const { bad = false, sinceWallMs = this.#options.clock.wallMs() } = this.#bad.get(type) ?? {};
+    const { clock, correct } = this.#options;
+    const { bad = false, sinceWallMs = clock.wallMs() } = this.#bad.get(type) ?? {};
     const [reason, words] = (bad ? ailing : healthy)[type];
     const noNetwork = type === 'Ready' && bad && !this.#runtimeDown;
     const message = noNetwork ? `container runtime network not ready: ${this.#networkFailure}` : words;
     const status = bad === (type !== 'Ready') ? 'True' : 'False';
-    return { type, status, reason, message, lastTransitionTime: kubeTime(sinceWallMs) };
+    return { type, status, reason, message, lastTransitionTime: kubeTime(correct(sinceWallMs)) };
   }
 
   #setReady(): void {

@@ -53,6 +53,12 @@ export class Leases {
       .finally(() => this.#writing.delete(node));
   }
 
+  /** When the Lease was written last; undefined without one. */
+  renewedMs(node: string): number | undefined {
+    const lease = this.#options.client.informer<Lease>('coordination.k8s.io', 'leases').get(`${namespace}/${node}`);
+    return Date.parse(lease?.spec?.renewTime ?? '') || undefined;
+  }
+
   /** A board's Lease as memory knows it: renewed at this moment while its session lives, else as it was written. */
   shown(lease: Lease): Lease {
     const { name = '', namespace: of } = lease.metadata ?? {};

@@ -27,7 +27,6 @@ export class Liveness {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(node: string, alive: boolean) => void>();
   #starting: Timer | undefined;
-  #startedWallMs: number | undefined;
 
   constructor(options: LivenessOptions) {
     this.#clock = options.clock;
@@ -36,7 +35,6 @@ export class Liveness {
 
   /** @param nodes those that should be there; whoever is missing after the grace is told of as offline */
   start(nodes: () => readonly string[]): void {
-    this.#startedWallMs = this.#clock.wallMs();
     this.#starting = this.#clock.after('nodesync: start grace', this.#startGraceMs, () => {
       this.#starting = undefined;
       for (const node of nodes()) if (!this.#entries.has(node)) this.#tell(node, false);
@@ -55,11 +53,10 @@ export class Liveness {
     return entry ? entry.connected || entry.expiry !== undefined : this.#starting !== undefined;
   }
 
-  /** Since when a board has had no session; undefined when it has one. */
+  /** When a board without a session was heard last; undefined when it has one, or was not heard by this hub yet. */
   awaySinceWallMs(node: string): number | undefined {
     const entry = this.#entries.get(node);
-    if (entry) return entry.connected ? undefined : entry.sinceWallMs;
-    return this.#startedWallMs ?? this.#clock.wallMs();
+    return entry?.connected === false ? entry.sinceWallMs : undefined;
   }
 
   onChange(listener: (node: string, alive: boolean) => void): { stop(): void } {

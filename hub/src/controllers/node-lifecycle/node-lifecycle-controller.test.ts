@@ -1,8 +1,11 @@
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
+import { podOfflineSince } from '@flotilla/shared/api/offline.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../../test/harness/control-plane.ts';
 import { deployment } from '../../../../test/harness/workloads.ts';
-import { planTaints } from './plan.ts';
+import { podCondition } from '../pod-state.ts';
+import { offlinePod, planTaints } from './plan.ts';
 
 let plane: ControlPlane;
 async function start(): Promise<void> {
@@ -24,9 +27,22 @@ describe('a board that goes away', () => {
       .pods()
       .map(({ metadata }) => metadata?.uid)
       .sort();
-    plane.liveness.set('a', false);
+    plane.liveness.set('a', false, plane.clock.wallMs() - 50_000);
+    const since = kubeTime(plane.clock.wallMs() - 50_000);
     await plane.until('it is known', () => ready()?.status === 'Unknown' && (node()?.spec?.taints?.length ?? 0) === 2);
-    expect(ready()).toMatchObject({ reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' });
+    expect(ready()).toMatchObject({
+      reason: 'NodeStatusUnknown',
+      message: `the board is offline since ${since}; its pods go on there, and what is shown is what it said last`,
+      lastHeartbeatTime: since,
+    });
+    await plane.until('its pods say so', () => plane.pods().every((it) => podOfflineSince(it) === since));
+    expect(podCondition(plane.pods()[0] ?? {}, 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'NodeOffline',
+      message: `node a is offline since ${since}`,
+    });
+    const revisions = (): (string | undefined)[] => [node(), ...plane.pods()].map((it) => it?.metadata?.resourceVersion);
+    const marked = revisions();
     expect(node()?.spec?.taints?.map(({ key, effect }) => `${key}:${effect}`)).toEqual([
       'node.kubernetes.io/unreachable:NoSchedule',
       'node.kubernetes.io/unreachable:NoExecute',
@@ -36,6 +52,8 @@ describe('a board that goes away', () => {
     await plane.clock.advance(3600_000);
     plane.clock.jumpWall(30 * 86_400_000);
     await plane.clock.advance(3600_000);
+    // Written once, at the transition.
+    expect(revisions()).toEqual(marked);
     expect(
       plane
         .pods()
@@ -60,6 +78,16 @@ describe('a board that goes away', () => {
         .sort(),
     ).toEqual(before);
     expect(plane.started).toHaveLength(2);
+  });
+
+  it('marks also the pods that were not ready, and not those that have ended', () => {
+    const since = '2026-01-01T00:00:00Z';
+    const crashing = { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: 'before' }] } };
+    const marked = offlinePod(crashing, 'a', since, 0);
+    expect(marked.status?.conditions).toMatchObject([{ reason: 'NodeOffline', lastProbeTime: since, lastTransitionTime: 'before' }]);
+    expect(offlinePod(marked, 'a', since, 1)).toBe(marked);
+    const ended = { status: { phase: 'Succeeded' } };
+    expect(offlinePod(ended, 'a', since, 0)).toBe(ended);
   });
 
   it('is cordoned and uncordoned by a taint too', async () => {

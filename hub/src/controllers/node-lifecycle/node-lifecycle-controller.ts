@@ -1,11 +1,11 @@
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { nodeOfflineSince } from '@flotilla/shared/api/offline.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
-import { podCondition } from '../pod-state.ts';
+import { isReady } from '../pod-state.ts';
 import type { NodeLiveness } from './liveness.ts';
-import { planTaints, readyStatus, unknownStatus } from './plan.ts';
+import { offlinePod, planTaints, readyStatus, unknownStatus } from './plan.ts';
 
 const byNode = 'nodeName';
 /** Pods of one node that are written at once. */
@@ -13,7 +13,7 @@ const parallel = 16;
 
 /**
  * Offline is not dead: a board that is away gets its conditions Unknown and taints that keep new pods off; its pods are
- * marked not Ready and stay. When it is back the taints go and nothing was restarted. What a pod's own policy makes of the taints is
+ * marked not Ready and stay; each is written once, and says since when. When it is back the taints go and nothing was restarted. What a pod's own policy makes of the taints is
  * the business of taint-eviction. Keys are nodes.
  */
 export function createNodeLifecycleController({ client, clock, recorder }: ControllerEnv, liveness: NodeLiveness): Controller {
@@ -24,12 +24,13 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
   pods.index(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
 
   const markUnknown = async (node: Node): Promise<Node> => {
-    if (!unknownStatus(node, clock.wallMs())) return node;
     const name = objectKey(node);
+    const sinceMs = liveness.awaySinceWallMs(name) ?? clock.wallMs();
+    if (!unknownStatus(node, clock.wallMs(), sinceMs)) return node;
     const wasReady = readyStatus(node) === 'True';
     const after = await nodeResource.updateStatus('', name, (current) => {
       // The board may have come back while this waited for its turn.
-      const status = liveness.isAlive(name) ? undefined : unknownStatus(current, clock.wallMs());
+      const status = liveness.isAlive(name) ? undefined : unknownStatus(current, clock.wallMs(), sinceMs);
       return status ? { ...current, status } : current;
     });
     if (wasReady && readyStatus(after) !== 'True') {
@@ -48,17 +49,12 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
     });
   };
 
-  const markNotReady = async (pod: Pod): Promise<void> => {
+  const markOffline = async (pod: Pod, node: string, since: string): Promise<void> => {
     const { namespace = '', name = '' } = pod.metadata ?? {};
-    recorder.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
-    await podResource.updateStatus(namespace, name, (current) => {
-      const ready = podCondition(current, 'Ready');
-      if (ready?.status !== 'True') return current;
-      const conditions = (current.status?.conditions ?? []).map((condition) =>
-        condition === ready ? { ...ready, status: 'False', lastTransitionTime: kubeTime(clock.wallMs()) } : condition,
-      );
-      return { ...current, status: { ...current.status, conditions } };
-    });
+    if (isReady(pod)) recorder.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
+    await podResource.updateStatus(namespace, name, (current) =>
+      liveness.isAlive(node) ? current : offlinePod(current, node, since, clock.wallMs()),
+    );
   };
 
   const each = async (list: readonly Pod[], act: (pod: Pod) => Promise<void>): Promise<void> => {
@@ -92,12 +88,11 @@ export function createNodeLifecycleController({ client, clock, recorder }: Contr
       if (!node || node.metadata?.deletionTimestamp) return undefined;
       if (!liveness.isAlive(key)) node = await markUnknown(node);
       node = await taint(node);
-      const here = pods.byIndex(byNode, key);
-      if (readyStatus(node) !== 'True')
-        await each(
-          here.filter((pod) => podCondition(pod, 'Ready')?.status === 'True'),
-          markNotReady,
-        );
+      // A board that is there speaks for its pods itself.
+      const since = liveness.isAlive(key) ? undefined : nodeOfflineSince(node);
+      if (since === undefined) return undefined;
+      const unmarked = pods.byIndex(byNode, key).filter((pod) => offlinePod(pod, key, since, 0) !== pod);
+      await each(unmarked, (pod) => markOffline(pod, key, since));
       return undefined;
     },
   };

@@ -1,14 +1,19 @@
-import type { Node, NodeCondition, NodeStatus, Taint } from '@flotilla/shared/api/generated/types.js';
+import type { Node, NodeCondition, NodeStatus, Pod, PodCondition, Taint } from '@flotilla/shared/api/generated/types.js';
+import { nodeOfflineReason, offlineWords, podOfflineSince } from '@flotilla/shared/api/offline.js';
 import { absenceTaints } from '@flotilla/shared/api/offline-policy.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { isFinished } from '../pod-state.ts';
 
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';
 
 const silentConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'] as const;
 
-/** The status of a node whose board is away: nothing is known of it. Undefined when it says so already. */
-export function unknownStatus(node: Node, nowMs: number): NodeStatus | undefined {
+/**
+ * The status of a node whose board is away: nothing is known of it. Undefined when it says so already.
+ * @param sinceMs when it was heard last: kept in `lastHeartbeatTime`, where a hub that starts anew finds it
+ */
+export function unknownStatus(node: Node, nowMs: number, sinceMs: number): NodeStatus | undefined {
   const known = node.status?.conditions ?? [];
   let changed = false;
   const conditions: NodeCondition[] = known.filter(({ type }) => !silentConditions.some((silent) => silent === type));
@@ -19,13 +24,30 @@ export function unknownStatus(node: Node, nowMs: number): NodeStatus | undefined
       continue;
     }
     changed = true;
-    const now = kubeTime(nowMs);
+    const since = kubeTime(Math.min(sinceMs, nowMs));
+    const message = `the board is offline since ${since}; its pods go on there, and what is shown is what it said last`;
     const told = old
-      ? { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' }
+      ? { reason: 'NodeStatusUnknown', message }
       : { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
-    conditions.push({ ...(old ?? { lastHeartbeatTime: now }), type, status: 'Unknown', ...told, lastTransitionTime: now });
+    conditions.push({ ...old, type, status: 'Unknown', ...told, lastHeartbeatTime: since, lastTransitionTime: kubeTime(nowMs) });
   }
   return changed ? { ...node.status, conditions } : undefined;
+}
+
+/** The pod with what its board's absence makes of its Ready condition; the same pod when it says so already, or has ended. */
+export function offlinePod(pod: Pod, node: string, since: string, nowMs: number): Pod {
+  if (isFinished(pod) || podOfflineSince(pod) === since) return pod;
+  const conditions = pod.status?.conditions ?? [];
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  const offline: PodCondition = {
+    type: 'Ready',
+    status: 'False',
+    reason: nodeOfflineReason,
+    message: offlineWords(node, since),
+    lastProbeTime: since,
+    lastTransitionTime: (ready?.status === 'False' && ready.lastTransitionTime) || kubeTime(nowMs),
+  };
+  return { ...pod, status: { ...pod.status, conditions: [...conditions.filter((condition) => condition !== ready), offline] } };
 }
 
 export function readyStatus(node: Node): string {

@@ -42,6 +42,16 @@ describe('pod status', () => {
     expect(ready('False')?.lastTransitionTime).toBe('2026-01-02T00:00:00Z');
   });
 
+  test('what changed while the board was away is dated by the board, but never before what is known or after now', () => {
+    const ready = (lastTransitionTime: string) =>
+      mergePodStatus(pod, { conditions: [{ type: 'Ready', status: 'False', lastTransitionTime }] }, now)?.conditions?.find(
+        (condition) => condition.type === 'Ready',
+      )?.lastTransitionTime;
+    expect(ready('2026-01-01T12:00:00Z')).toBe('2026-01-01T12:00:00Z');
+    expect(ready('1970-01-01T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
+    expect(ready('2099-01-01T00:00:00Z')).toBe('2026-01-02T00:00:00Z');
+  });
+
   test('a pod that ended stays ended', () => {
     expect(mergePodStatus({ status: { phase: 'Succeeded' } }, { phase: 'Running' }, now)).toBeUndefined();
     expect(mergePodStatus({ status: { phase: 'Succeeded' } }, { phase: 'Failed' }, now)).toMatchObject({ phase: 'Failed' });

@@ -25,7 +25,10 @@ function keep(current: PodStatus): PodStatus {
   return nominatedNodeName ? ({ nominatedNodeName } as PodStatus) : {};
 }
 
-/** Reported conditions replace those of their type, the others stay; the transition time moves only with the status. */
+/**
+ * Reported conditions replace those of their type, the others stay. The transition time moves only with the status: to what the board
+ * says, unless that was before the transition that is known, or is yet to come.
+ */
 export function mergeConditions(
   current: readonly Condition[],
   reported: readonly Condition[],
@@ -36,10 +39,11 @@ export function mergeConditions(
   const names = new Set(theirs.map((condition) => condition.type));
   const merged = theirs.map((condition) => {
     const before = current.find((other) => other.type === condition.type);
-    const unchanged = before?.status === condition.status;
-    const lastTransitionTime =
-      (unchanged ? before.lastTransitionTime : before ? undefined : condition.lastTransitionTime) ?? kubeTime(nowMs);
-    return { ...condition, lastTransitionTime };
+    if (before?.status === condition.status && before.lastTransitionTime)
+      return { ...condition, lastTransitionTime: before.lastTransitionTime };
+    const saidMs = Date.parse(condition.lastTransitionTime ?? '');
+    const fits = saidMs <= nowMs && !(saidMs <= Date.parse(before?.lastTransitionTime ?? ''));
+    return { ...condition, lastTransitionTime: kubeTime(fits ? saidMs : nowMs) };
   });
   return [...current.filter((condition) => !names.has(condition.type)), ...merged];
 }

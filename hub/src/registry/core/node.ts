@@ -1,7 +1,8 @@
 import type { Node } from '@flotilla/shared/api/generated/types.js';
+import { nodeOfflineSince } from '@flotilla/shared/api/offline.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, withAbsence } from '#registry/generic/columns.ts';
 import { jsonEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { each } from '#registry/validation/fields.ts';
@@ -126,7 +127,12 @@ export const nodes: ResourceDefinition<Node> = {
   strategy,
   columns: [
     nameColumn,
-    { name: 'Status', type: 'string', description: 'The status of the node', value: statusOf },
+    {
+      name: 'Status',
+      type: 'string',
+      description: 'The status of the node',
+      value: (node, nowMs) => withAbsence(statusOf(node), nodeOfflineSince(node), nowMs),
+    },
     { name: 'Roles', type: 'string', description: 'The roles of the node', value: rolesOf },
     ageColumn,
     {

@@ -85,6 +85,15 @@ it.each<[string, PodStatus, Partial<Pod>?]>([
   expect(row(status, more)[2]).toBe(expected);
 });
 
+it('tells since when its board is away, of a pod that has not ended', () => {
+  const away = { type: 'Ready', status: 'False', reason: 'NodeOffline', lastProbeTime: '2026-01-01T00:48:00Z' };
+  const running = container({ running: {} }, { ready: true });
+  expect(row({ phase: 'Running', containerStatuses: [running], conditions: [away] }).slice(1, 3)).toEqual(['1/1', 'Running (offline 12m)']);
+  expect(row({ phase: 'Succeeded', conditions: [away] })[2]).toBe('Succeeded');
+  const going = { name: 'a', deletionTimestamp: '2026-01-01T00:00:00Z' };
+  expect(row({ phase: 'Running', conditions: [away] }, { metadata: going })[2]).toBe('Terminating (offline 12m)');
+});
+
 it('tells when the last restart was', () => {
   const lastState = { terminated: { exitCode: 1, finishedAt: '2026-01-01T00:59:55Z' } };
   expect(row({ phase: 'Running', containerStatuses: [container({ running: {} }, { restartCount: 1, lastState })] })[3]).toBe('1 (5s ago)');

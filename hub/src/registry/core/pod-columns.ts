@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod } from '@flotilla/shared/api/generated/types.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { podOfflineSince } from '@flotilla/shared/api/offline.js';
+import { ageColumn, nameColumn, withAbsence } from '#registry/generic/columns.ts';
 import { since } from '#registry/generic/human-duration.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 
@@ -122,7 +123,8 @@ export const podColumns: readonly TableColumn<Pod>[] = [
     name: 'Status',
     type: 'string',
     description: 'The aggregate status of the containers in this pod.',
-    value: (pod) => summarize(pod).reason,
+    // What it says is what was known when its board went away.
+    value: (pod, nowMs) => withAbsence(summarize(pod).reason, podOfflineSince(pod), nowMs),
   },
   {
     name: 'Restarts',

@@ -17,6 +17,11 @@ export const ageColumn: TableColumn = {
   value: (object: KubeObject, nowMs: number) => since(object.metadata?.creationTimestamp, nowMs),
 };
 
+/** A status as it was known when its board went away: `Running (offline 12m)`. */
+export function withAbsence(status: string, offlineSince: string | undefined, nowMs: number): string {
+  return offlineSince === undefined ? status : `${status} (offline ${since(offlineSince, nowMs)})`;
+}
+
 /** The names and images of containers as workloads show them with `-o wide`. */
 export function containerColumns<T extends KubeObject>(
   containers: (object: T) => readonly { name: string; image?: string }[],
