@@ -26,8 +26,8 @@ export class BoardDirectory implements Boards {
 
   get(node: string): Board | undefined {
     const secret = this.#secrets.get(`${enrolNamespace}/${secretName(node)}`);
-    if (secret?.type !== boardType || read(secret, nodeKey) !== node) return undefined;
-    return { node, keyId: read(secret, keyIdKey), serial: read(secret, serialKey) };
+    const board = secret && boardOf(secret);
+    return board?.node === node ? board : undefined;
   }
 
   /**
@@ -42,14 +42,10 @@ export class BoardDirectory implements Boards {
 
   /** Enters a board. @returns what stands there: another board when the name was taken meanwhile */
   async enter(board: Board): Promise<Board> {
-    const data = { [nodeKey]: base64(board.node), [keyIdKey]: base64(board.keyId), [serialKey]: base64(board.serial) };
-    const metadata = { name: secretName(board.node), namespace: enrolNamespace };
     try {
-      await this.#client
-        .resource<Secret>('', 'secrets')
-        .create(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: boardType, data });
+      await this.#client.resource<Secret>('', 'secrets').create(enrolNamespace, boardSecret(board));
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+      if (!isAlreadyExists(error) || !this.get(board.node)) throw error;
     }
     return this.get(board.node) ?? board;
   }
@@ -66,6 +62,20 @@ export class BoardDirectory implements Boards {
       deleted: told,
     });
   }
+}
+
+/** The Secret that makes it a board of this hub. */
+export function boardSecret({ node, keyId, serial }: Board): Secret {
+  const data = { [nodeKey]: base64(node), [keyIdKey]: base64(keyId), [serialKey]: base64(serial) };
+  const metadata = { name: secretName(node), namespace: enrolNamespace };
+  return { apiVersion: 'v1', kind: 'Secret', metadata, type: boardType, data };
+}
+
+/** The board that a Secret of `enrolNamespace` speaks of; undefined when it is none. */
+export function boardOf(secret: Secret): Board | undefined {
+  const node = secret.type === boardType ? read(secret, nodeKey) : '';
+  if (!node || secret.metadata?.name !== secretName(node)) return undefined;
+  return { node, keyId: read(secret, keyIdKey), serial: read(secret, serialKey) };
 }
 
 function secretName(node: string): string {
