@@ -25,3 +25,11 @@ export interface NodePart {
   /** The session is over; after `begin` only, and before the `begin` of the session that takes over. */
   end?(channel: NodeChannel): void;
 }
+
+/** While the hub recovers, a board waits until what it runs is known here. */
+export interface BoardHold {
+  /** Resolves when this board's reports may be taken in; undefined when they may. */
+  reports(node: string): Promise<void> | undefined;
+  /** Resolves when this board may be told what it shall run; undefined when it may. */
+  manifests(node: string): Promise<void> | undefined;
+}

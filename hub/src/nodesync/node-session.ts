@@ -18,7 +18,7 @@ import type { ReportIngest } from './ingest/report-ingest.ts';
 import type { ManifestContent } from './manifest/manifest-content.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
-import type { NodeChannel, NodePart } from './node-part.ts';
+import type { BoardHold, NodeChannel, NodePart } from './node-part.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
 export type IssueToken = (request: {
@@ -44,6 +44,7 @@ export interface NodeSessionOptions {
   readonly mayHaveToken: (request: TokenMessage) => boolean;
   readonly issueToken: IssueToken;
   readonly parts: readonly NodePart[];
+  readonly hold?: BoardHold | undefined;
   /** Protocol versions that the hub speaks; those of this build when undefined. */
   readonly versions?: readonly number[] | undefined;
   /** Something an operator should see as an Event of the Node. */
@@ -170,7 +171,10 @@ export class NodeSession {
     const first = !this.#greeted;
     this.#greeted = true;
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
-    this.#manifests.start(hello.applied, deltas);
+    const start = (): void => this.#manifests.start(hello.applied, deltas);
+    const held = first ? this.#options.hold?.manifests(session.node) : undefined;
+    if (held) void held.then(start);
+    else if (first) start();
   }
 
   async #report({ number, report }: ReportMessage): Promise<void> {
@@ -182,6 +186,8 @@ export class NodeSession {
     if (this.#taking > this.#acknowledged) return this.#refuse('report', 'Busy', 'the report before this one is being written');
     this.#taking = number;
     try {
+      await this.#options.hold?.reports(this.device.node);
+      if (this.#over) return;
       this.#manifests.applied(report.applied);
       await this.#options.ingest.take(report, this.#manifests.settled);
       this.#acknowledged = number;

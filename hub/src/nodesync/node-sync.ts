@@ -14,7 +14,7 @@ import { Leases } from './leases.ts';
 import { Liveness } from './liveness.ts';
 import { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSources } from './manifest/manifest-sources.ts';
-import type { NodePart } from './node-part.ts';
+import type { BoardHold, NodePart } from './node-part.ts';
 import { type IssueToken, NodeSession } from './node-session.ts';
 
 export interface NodeSyncOptions {
@@ -39,6 +39,7 @@ export interface NodeSyncOptions {
   readonly incarnation?: () => Promise<number>;
   /** Further kinds of messages, each with a class of its own. */
   readonly parts?: readonly NodePart[];
+  readonly hold?: BoardHold | undefined;
 }
 
 export interface NodeSync {
@@ -162,6 +163,7 @@ class DeviceLink implements NodeSync {
       mayHaveToken: (request) => this.#mayHaveToken(node, request),
       issueToken,
       parts: this.#options.parts ?? [],
+      hold: this.#options.hold,
       versions: this.#options.versions,
       warn: (reason, message) => this.#warn(node, reason, message),
     });
