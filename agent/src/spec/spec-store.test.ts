@@ -152,6 +152,21 @@ describe('SpecStore', () => {
     }
   });
 
+  it('runs what is left when an object of both is damaged, takes nothing away for that, and asks for no more than the rest', async () => {
+    const files = new FakeFiles();
+    const store = await open(files);
+    await store.offer(manifest(1, 1, 'a', 'b'));
+    await store.offer(manifest(1, 2, 'a', 'b', 'c'));
+    files.corrupt(`/data/spec/objects/${textDigest(canonicalJson(pod('b')))}`);
+    const again = await open(files);
+    expect(again.generation).toBeUndefined();
+    expect(uidsOf(again)).toEqual(['a', 'c']);
+    expect(await again.signedContent()).toBeUndefined();
+    expect((await again.offer(without(manifest(1, 2, 'a', 'b', 'c')))).wants).toHaveLength(1);
+    expect((await again.offer(manifest(1, 2, 'a', 'b', 'c'))).applied).toBe(true);
+    expect(uidsOf(await open(files))).toEqual(['a', 'b', 'c']);
+  });
+
   it('keeps the one in hand when the disk is full, and leaves nothing of the other there', async () => {
     const files = new FakeFiles();
     const store = await open(files);

@@ -178,6 +178,22 @@ export class SpecStore {
       this.#take(spec, objects);
       return;
     }
+    const [newest] = values;
+    if (newest) await this.#salvage(newest);
+  }
+
+  /**
+   * Nothing is whole any more. What can be read of the newest is run; since there is then no generation in hand, nothing is taken away
+   * for not being in it, and the hub sends what is missing.
+   */
+  async #salvage({ entries }: SpecIndex): Promise<void> {
+    const objects = new Map<string, KubeObject>();
+    for (const [key, digest] of Object.entries(entries)) {
+      const text = await this.#files.read(digest);
+      if (text !== undefined) objects.set(key, parseObject(key, text));
+    }
+    this.#lastGood = new Set(Object.values(entries));
+    this.#hold(objects);
   }
 
   #entriesOf({ base, entries, generation }: ManifestUpdate): ReadonlyMap<string, string> {
@@ -251,6 +267,10 @@ export class SpecStore {
 
   #take(spec: Spec, objects: ReadonlyMap<string, KubeObject>): void {
     this.#spec = spec;
+    this.#hold(objects);
+  }
+
+  #hold(objects: ReadonlyMap<string, KubeObject>): void {
     this.#objects = objects;
     this.#pods = new Map();
     for (const pod of this.objects<Pod>('pods/')) {

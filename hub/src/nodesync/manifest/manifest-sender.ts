@@ -25,6 +25,8 @@ interface Sent {
   readonly pages: ObjectPages;
   /** The board asked for objects of it, so it has the message and what came with it. */
   fetching: boolean;
+  /** The board could not take it over; another one may fit. */
+  failed: boolean;
 }
 
 /** Waits for an acknowledgement: long enough for a page on a slow line and a board that writes it to its card. */
@@ -81,7 +83,7 @@ export class ManifestSender {
     this.#queued = true;
     queueMicrotask(() => {
       this.#queued = false;
-      if (!this.#sent) this.#consider();
+      if (!this.#sent || this.#sent.failed) this.#consider();
     });
   }
 
@@ -108,6 +110,7 @@ export class ManifestSender {
       this.#settle();
       this.#consider();
     } else if (reason === 'Failed') {
+      sent.failed = true;
       this.#againMs = Math.min(this.#againMs * 2, longestFailedMs);
       this.#wait(this.#againMs);
     }
@@ -137,7 +140,10 @@ export class ManifestSender {
   #consider(): void {
     if (this.#state !== 'open') return;
     const content = this.#options.build();
-    if (content.digest === (this.#sent?.content ?? this.#board)?.digest) return;
+    if (content.digest !== (this.#sent?.content ?? this.#board)?.digest) this.#send(content);
+  }
+
+  #send(content: ManifestContent): void {
     const generation = this.#options.number(content.digest, this.#board);
     const base = this.#deltas ? this.#base : undefined;
     const message = manifestMessage({
@@ -148,7 +154,7 @@ export class ManifestSender {
       inline: base || !this.#board ? linkLimits.inlineBytes : 0,
       held: this.#sent?.fetching ? this.#sent.content : undefined,
     });
-    this.#sent = { content, generation, difference: base !== undefined, pages: new ObjectPages(content), fetching: false };
+    this.#sent = { content, generation, difference: base !== undefined, pages: new ObjectPages(content), fetching: false, failed: false };
     this.#wait(this.#againMs);
     // A failure is logged by the sender; the timer, or the next session, tries again.
     this.#options.send(message, generation).catch(() => {});
@@ -157,9 +163,9 @@ export class ManifestSender {
   #wait(delayMs: number): void {
     this.#again?.cancel();
     this.#again = this.#options.clock.after('nodesync: manifest again', delayMs, () => {
-      this.#sent = undefined;
       this.#againMs = Math.max(this.#againMs, Math.min(this.#againMs * 2, longestAgainMs));
-      this.#consider();
+      // Also when the board has this content in hand: it may still wait for objects of the one that it did not acknowledge.
+      this.#send(this.#options.build());
     });
   }
 
