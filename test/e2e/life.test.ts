@@ -11,9 +11,9 @@ let link: LinkProxy;
 // The board reaches the hub through a way that can be cut: the same ports at another address.
 const stack = useStack({ hubArgs: ['--names', boardAddress] }, async (it) => {
   link = await LinkProxy.open(boardAddress, '127.0.0.1', [it.ports.api, it.ports.mqtt ?? 0]);
-  board = await it.addBoard('board-1', { address: boardAddress });
+  board = await it.addBoard('board-1', { address: boardAddress, args: ['--keep-alive', '8'] });
   await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(web) });
-  await it.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+  await it.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=120s']);
 });
 afterAll(() => link?.close());
 
@@ -42,10 +42,12 @@ const containers = async (): Promise<BoardContainer[]> => (await board.container
 const live = async (): Promise<BoardContainer[]> => (await containers()).filter(({ state }) => state === 'running');
 const ready = async (): Promise<string> =>
   (await stack.get<Node>('node', 'board-1')).status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? '';
+const taints = async (): Promise<string[]> =>
+  ((await stack.get<Node>('node', 'board-1')).spec?.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).sort();
 /** The board has said how things are since it (or the hub) came back: what is asked next is not what was known before. */
 const scaledTo = async (replicas: number): Promise<void> => {
   await stack.kubectl.ok(['scale', 'deployment/web', `--replicas=${replicas}`]);
-  await stack.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=90s'], { timeoutMs: 100_000 });
+  await stack.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=120s']);
   await until(`${replicas} run`, async () => (await live()).length === replicas && (await pods()).length === replicas);
 };
 
@@ -54,7 +56,7 @@ test('a container that is killed comes back, counted, and the others do not noti
   const [victim] = before;
   await board.place.podman('kill', '--signal', 'KILL', victim?.id ?? '');
   await until('it was restarted', async () => (await restarts()).join() === '0,0,1');
-  await stack.kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s']);
+  await stack.kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=120s']);
   const restarted = (await pods()).find(({ metadata }) => metadata?.name === victim?.pod)?.status?.containerStatuses?.[0];
   expect(restarted).toMatchObject({ restartCount: 1, lastState: { terminated: { exitCode: 137, reason: 'Error' } } });
   const after = (await live()).map(({ id }) => id);
@@ -100,7 +102,7 @@ test('what changed while the agent was down is applied when it is back', async (
   expect(await live()).toEqual(before);
   board.start();
   await until('the pod is gone', async () => (await pods()).every(({ metadata }) => metadata?.name !== gone));
-  await stack.kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s']);
+  await stack.kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=120s']);
   const after = await live();
   expect(after).toHaveLength(3);
   for (const one of before.slice(1)) expect(after).toContainEqual(one);
@@ -110,13 +112,10 @@ test('what changed while the agent was down is applied when it is back', async (
 test('cut off, the node is Unknown and keeps its pods; what changed is applied when it is back', async () => {
   const [before, known] = [await live(), await uids()];
   link.cut();
-  await until('the node is Unknown', async () => (await ready()) === 'Unknown', 120_000);
+  await until('the node is Unknown', async () => (await ready()) === 'Unknown', 180_000);
   expect(await stack.kubectl.ok(['get', 'node', 'board-1'])).toContain('NotReady');
-  const { spec } = await stack.get<Node>('node', 'board-1');
-  expect(spec?.taints?.map(({ key, effect }) => `${key}:${effect}`).sort()).toEqual([
-    'node.kubernetes.io/unreachable:NoExecute',
-    'node.kubernetes.io/unreachable:NoSchedule',
-  ]);
+  await until('it is tainted', async () => (await taints()).length === 2);
+  expect(await taints()).toEqual(['node.kubernetes.io/unreachable:NoExecute', 'node.kubernetes.io/unreachable:NoSchedule']);
   // Nothing is evicted and nothing is replaced: the pods are there, bound, only not known to be Ready.
   await until('the pods are not Ready', async () =>
     (await pods()).every(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'False')),
@@ -129,11 +128,11 @@ test('cut off, the node is Unknown and keeps its pods; what changed is applied w
   expect(await live()).toEqual(before);
   link.mend();
   await stack.nodeReady('board-1');
-  await stack.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=90s'], { timeoutMs: 100_000 });
+  await stack.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=120s']);
   await until('two run, both new', async () => (await live()).length === 2 && (await pods()).length === 2);
   expect((await pods()).every(({ spec: pod }) => pod?.containers[0]?.env?.some(({ name }) => name === 'CHANGED'))).toBe(true);
   expect(await restarts()).toEqual([0, 0]);
-  expect((await stack.get<Node>('node', 'board-1')).spec?.taints ?? []).toEqual([]);
+  await until('the taints are gone', async () => (await taints()).length === 0);
 });
 
 test('with everything dead and no hub, the agent brings its pods back', async () => {

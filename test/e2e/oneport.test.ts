@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Stack, useStack } from '../harness/stack.ts';
+import { until } from '../harness/until.ts';
 
 const solo = (name: string, node: string): string =>
   JSON.stringify({
@@ -19,7 +20,7 @@ async function joinsAndRuns(stack: Stack, node: string): Promise<void> {
   await stack.kubectl.ok(['create', '-f', '-'], { input: solo(name, node) });
   await stack.waitFor('condition=Ready', `pod/${name}`);
   expect((await board.container(name, 'main')).state).toBe('running');
-  expect(await stack.kubectl.ok(['logs', name])).toBe('aboard');
+  await until('it has spoken', async () => (await stack.kubectl.ok(['logs', name])) === 'aboard');
   await stack.kubectl.ok(['delete', 'pod', name]);
   expect(await board.containers()).toEqual([]);
 }

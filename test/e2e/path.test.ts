@@ -20,7 +20,9 @@ const running = async (): Promise<string[]> =>
     .filter(({ name, state }) => name === 'web' && state === 'running')
     .map(({ pod }) => pod)
     .sort();
-const page = async (pod: Pod): Promise<string> => (await fetch(`http://${pod.status?.podIP}:8080/`)).text();
+/** Ready says that it runs; that it listens comes a moment later. */
+const page = (pod: Pod): Promise<string> =>
+  until('it serves', async () => (await fetch(`http://${pod.status?.podIP}:8080/`, { signal: AbortSignal.timeout(10_000) })).text());
 const firstPod = async (): Promise<Pod> => {
   const [pod] = await pods();
   if (!pod) throw new Error('there is no pod');
@@ -35,7 +37,7 @@ test('a namespace, a ConfigMap, a Secret and a Deployment become three pods that
     'secret/harbour created',
     'deployment.apps/hello created',
   ]);
-  const status = await stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=60s']);
+  const status = await stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=120s']);
   expect(status).toContain('deployment "hello" successfully rolled out');
   const all = await pods();
   expect(all).toHaveLength(3);
@@ -89,7 +91,9 @@ test('logs show what a container said, and stream what it says', async () => {
   const pod = await firstPod();
   const name = pod.metadata?.name ?? '';
   const greeting = `serving as ${name} on board-1`;
-  expect(await stack.kubectl.ok(['-n', 'hello', 'logs', 'deployment/hello', '-c', 'web'])).toMatch(/^serving as hello-/);
+  await until('it shows', async () =>
+    /^serving as hello-/.test(await stack.kubectl.ok(['-n', 'hello', 'logs', 'deployment/hello', '-c', 'web'])),
+  );
   expect(await stack.kubectl.ok(['-n', 'hello', 'logs', name, '-c', 'prepare'])).toBe('');
   const follow = new Program('kubectl logs -f', stack.kubectl.start(['-n', 'hello', 'logs', '-f', '--tail=100', name]));
   await follow.says(new RegExp(greeting));
@@ -108,7 +112,7 @@ test('scale makes and removes pods, and leaves the others alone', async () => {
   const watch = new Program('kubectl get -w', stack.kubectl.start(['-n', 'hello', 'get', 'pods', '-w', '-o', 'name']));
   await until('the watch shows all', () => three.every((name) => watch.stdout.includes(name)));
   await stack.kubectl.ok(['-n', 'hello', 'scale', 'deployment/hello', '--replicas=5']);
-  await stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=60s']);
+  await stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=120s']);
   const five = await names();
   expect(five).toHaveLength(5);
   expect(five).toEqual(expect.arrayContaining(three));
@@ -166,7 +170,7 @@ test('every way to look at things works', async () => {
 
 test('an image change rolls out, and undo brings the old one back', async () => {
   const images = async (): Promise<string[]> => [...new Set((await pods()).map(({ spec }) => spec?.containers[0]?.image ?? ''))];
-  const rolledOut = (): Promise<string> => stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=60s']);
+  const rolledOut = (): Promise<string> => stack.kubectl.ok(['-n', 'hello', 'rollout', 'status', 'deployment/hello', '--timeout=120s']);
   const settled = async (): Promise<void> => {
     await until('the old ones are gone', async () => (await pods()).length === 2 && (await running()).length === 2);
     expect(await running()).toEqual(await names());
@@ -190,20 +194,20 @@ test('the oldest kubectl does it as well', async () => {
   const old = new Kubectl(findKubectls().oldest, stack.kubeconfig);
   const hi = (...args: string[]): Promise<string> => old.ok(['-n', 'hello', ...args]);
   expect(await old.ok(['apply', '-f', hello])).toContain('deployment.apps/hello configured');
-  expect(await hi('rollout', 'status', 'deployment/hello', '--timeout=60s')).toContain('successfully rolled out');
+  expect(await hi('rollout', 'status', 'deployment/hello', '--timeout=120s')).toContain('successfully rolled out');
   expect(await hi('get', 'pods', '-o', 'wide')).toMatch(/hello-\S+ +1\/1 +Running/);
   expect(await hi('describe', 'pods')).toContain('Started container web');
-  expect(await hi('logs', 'deployment/hello')).toMatch(/^serving as hello-/);
+  await until('it has spoken', async () => /^serving as hello-/.test(await hi('logs', 'deployment/hello')));
   await hi('scale', 'deployment/hello', '--replicas=1');
   await until('one is left', async () => (await running()).length === 1 && (await pods()).length === 1);
   old.close();
 });
 
 test('delete leaves nothing behind in the API and nothing in podman', async () => {
-  await stack.kubectl.ok(['delete', '-f', hello, '--timeout=90s'], { timeoutMs: 100_000 });
+  await stack.kubectl.ok(['delete', '-f', hello, '--timeout=120s']);
   expect(await stack.kubectl.ok(['get', 'pods,deployments,replicasets', '-A', '-o', 'name'])).toBe('');
   expect(await stack.kubectl.fails(['get', 'namespace', 'hello'])).toContain('namespaces "hello" not found');
   await until('podman is empty', async () => (await board.place.podman('ps', '--all', '--quiet')) === '');
-  expect(await board.place.podman('pod', 'ps', '--quiet')).toBe('');
+  await until('no pod is left', async () => (await board.place.podman('pod', 'ps', '--quiet')) === '');
   expect(stack.hub.running && board.agent?.running).toBe(true);
 });

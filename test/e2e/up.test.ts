@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +6,7 @@ import { removeRunDirs } from '../harness/board.ts';
 import { demoImages } from '../harness/images.ts';
 import { findKubectls, Kubectl } from '../harness/kubectl.ts';
 import { type PodmanPlace, podmanPlace } from '../harness/podman.ts';
-import { Program } from '../harness/program.ts';
+import type { Program } from '../harness/program.ts';
 import { until } from '../harness/until.ts';
 import { startUp } from '../harness/up.ts';
 
@@ -45,7 +44,7 @@ test('it says where the API and the kubeconfig are, and that it is ready', async
 
 test('SIGTERM stops hub and agent with 0 while containers run on', async () => {
   await kubectl.ok(['create', 'deployment', 'web', '--image=localhost/flotilla-demo:1', '--replicas=2']);
-  await kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=60s']);
+  await kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=120s']);
   const before = await ids();
   expect(before.match(/ Up$/gm)?.length).toBeGreaterThanOrEqual(2);
   expect(await up.end('SIGTERM')).toBe(0);
@@ -55,19 +54,26 @@ test('SIGTERM stops hub and agent with 0 while containers run on', async () => {
 test('a second start adopts them, and SIGINT stops it as well', async () => {
   const before = await ids();
   up = await startUp({ place, typedIn, dataDir: 'state' });
-  await kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s']);
+  await kubectl.ok(['wait', '--for=condition=Ready', 'pods', '--all', '--timeout=120s']);
   expect(await kubectl.ok(['get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}'])).toBe('0 0');
   expect(await ids()).toBe(before);
-  await kubectl.ok(['delete', 'deployment', 'web', '--cascade=foreground', '--timeout=60s'], { timeoutMs: 70_000 });
+  await kubectl.ok(['delete', 'deployment', 'web', '--cascade=foreground', '--timeout=120s']);
   expect(await up.end('SIGINT')).toBe(0);
   expect(await ids()).toBe('');
 });
 
 test('the agent ends with it even when it is killed', async () => {
   up = await startUp({ place, typedIn, dataDir: 'state' });
-  const agents = (): Promise<number | string> =>
-    new Program('pgrep', spawn('pgrep', ['-f', `flotilla-agent.ts .*${dataDir}/agent `])).ended;
-  expect(await agents()).toBe(0);
+  const isAgent = (pid: string): boolean => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return words.some((word) => word.endsWith('/flotilla-agent.ts')) && words.includes(join(dataDir, 'agent'));
+    } catch {
+      return false;
+    }
+  };
+  const agents = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isAgent(name));
+  expect(agents()).toHaveLength(1);
   await up.end('SIGKILL');
-  await until('the agent is gone', async () => (await agents()) === 1);
+  await until('the agent is gone', () => agents().length === 0);
 });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { freePort } from './free-port.ts';
+import './owner.ts';
 import { until } from './until.ts';
 
 const program = process.env['ETCD'] ?? 'etcd';
@@ -58,18 +59,10 @@ export class Etcd {
   }
 
   async kill(): Promise<void> {
-    const exited = this.#process && once(this.#process, 'exit');
-    this.#process?.kill('SIGKILL');
+    const etcd = this.#process;
+    if (!etcd || etcd.exitCode !== null || etcd.signalCode !== null) return;
+    const exited = once(etcd, 'exit');
+    etcd.kill('SIGKILL');
     await exited;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (!address || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -53,7 +53,7 @@ export class Kubectl {
     });
   }
 
-  run(args: readonly string[], { input = '', env, timeoutMs = 60_000 }: RunOptions = {}): Promise<Ran> {
+  run(args: readonly string[], { input = '', env, timeoutMs = 150_000 }: RunOptions = {}): Promise<Ran> {
     const child = this.start(args, env);
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     let stdout = '';

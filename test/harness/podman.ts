@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { containersConf } from '@flotilla/agent/runtime/podman/containers-conf.js';
 import { readHostFacts } from '@flotilla/agent/runtime/podman/host-facts.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
+import { endOrphans, endProcess, isThere, ownMark } from './owner.ts';
 
 /** A podman of the tests' own: storage, networks and settings below one temporary folder. */
 export interface PodmanPlace {
@@ -27,7 +28,7 @@ const exec = new SystemExec();
 export async function podmanPlace(): Promise<PodmanPlace> {
   await sweepPodmanPlaces();
   const dir = await mkdtemp(join(tmpdir(), prefix));
-  await writeFile(join(dir, 'owner'), await ownerMark(process.pid));
+  await writeFile(join(dir, 'owner'), ownMark);
   await writeFile(join(dir, 'containers.conf'), containersConf(readHostFacts(), undefined));
   const place = placeAt(dir);
   for (const folder of Object.values(place.storage)) await mkdir(folder, { recursive: true });
@@ -36,14 +37,15 @@ export async function podmanPlace(): Promise<PodmanPlace> {
 
 /** Removes the places whose test process is gone. */
 async function sweepPodmanPlaces(): Promise<void> {
+  // First the agents: one that is left would start podman's service again, and make its pods anew.
+  await endOrphans();
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(prefix)) continue;
     const dir = join(tmpdir(), name);
-    const mark = await readFile(join(dir, 'owner'), 'utf8').catch(() => '');
-    if (mark === '' || mark !== (await ownerMark(Number(mark.split(' ')[0])))) await removePlace(placeAt(dir));
+    if (!(await isOwned(dir))) await removePlace(placeAt(dir));
   }
   // What a failing test started after its place had gone is found by the folder it names.
-  for (const pid of await processesOf(join(tmpdir(), prefix), (dir) => !existsSync(dir))) kill(pid);
+  for (const pid of await processesOf(join(tmpdir(), prefix), (dir) => !existsSync(dir))) endProcess(pid);
 }
 
 function placeAt(dir: string): PodmanPlace {
@@ -65,7 +67,7 @@ function placeAt(dir: string): PodmanPlace {
     flags,
     env,
     podman: async (...args) => {
-      const { code, stdout, stderr } = await exec.run('podman', [...flags, ...args], { env, timeoutMs: 60_000 });
+      const { code, stdout, stderr } = await exec.run('podman', [...flags, ...args], { env, timeoutMs: 120_000 });
       if (code !== 0) throw new Error(`podman ${args.join(' ')}: ${stderr.trim()}`);
       return stdout.toString();
     },
@@ -82,7 +84,7 @@ async function removePlace(place: PodmanPlace): Promise<void> {
   ]) {
     await place.podman(...args).catch(() => {});
   }
-  for (const pid of await processesOf(`${dir}/`)) kill(pid);
+  for (const pid of await processesOf(`${dir}/`)) endProcess(pid);
   for (const file of await readdir(storage.networkConfigDir).catch(() => [])) {
     if (!file.endsWith('.json')) continue;
     const { network_interface: bridge } = JSON.parse(await readFile(join(storage.networkConfigDir, file), 'utf8')) as {
@@ -115,16 +117,10 @@ function folderAt(word: string, from: number, length: number): string {
   return word.slice(from, end < 0 ? undefined : end);
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
-  }
-}
-
-async function ownerMark(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  return started === undefined ? 'gone' : `${pid} ${started}`;
+/** Whether the test process that made the place is there; one without a mark may be about to get it. */
+async function isOwned(dir: string): Promise<boolean> {
+  const mark = await readFile(join(dir, 'owner'), 'utf8').catch(() => '');
+  if (mark !== '') return isThere(mark);
+  const { mtimeMs = 0 } = await stat(dir).catch(() => ({ mtimeMs: undefined }));
+  return Date.now() - mtimeMs < 60_000;
 }

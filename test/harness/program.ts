@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import './owner.ts';
 import { until } from './until.ts';
 
 const keptCharacters = 1 << 20;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { Board } from './board.ts';
+import { freePort } from './free-port.ts';
 import { demoImages } from './images.ts';
 import { findKubectls, Kubectl } from './kubectl.ts';
 import { Program } from './program.ts';
@@ -71,16 +72,14 @@ export class Stack {
 
   async startHub(): Promise<void> {
     const { hubArgs = [], mqtt = '127.0.0.1' } = this.#options;
-    const listen = [
-      ['--listen', `127.0.0.1:${this.#ports?.api ?? 0}`],
-      ['--mqtt-listen', mqtt === 'none' ? 'none' : `${mqtt}:${this.#ports?.mqtt ?? 0}`],
-    ].flat();
+    const [apiPort, mqttPort] = [this.#ports?.api ?? (await freePort()), this.#ports?.mqtt ?? (await freePort())];
+    const listen = ['--listen', `127.0.0.1:${apiPort}`, '--mqtt-listen', mqtt === 'none' ? 'none' : `${mqtt}:${mqttPort}`];
     this.#hub = Program.node('hub', flotilla, ['hub', '--data-dir', join(this.dir, 'hub'), ...listen, ...hubArgs], { env: this.env });
     await this.#hub.says(/^The hub is ready$/m);
-    const mqttPort = /^MQTT: port (\d+)$/m.exec(this.#hub.stdout)?.[1];
+    const said = /^MQTT: port (\d+)$/m.exec(this.#hub.stdout)?.[1];
     this.#ports = {
       api: Number(/^API: https:\/\/127\.0\.0\.1:(\d+)$/m.exec(this.#hub.stdout)?.[1]),
-      mqtt: mqttPort === undefined ? undefined : Number(mqttPort),
+      mqtt: said === undefined ? undefined : Number(said),
     };
     this.#kubectl ??= new Kubectl(findKubectls().newest, this.kubeconfig);
   }
@@ -126,7 +125,7 @@ export class Stack {
 
   /** `kubectl wait --for=WHAT OBJECT …`. @throws Error at the deadline */
   async waitFor(what: string, ...args: string[]): Promise<void> {
-    await this.kubectl.ok(['wait', `--for=${what}`, '--timeout=90s', ...args], { timeoutMs: 100_000 });
+    await this.kubectl.ok(['wait', `--for=${what}`, '--timeout=120s', ...args]);
   }
 
   /** One object, or a list. */

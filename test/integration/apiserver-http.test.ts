@@ -320,7 +320,7 @@ describe('watching', () => {
       events,
       response,
       ended,
-      until: (count: number) => expect.poll(() => events.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count),
+      until: (count: number) => expect.poll(() => events.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count),
     };
   }
 
@@ -380,7 +380,7 @@ describe('watching', () => {
     }
     await keen.until(writes + 1);
     lazy.resume();
-    await expect.poll(() => broken, { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => broken, { timeout: 60_000 }).toBe(true);
     expect(lazy.complete).toBe(false);
     keen.response.destroy();
   });

@@ -1,92 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { enrol } from '@flotilla/agent/hublink/enrol.js';
 import type { Enrolment } from '@flotilla/agent/hublink/enrolment.js';
-import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
-import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
-import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
-import { createHub, type Hub } from '@flotilla/hub/hub.js';
-import { createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
-import { MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
-import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
-import { silentLogger } from '@flotilla/shared/log/logger.js';
-import { SystemFiles } from '@flotilla/shared/platform/files.js';
-import { SystemRandom } from '@flotilla/shared/platform/random.js';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { dayMs, openTrustHub, type TrustHub } from './trust-world.ts';
 
-/** Whom a whole hub trusts while it runs: revoked boards, and its own certificates that come to their end. */
+/** Whom a whole hub and its boards trust while they run, and while their clocks are wrong. */
 
-const system = new SystemClock();
-const random = new SystemRandom();
-const files = new SystemFiles();
-const logger = silentLogger;
-let aheadMs = 0;
-let lookAtCertificates: (() => void) | undefined;
-/** The machine's clock, put forward for what reads the wall clock; the daily look at the certificates comes when the test says. */
-const clock: Clock = {
-  wallMs: () => system.wallMs() + aheadMs,
-  monotonicMs: () => system.monotonicMs(),
-  bootMs: () => system.bootMs(),
-  sleep: (name, delayMs, signal) => system.sleep(name, delayMs, signal),
-  after: (name, delayMs, fire) => {
-    if (name !== 'certificate renewal') return system.after(name, delayMs, fire);
-    lookAtCertificates = fire;
-    return { name, cancel: () => {} };
-  },
-};
-
-let dir: string;
-let pki: Pki;
-let hub: Hub;
-const renewed = vi.fn(async () => {});
-
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'flotilla-trust-'));
-  pki = await openPki({ files, dir: join(dir, 'pki'), clock, random });
-  const listen = { host: '127.0.0.1', port: 0 };
-  hub = createHub(
-    { listen },
-    {
-      clock,
-      random,
-      logger,
-      store: new MemoryStore({ clock }),
-      pki,
-      renewed,
-      link: ({ boards, clusterId }) => {
-        const broker = new EmbeddedBroker({ clusterId, clock, logger, boards, tls: pki.serverTls(), listen });
-        return { broker, port: () => broker.port, setTls: (tls) => broker.setTls(tls) };
-      },
-    },
-  );
-  await hub.start();
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
 });
-afterAll(async () => {
-  await hub.stop();
-  await rm(dir, { recursive: true, force: true });
-});
-
-async function join_(node: string, folder: string): Promise<Enrolment> {
-  const createSecret = (namespace: string, secret: object) => hub.admin.resource('', 'secrets').create(namespace, secret);
-  const token = await createJoinToken({ createSecret, clock, random, caKeyHash: pki.caKeyHash, ttlMs: 60_000 });
-  return enrol({
-    files,
-    dir: join(dir, folder),
-    http: hubHttp,
-    logger,
-    hubs: [`https://127.0.0.1:${hub.apiPort}`],
-    node,
-    serial: '',
-    token,
-  });
+async function hubAt(wallMs?: number): Promise<TrustHub> {
+  const world = await openTrustHub(wallMs === undefined ? {} : { wallMs });
+  open.push(world);
+  return world;
 }
 
 /** What the API says to a board that asks for its own Node. */
-function statusFor({ node, certificate, key }: Enrolment): Promise<number | undefined> {
+function statusFor({ hub, pki }: TrustHub, { node, certificate, key }: Enrolment): Promise<number | undefined> {
   const options = {
     host: '127.0.0.1',
     port: hub.apiPort,
@@ -103,13 +35,15 @@ function statusFor({ node, certificate, key }: Enrolment): Promise<number | unde
 }
 
 test('a board whose Secret is gone is refused by the API, also when another takes its name', async () => {
-  const first = await join_('pi-1', 'first');
-  expect(await statusFor(first)).toBe(404);
+  const world = await hubAt();
+  const { hub } = world;
+  const first = await world.join('pi-1', { folder: 'first' });
+  expect(await statusFor(world, first)).toBe(404);
   await hub.admin.resource('', 'secrets').delete('kube-system', 'flotilla-board-pi-1');
-  await vi.waitFor(async () => expect(await statusFor(first)).toBe(401), { timeout: 10_000 });
-  const second = await join_('pi-1', 'second');
-  await vi.waitFor(async () => expect(await statusFor(second)).toBe(404), { timeout: 10_000 });
-  expect(await statusFor(first)).toBe(401);
+  await vi.waitFor(async () => expect(await statusFor(world, first)).toBe(401), { timeout: 60_000 });
+  const second = await world.join('pi-1', { folder: 'second' });
+  await vi.waitFor(async () => expect(await statusFor(world, second)).toBe(404), { timeout: 60_000 });
+  expect(await statusFor(world, first)).toBe(401);
 });
 
 /** The fingerprint of the certificate that is shown on a port. */
@@ -124,19 +58,114 @@ function shownAt(port: number | undefined): Promise<string> {
 }
 
 test('certificates that come to their end are replaced on every port without a restart', async () => {
+  const { hub, clock, renewals, renewed } = await hubAt();
   const before = await shownAt(hub.apiPort);
   expect(await shownAt(hub.mqttPort)).toBe(before);
-  lookAtCertificates?.();
-  expect(renewed).not.toHaveBeenCalled();
-  aheadMs = 300 * 24 * 3_600_000;
-  await vi.waitFor(
-    () => {
-      lookAtCertificates?.();
-      expect(renewed).toHaveBeenCalled();
-    },
-    { timeout: 10_000 },
-  );
+  clock.fire();
+  expect(renewals()).toBe(0);
+  clock.aheadMs = 300 * dayMs;
+  await renewed();
   const after = await shownAt(hub.apiPort);
   expect(after).not.toBe(before);
   expect(await shownAt(hub.mqttPort)).toBe(after);
+});
+
+const at = (year: number): number => Date.UTC(year, 5, 1);
+const nowMs = Date.UTC(2027, 0, 1);
+
+describe('TLS does not fail because it is another year', () => {
+  test.for([1970, 2038, 2099])('the board thinks it is %s: it joins, connects and learns the time', async (year) => {
+    const world = await hubAt(nowMs);
+    const board = await world.board(await world.join('pi-1'), { wallMs: at(year) });
+    await board.welcomed(0);
+    expect(Math.abs(board.time.bestMs() - nowMs)).toBeLessThan(dayMs);
+    expect(Math.abs((board.times[0] ?? 0) - nowMs)).toBeLessThan(dayMs);
+  });
+
+  test.for([1970, 2038, 2099])('the hub thinks it is %s, over either transport', async (year) => {
+    const world = await hubAt(at(year));
+    const enrolment = await world.join('pi-1');
+    for (const transport of ['mqtt', 'websocket'] as const) {
+      const board = await world.board(enrolment, { transport, wallMs: nowMs });
+      await board.welcomed(0);
+      await board.close();
+    }
+  });
+});
+
+test('usable after 400 days offline: both certificates ended, the clock stands at 1970, and the board renews by its key', async () => {
+  const world = await hubAt(nowMs);
+  const enrolment = await world.join('pi-1');
+  const first = await world.board(enrolment, { wallMs: nowMs });
+  await first.welcomed(0);
+  await first.close();
+  world.clock.aheadMs += 400 * dayMs;
+  await world.renewed();
+  const back = await world.board(enrolment, { wallMs: at(1970) });
+  await back.welcomed(0);
+  await vi.waitFor(() => expect(back.renewal.current.certificate).not.toBe(enrolment.certificate), { timeout: 20_000 });
+  expect(Date.parse(new X509Certificate(back.renewal.current.certificate).validTo)).toBeGreaterThan(nowMs + 400 * dayMs);
+  expect(back.renewal.current.key).toBe(enrolment.key);
+  expect(back.time.floorMs).toBeGreaterThan(nowMs + 399 * dayMs);
+});
+
+test('a hub whose clock said 2099 for an hour locks no board out, and what it made then heals', async () => {
+  const world = await hubAt(nowMs);
+  const before = await world.join('before');
+  const running = await world.board(before, { wallMs: nowMs });
+  await running.welcomed(0);
+  const endOfFirst = Date.parse(new X509Certificate(world.pki.serverTls().cert).validTo);
+  world.clock.set(at(2099));
+  await world.renewed();
+  // Goes on with its TLS session: the certificate behind that bounds what it believes.
+  world.broker.disconnect(world.broker.session('before') ?? expect.fail('no session'), 'cut');
+  await running.welcomed(1);
+  expect(running.time.floorMs).toBe(endOfFirst);
+  // Another sees the certificate of 2099, and is switched off with that on its disk.
+  const stopped = await world.board(await world.join('stopped'), { wallMs: nowMs });
+  await stopped.welcomed(0);
+  await stopped.close();
+  expect(new Date(stopped.time.floorMs).getUTCFullYear()).toBe(2099);
+  const joined = await world.join('joined');
+  expect(new X509Certificate(joined.certificate).validTo).toContain('2099');
+
+  world.clock.set(nowMs + dayMs);
+  await world.renewed();
+  const sessions = running.sessions();
+  world.broker.disconnect(world.broker.session('before') ?? expect.fail('no session'), 'cut');
+  await running.welcomed(sessions);
+  const late = await world.board(joined, { wallMs: nowMs });
+  const again = await world.board(await world.join('stopped'), { wallMs: nowMs });
+  for (const board of [running, late, again]) {
+    await board.welcomed(0);
+    expect(new Date(board.time.floorMs).getUTCFullYear()).toBe(2027);
+    await vi.waitFor(() => expect(new X509Certificate(board.renewal.current.certificate).validTo).toContain('2027'), { timeout: 20_000 });
+  }
+});
+
+test('a certificate that ended by the clock of the hub itself is not believed', async () => {
+  const world = await hubAt(nowMs);
+  const enrolment = await world.join('pi-1');
+  world.clock.aheadMs += 401 * dayMs;
+  const board = await world.board({ ...enrolment, floorMs: nowMs + 400 * dayMs });
+  await vi.waitFor(() => expect(board.log.join('\n')).toContain("the hub's certificate ended on 20"), { timeout: 20_000 });
+  expect(board.sessions()).toBe(0);
+  expect(board.link.connected).toBe(false);
+  await world.renewed();
+  await board.welcomed(0);
+});
+
+test('a revoked key stays out, on a resumed session too', async () => {
+  const world = await hubAt();
+  const enrolment = await world.join('pi-1');
+  const board = await world.board(enrolment);
+  await board.welcomed(0);
+  world.broker.disconnect(world.broker.session('pi-1') ?? expect.fail('no session'), 'cut');
+  await board.welcomed(1);
+  const resumed = (): number => board.log.filter((line) => line.includes('"resumed":true')).length;
+  expect(resumed()).toBe(1);
+  await world.hub.admin.resource('', 'secrets').delete('kube-system', 'flotilla-board-pi-1');
+  await vi.waitFor(() => expect(board.log.join('\n')).toContain('Not authorized'), { timeout: 20_000 });
+  expect(resumed()).toBe(2);
+  expect(board.sessions()).toBe(2);
 });

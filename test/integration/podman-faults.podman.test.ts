@@ -10,6 +10,7 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 import { demoImages } from '../harness/images.ts';
 import { type PodmanPlace, podmanPlace } from '../harness/podman.ts';
 import { registryUser, type TestRegistry, testRegistry } from '../harness/registry.ts';
@@ -86,7 +87,7 @@ describe('the API service', () => {
     const watch = runtime.watch((pod) => told.push(pod));
     const pid = await servicePid();
     process.kill(pid, 'SIGKILL');
-    await expect.poll(() => told.includes(undefined), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => told.includes(undefined), { timeout: 60_000 }).toBe(true);
     expect(await servicePid()).not.toBe(pid);
     expect(await runtime.list()).toMatchObject([{ id: sandbox.id, containers: [{ id: container.id, status: 'running' }] }]);
     watch.stop();
@@ -94,21 +95,25 @@ describe('the API service', () => {
 
   test('of an agent that was killed is ended, and no container notices', async () => {
     const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(2) });
-    const container = await runtime.createContainer(sandbox, { ...forEver, command: ['sh', '-c', 'sleep 5; exit 7'] });
+    // It says when it would hear the signal that ends it, and ends when everybody listens.
+    const command = ['sh', '-c', 'trap "exit 7" TERM; echo listening; while :; do sleep 0.1; done'];
+    const container = await runtime.createContainer(sandbox, { ...forEver, command });
+    await expect.poll(() => place.podman('logs', container.id), { timeout: 60_000 }).toContain('listening');
     await runtime.close();
     const left = spawn('podman', [...place.flags, 'system', 'service', '--time=0', `unix://${join(place.dir, 'r/podman.sock')}`], {
       env: { ...place.env } as NodeJS.ProcessEnv,
       stdio: 'ignore',
     });
     const ended = once(left, 'exit');
-    await expect.poll(servicePid, { timeout: 30_000 }).toBe(left.pid);
+    await expect.poll(servicePid, { timeout: 60_000 }).toBe(left.pid);
     const second = await started();
     await ended;
     const told: (string | undefined)[] = [];
     second.watch((pod) => told.push(pod));
-    expect(await second.list()).toMatchObject([{ id: sandbox.id, containers: [{ id: container.id }] }]);
-    await expect.poll(() => told.includes(uid(2)), { timeout: 30_000 }).toBe(true);
-    expect(await second.list()).toMatchObject([{ containers: [{ status: 'exited', exitCode: 7 }] }]);
+    expect(await second.list()).toMatchObject([{ id: sandbox.id, containers: [{ id: container.id, status: 'running' }] }]);
+    await place.podman('kill', '--signal', 'TERM', container.id);
+    await expect.poll(() => told.includes(uid(2)), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => second.list(), { timeout: 60_000 }).toMatchObject([{ containers: [{ status: 'exited', exitCode: 7 }] }]);
   });
 });
 
@@ -138,7 +143,7 @@ describe('what an agent left half made', () => {
     const told: (string | undefined)[] = [];
     const watch = runtime.watch((pod) => told.push(pod));
     await place.podman('rm', '--force', '--time', '0', id);
-    await expect.poll(() => told.includes(uid(5)), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => told.includes(uid(5)), { timeout: 60_000 }).toBe(true);
     expect(await runtime.list()).toMatchObject([{ containers: [] }]);
     watch.stop();
   });
@@ -173,11 +178,11 @@ describe('the pod network', () => {
   });
 
   test('a hostPort leads to the pod', async () => {
-    const hostPort = 20_000 + (process.pid % 10_000);
+    const hostPort = await freePort();
     const ports = [{ containerPort: 8080, hostPort, protocol: 'TCP' as const, hostIP: '127.0.0.1' }];
     const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(8), ports });
     await runtime.createContainer(sandbox, { ...plainContainer, image, env: { GREETING: 'ahoy' } });
-    await expect.poll(() => get(hostPort, '/env'), { timeout: 20_000, interval: 200 }).toContain('GREETING=ahoy');
+    await expect.poll(() => get(hostPort, '/env'), { timeout: 60_000, interval: 200 }).toContain('GREETING=ahoy');
     expect(await get(hostPort, '/')).toContain('flotilla-demo version 1');
   });
 });

@@ -7,6 +7,7 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { demoImages } from '../harness/images.ts';
 import { podmanPlace } from '../harness/podman.ts';
+import { until } from '../harness/until.ts';
 
 runtimeContract('podman', makeHarness, { shell: true });
 
@@ -41,8 +42,11 @@ async function makeHarness(): Promise<RuntimeHarness> {
       return current;
     },
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    listens: async (id) => {
+      await until('it listens', async () => (await place.podman('logs', id)).includes('listening'));
+    },
     does: {
-      forEver: () => sh('trap "exit 0" TERM; while :; do sleep 0.1; done'),
+      forEver: () => sh('trap "exit 0" TERM; echo listening; while :; do sleep 0.1; done'),
       ignoresTerm: () => sh('trap "" TERM; while :; do sleep 0.1; done'),
       exits: (code, afterMs) => sh(`sleep ${afterMs / 1000}; exit ${code}`),
       writes: (text) => ({ command: ['printf', '%b', text.replaceAll('\n', '\\n')] }),

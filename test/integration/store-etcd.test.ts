@@ -89,12 +89,12 @@ test('killed and started again, the watch goes on without a gap and what was ack
   })();
   for (let round = 1; round <= 2; round++) {
     const before = acknowledged.length;
-    await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 20), { timeout: 30_000 });
+    await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 20), { timeout: 60_000 });
     await etcd.kill();
     await etcd.start();
   }
   const before = acknowledged.length;
-  await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 20), { timeout: 30_000 });
+  await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(before + 20), { timeout: 60_000 });
   stopped = true;
   await writer;
   await store.waitFor(await store.currentRevision());
@@ -117,7 +117,7 @@ test('a hub that was away for longer than the history is told, and goes on', asy
   await other.compact(await other.currentRevision());
   await vi.waitFor(
     async () => expect(log.error ?? log.all.length).toSatisfy((state: unknown) => state instanceof CompactedError || state === 5),
-    { timeout: 30_000 },
+    { timeout: 60_000 },
   );
   const again = new EventLog();
   await store.watch('/', await store.currentRevision(), again);

@@ -11,6 +11,8 @@ export interface RuntimeHarness {
   restart(): Promise<Runtime>;
   /** Lets the time pass in which containers do something. */
   pass(ms: number): Promise<void>;
+  /** Resolves when what `forEver` runs would hear SIGTERM: a process is there before it listens. */
+  listens(containerId: string): Promise<void>;
   /** What to run so that a container does this. */
   readonly does: {
     /** Runs until it gets SIGTERM, then exits with 0. */
@@ -153,7 +155,7 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
 
       test('are told to stop and given time for it', async () => {
         const { state } = await start(container(harness.does.forEver()));
-        await harness.pass(500);
+        await harness.listens(state.id);
         await harness.runtime().stopContainer(state.id, 20);
         expect(await find(state.id)).toMatchObject({ status: 'exited', exitCode: 0 });
         await harness.runtime().stopContainer(state.id, 20);
@@ -189,9 +191,10 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
       });
 
       test('wake the watcher when they end', async () => {
-        const { state } = await start(container(harness.does.exits(1, 300)));
+        const { state } = await start(container(harness.does.forEver()));
         const seen: (string | undefined)[] = [];
         const watch = harness.runtime().watch((uid) => seen.push(uid));
+        await harness.runtime().stopContainer(state.id, 0);
         await until('the watcher to be told', async () => seen.includes(uidOf(pods)));
         await until('the list to show it', () => hasStatus(state.id, 'exited'));
         watch.stop();
@@ -324,7 +327,7 @@ export const plainContainer: ContainerSpec = {
 };
 
 async function waitFor(harness: RuntimeHarness, what: string, check: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 300; turn++) {
+  for (let turn = 0; turn < 600; turn++) {
     if (await check()) return;
     await harness.pass(100);
   }

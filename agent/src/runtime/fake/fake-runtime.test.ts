@@ -23,6 +23,7 @@ async function makeHarness(): Promise<RuntimeHarness> {
     runtime: () => runtime,
     restart,
     pass: (ms) => clock.advance(ms),
+    listens: async () => {},
     does: {
       forEver: () => ({ env: { FAKE_ON_TERM: '0' } }),
       ignoresTerm: () => ({ env: { FAKE_ON_TERM: 'ignore' } }),
