@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import type { HubMemory, KeptSession } from './hub-memory.ts';
 import { type ProxyFor, throughProxy } from './mqtt-proxy.ts';
-import { checkServer } from './server-check.ts';
+import { checkServer, type ServerExpectation } from './server-check.ts';
 
 /** The only file of the link that opens sockets. */
 
@@ -41,7 +41,8 @@ export interface DialedHub {
 export async function dialHub(options: DialOptions): Promise<DialedHub> {
   const { host, port, ca, certificate, key, memory, timeoutMs } = options;
   const endpoint = `${host}:${port}`;
-  const kept = ca ? memory?.session(endpoint) : undefined;
+  const trusted = ca ? { ca: new X509Certificate(ca), host } : undefined;
+  const kept = trusted && resumable(memory?.session(endpoint), trusted, options.floorMs);
   const proxy = options.proxy?.(host, port);
   const through = proxy && (await throughProxy(proxy, { host, port }, timeoutMs));
   return new Promise((resolve, reject) => {
@@ -73,7 +74,7 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
     socket.once('close', () => fail(new Error(`${endpoint} closed the connection`)));
     socket.once('secureConnect', () => {
       const shown = shownChain(socket, kept);
-      const check = ca ? checkServer(shown, { ca: new X509Certificate(ca), host }) : { endMs: Number.POSITIVE_INFINITY, ended: '' };
+      const check = trusted ? checkServer(shown, trusted) : { endMs: Number.POSITIVE_INFINITY, ended: '' };
       if ('fault' in check) return fail(new Error(`${endpoint} is not our hub: ${check.fault}`));
       if (check.endMs < options.floorMs && options.ended === 'refuse') return fail(new Error(`${endpoint} is not our hub: ${check.ended}`));
       chain = shown;
@@ -85,6 +86,12 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
       resolve({ socket, certificateEndMs: check.endMs, resumed: socket.isSessionReused() });
     });
   });
+}
+
+/** A session whose certificates would not be taken now is not resumed: the hub has others by now, or is not ours any more. */
+function resumable(kept: KeptSession | undefined, trusted: ServerExpectation, floorMs: number): KeptSession | undefined {
+  const check = kept && checkServer(kept.chain, trusted);
+  return check && !('fault' in check) && check.endMs >= floorMs ? kept : undefined;
 }
 
 /** The certificates of the other end. A resumed connection shows none: those count that were checked when its session began. */

@@ -24,8 +24,8 @@ const writeStepMs = 24 * 3_600_000;
  *
  * INVARIANTS
  * - The floor never passes the end of the hub's certificate that came with the proof.
- * - It goes down only when the hub proves an earlier time behind a certificate that the floor would refuse: then what raised it was a
- *   clock of the hub that had been wrong (it said 2099 for an hour), and holding on to it would lock this board out.
+ * - It goes down only by the hub's proven word: then what raised it was a clock of the hub that had been wrong (it said 2099 for an
+ *   hour), and holding on to it would lock this board out.
  */
 export class TrustedTime {
   readonly #options: TrustedTimeOptions;
@@ -61,8 +61,9 @@ export class TrustedTime {
    * @returns why it is not to be believed: its certificate has ended by its own clock, too
    */
   proven(wallMs: number, certificateEndMs: number): string | undefined {
-    if (certificateEndMs < this.#floorMs) {
-      if (wallMs > certificateEndMs) return `the hub's certificate ended on ${new Date(certificateEndMs).toISOString()}`;
+    const doubted = certificateEndMs < this.#floorMs;
+    if (doubted && wallMs > certificateEndMs) return `the hub's certificate ended on ${new Date(certificateEndMs).toISOString()}`;
+    if (doubted || wallMs < this.#floorMs - writeStepMs) {
       this.#options.logger.warn('the hub had told a time that was too late; the clock floor goes down', {
         from: this.#floorMs,
         to: wallMs,
