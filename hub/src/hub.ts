@@ -18,6 +18,7 @@ import { controllerAccounts, startControllers } from '#controllers/start-control
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
+import { OperationLink } from '#nodesync/operations/operation-link.ts';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import { definitions } from '#registry/definitions.ts';
@@ -117,6 +118,13 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     controllers: controllerAccounts,
     mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
+  const operations = new OperationLink({
+    client: linkClient,
+    clientAs,
+    events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
+    clock,
+    logger,
+  });
   const nodeSync = createNodeSync({
     client: linkClient,
     clientAs,
@@ -138,6 +146,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
     clock,
     logger,
+    parts: [operations],
   });
 
   // The API.
