@@ -7,6 +7,7 @@ const never = ['**/node_modules/**', '**/dist/**', 'test/tidy/planted/**'];
 export default defineConfig({
   test: {
     pool: 'forks',
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,
@@ -14,7 +15,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,hub,agent,firmware-images}/src/**/*.test.ts', 'shared/setup/**/*.test.ts'],
           exclude: [...never, ...serial],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
