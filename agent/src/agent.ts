@@ -11,11 +11,13 @@ import { NodeReporter } from '#node/node-reporter.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
 import type { PodImages, PodSnapshot } from '#pods/pod-doors.ts';
 import { PodWorkers } from '#pods/pod-workers.ts';
+import { RecallAnswers } from '#pods/recall-answers.ts';
 import { Tombstones } from '#pods/tombstones.ts';
 import type { Runtime } from '#runtime/types.ts';
 import { SpecStore } from '#spec/spec-store.ts';
 import { BoardTime } from '#status/board-time.ts';
 import { EventOutbox } from '#status/event-outbox.ts';
+import { FailedLogs } from '#status/failed-logs.ts';
 import { podStatus } from '#status/pod-status.ts';
 import { Sequence } from '#status/sequence.ts';
 import { StatusReporter } from '#status/status-reporter.ts';
@@ -97,7 +99,19 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       reporter?.eventAdded();
       if (event.reason === 'Pulled' && event.message.startsWith('Successfully')) void node.look();
     },
-    changed: (uid) => reporter?.podChanged(uid),
+    changed(uid) {
+      failedLogs.look(uid);
+      reporter?.podChanged(uid);
+    },
+  });
+  const failedLogs = new FailedLogs({
+    ...{ clock, files, logger, runtime },
+    dir: `${dataDir}/failed-logs`,
+    snapshot: (uid) => pods.snapshot(uid),
+    event(event) {
+      events.add(event);
+      reporter?.eventAdded();
+    },
   });
 
   const reportOf = (uid: string): Omit<PodReport, 'sequence'> | undefined => {
@@ -130,7 +144,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
   };
   // Kinds of messages with a class of their own.
-  const parts: LinkPart[] = [];
+  const parts: LinkPart[] = [new RecallAnswers({ content: () => spec.signedContent(), tombstones: () => tombstones.all(), logger })];
   const link = doors.link(handlers, parts);
   let reporter: StatusReporter | undefined;
   let networkAgain: Timer | undefined;
@@ -162,6 +176,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await time.load(((await files.readText('/proc/sys/kernel/random/boot_id').catch(() => undefined)) ?? '').trim());
       const sequence = await Sequence.open(files, `${dataDir}/run`, clock);
       await events.load(sequence);
+      await failedLogs.load();
       const acknowledged = (report: PodReport): void => {
         if (report.gone) tombstones.acknowledge(report.uid);
       };
@@ -185,6 +200,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await link.stop();
       reporter?.stop();
       await events.flush();
+      await failedLogs.stop();
       node.stop();
       await pods.stop();
       await runtime.close();
