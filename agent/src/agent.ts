@@ -6,6 +6,8 @@ import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodReport } from '@flotilla/shared/protocol/messages.js';
 import type { Taint } from '#config/agent-config.ts';
 import type { HubLink, LinkHandlers, LinkPart, ManifestOutcome } from '#hublink/types.ts';
+import { PodLeases } from '#leases/pod-leases.ts';
+import type { LeaseGuard } from '#leases/types.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
@@ -47,6 +49,8 @@ export interface AgentDoors {
   /** The runtime itself when undefined. */
   readonly images?: PodImages;
   readonly host: Host;
+  /** Ends pods whose lease is over when this agent cannot; without one nobody but the agent does. */
+  readonly guard?: LeaseGuard;
   /** Makes the link; it is started last. */
   readonly link: (handlers: LinkHandlers, parts: readonly LinkPart[]) => HubLink;
   /** Called when the hub has acknowledged everything this board knows; once in each session. */
@@ -89,8 +93,15 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       correct: (ownWallMs, bootId) => time.correct(ownWallMs, bootId),
     }),
   });
+  const leases = new PodLeases({
+    ...{ clock, random, files, logger, runtime },
+    dir: `${options.volatileDir ?? dataDir}/leases`,
+    guard: doors.guard ?? { ensure: async () => {} },
+    pods: () => spec.pods(),
+    changed: (uid) => pods.kick(uid),
+  });
   const pods = new PodWorkers({
-    ...{ clock, random, files, logger, runtime, spec, volumes, tombstones, statusOf },
+    ...{ clock, random, files, logger, runtime, spec, volumes, tombstones, leases, statusOf },
     images: doors.images ?? runtime,
     node: () => node.facts,
     bootId: () => time.bootId,
@@ -127,6 +138,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
 
   const taken = async (outcome: ManifestOutcome): Promise<ManifestOutcome> => {
     if (!outcome.applied) return outcome;
+    await leases.look();
     await networkReady();
     pods.kickAll();
     return outcome;
@@ -144,7 +156,11 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
   };
   // Kinds of messages with a class of their own.
-  const parts: LinkPart[] = [new RecallAnswers({ content: () => spec.signedContent(), tombstones: () => tombstones.all(), logger })];
+  const parts: LinkPart[] = [
+    leases,
+    failedLogs,
+    new RecallAnswers({ content: () => spec.signedContent(), tombstones: () => tombstones.all(), logger }),
+  ];
   const link = doors.link(handlers, parts);
   let reporter: StatusReporter | undefined;
   let networkAgain: Timer | undefined;
@@ -191,6 +207,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await runtime.start();
       await networkReady();
       await node.start();
+      await leases.start();
       await pods.start();
       link.start();
       logger.info('the agent runs', { node: nodeName, generation: spec.generation });
@@ -202,6 +219,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await events.flush();
       await failedLogs.stop();
       node.stop();
+      leases.stop();
       await pods.stop();
       await runtime.close();
     },

@@ -4,6 +4,7 @@ import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import { createAdmission } from '#admission/create-admission.ts';
+import type { DefaultTolerations } from '#admission/default-toleration-seconds.ts';
 import { createApiServer } from '#apiserver/api-server.ts';
 import type { UpgradeHandler } from '#apiserver/server.ts';
 import { createAuth } from '#auth/auth.ts';
@@ -19,6 +20,7 @@ import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
+import { PodLeases } from '#nodesync/pod-leases/pod-leases.ts';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import { definitions } from '#registry/definitions.ts';
@@ -26,7 +28,7 @@ import { bootstrap } from '#registry/generic/bootstrap.ts';
 import { createRegistry } from '#registry/generic/create-registry.ts';
 import type { Registry, UserInfo } from '#registry/generic/types.ts';
 import { startScheduler } from '#scheduler/start-scheduler.ts';
-import type { Store } from '#store/contract.ts';
+import { type Store, written } from '#store/contract.ts';
 import { WatchCache } from '#store/watch-cache.ts';
 import { HealthRegistry } from '#telemetry/health.ts';
 import { createMetrics } from '#telemetry/metrics.ts';
@@ -40,6 +42,8 @@ export interface HubOptions {
   readonly scheduler?: boolean;
   /** What boards' pod networks are cut from; 100.64.0.0/10 when left out. */
   readonly podCidr?: string;
+  /** Kubernetes' own eviction from boards that are away; off when left out. */
+  readonly tolerations?: DefaultTolerations;
 }
 
 /** The link to the boards, made when the hub knows who may connect. */
@@ -94,7 +98,12 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     cache,
     clock,
     random,
-    admission: createAdmission({ registry: () => registry, clock, random }),
+    admission: createAdmission({
+      registry: () => registry,
+      clock,
+      random,
+      ...(options.tolerations ? { tolerations: options.tolerations } : {}),
+    }),
     definitions,
     overlays: { 'coordination.k8s.io/leases': (lease) => nodeSync.presentLease(lease) },
   });
@@ -118,6 +127,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     controllers: controllerAccounts,
     mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
+  const leases = new PodLeases({ client: linkClient, clock, logger });
   const operations = new OperationLink({
     client: linkClient,
     clientAs,
@@ -144,9 +154,11 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
       return { token: issued.token, expirationWallMs: issued.expiresAtMs };
     },
     events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
+    // A revision of its own for this start; on a full disk, where nothing can be written, the newest there is.
+    incarnation: () => written(store.put('/flotilla/hub-start', '{}')).catch(() => store.currentRevision()),
     clock,
     logger,
-    parts: [operations],
+    parts: [leases, operations],
   });
 
   // The API.
@@ -204,6 +216,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
             ...parts,
             caPem: pki.caCertPem,
             liveness: nodeSync.liveness,
+            leases,
             ipam: { clusterId, ...(podCidr === undefined ? {} : { clusterCidr: podCidr }) },
             ...(controllers === undefined ? {} : { controllers }),
           },
@@ -212,6 +225,8 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
         scheduler ? startScheduler(parts, stopping.signal) : undefined,
       ]);
       running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));
+      await linkClient.synced();
+      leases.start();
       await nodeSync.start();
       boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
       if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);

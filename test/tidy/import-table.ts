@@ -19,6 +19,7 @@ const agentOrder = [
   'volumes',
   'network',
   'devices',
+  'leases',
   'pods',
   'node',
   'status',

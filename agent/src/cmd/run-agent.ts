@@ -20,6 +20,7 @@ import { proxyFor } from '#hublink/mqtt-proxy.ts';
 import { keepRenewed } from '#hublink/renewal.ts';
 import { TrustedTime } from '#hublink/trusted-time.ts';
 import { ImagePulls } from '#images/image-pulls.ts';
+import { SystemGuard } from '#leases/system-guard.ts';
 import { SystemHost } from '#node/system-host.ts';
 import { createAgent } from '../agent.ts';
 import { createRuntime } from './create-runtime.ts';
@@ -85,6 +86,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       runtime,
       images: new ImagePulls(runtime),
       reported: () => process.send?.('reported'),
+      guard: new SystemGuard({ files, exec }),
       host: new SystemHost({
         exec,
         probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],

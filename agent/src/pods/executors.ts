@@ -132,6 +132,20 @@ const executors: { readonly [Name in Step['do']]: Executor<Name> } = {
     return true;
   },
 
+  async noteLease({ containers }, { doors, entry, pod }) {
+    const message = 'waiting for the hub to renew the lease of this pod';
+    const news = !containers.some((name) => entry.memory.containers.get(name)?.waiting?.reason === 'LeaseExpired');
+    for (const name of containers) containerMemory(entry.memory, name).waiting = { reason: 'LeaseExpired', message };
+    // A pod that has not run yet is not stopped by anything.
+    if (news && pod && Object.keys(entry.record.containers).length > 0)
+      podEvent(doors, entry, {
+        type: 'Warning',
+        reason: 'LeaseExpired',
+        message: 'Stopped with its lease; runs again when the hub renews it',
+      });
+    return true;
+  },
+
   async finish({ phase, reason, message }, { doors, entry }) {
     entry.record = { ...entry.record, terminal: { phase, ...(reason ? { reason } : {}), ...(message ? { message } : {}) } };
     await entry.save();
@@ -144,6 +158,7 @@ const executors: { readonly [Name in Step['do']]: Executor<Name> } = {
     const status = doors.statusOf({ uid, pod, record, memory: entry.memory, sandboxes: [], removing: true });
     await doors.tombstones.add({ uid, namespace: record.namespace, name: record.name, status });
     await doors.volumes.unmount(uid);
+    await doors.leases.forget(uid);
     forget();
     return true;
   },

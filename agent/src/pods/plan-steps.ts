@@ -18,6 +18,8 @@ export type Step =
     }
   | { readonly do: 'removeContainer'; readonly id: string }
   | { readonly do: 'noteBackOff'; readonly container: string; readonly delayMs: number }
+  /** They may not run until the hub renews the pod's lease. */
+  | { readonly do: 'noteLease'; readonly containers: readonly string[] }
   /** The pod ended for good; what is left running is stopped next. */
   | { readonly do: 'finish'; readonly phase: 'Succeeded' | 'Failed'; readonly reason?: string; readonly message?: string }
   /** Nothing runs any more and the pod is to go: volumes, record, tombstone. */

@@ -1,6 +1,8 @@
 import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
+import type { Permit } from '#leases/types.ts';
 import type { SandboxState } from '#runtime/types.ts';
 import { type Planner, planContainer } from './plan-container.ts';
+import { leaseIsOver } from './plan-lease.ts';
 import type { Plan, Step } from './plan-steps.ts';
 import type { PodMemory } from './pod-memory.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -13,6 +15,8 @@ export interface PlanInput {
   readonly pod: Pod | undefined;
   /** Set when the pod is to go. */
   readonly removal: { readonly deadlineMs: number } | undefined;
+  /** Of a pod that stops with its lease. */
+  readonly permit?: Permit | undefined;
   /** The pod's own sandbox first; more than one is a fault that is mended. */
   readonly sandboxes: readonly SandboxState[];
   /** With all that `sandboxes` shows taken in. */
@@ -66,6 +70,12 @@ function planLife(planner: Planner, pod: Pod): void {
   const outcome = outcomeOf(planner, pod);
   if (outcome) {
     if (!stopAll(planner, sidecarsOf(pod).reverse(), nowMs + graceMs(pod), 'one by one')) planner.add({ do: 'finish', phase: outcome });
+    return;
+  }
+
+  const over = leaseIsOver(planner, pod);
+  if (over) {
+    if (!stopAll(planner, over.names, over.deadlineMs, 'together')) noteLease(planner, over.names);
     return;
   }
 
@@ -179,6 +189,12 @@ function stopAll(planner: Planner, names: readonly string[], deadlineMs: number,
     if (running && how === 'one by one') return true;
   }
   return running;
+}
+
+/** What does not run for want of a lease says so, once. */
+function noteLease(planner: Planner, names: readonly string[]): void {
+  const silent = names.filter((name) => planner.memory.containers.get(name)?.waiting?.reason !== 'LeaseExpired');
+  if (silent.length > 0) planner.add({ do: 'noteLease', containers: silent });
 }
 
 function cancelPull(planner: Planner, container: string): void {

@@ -4,6 +4,7 @@ import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { BoardEvent } from '@flotilla/shared/protocol/messages.js';
+import type { PodLeases } from '#leases/pod-leases.ts';
 import type { ImageState, RegistryAuth, Runtime, SandboxState } from '#runtime/types.ts';
 import type { SpecStore } from '#spec/spec-store.ts';
 import type { NodeFacts } from '#volumes/field-ref.ts';
@@ -31,6 +32,8 @@ export interface PodDoors {
   readonly spec: SpecStore;
   readonly volumes: VolumeManager;
   readonly tombstones: Tombstones;
+  /** Which pods may run now. */
+  readonly leases: Pick<PodLeases, 'permit' | 'secure' | 'forget'>;
   readonly node: () => NodeFacts;
   /** Whose clock it is that dates things now; undefined when nobody can tell boots apart. */
   readonly bootId?: () => string;

@@ -90,6 +90,11 @@ export class PodWorkers {
     for (const uid of uids) this.#queue.add(uid);
   }
 
+  /** Looks at one pod. */
+  kick(uid: string): void {
+    this.#queue.add(uid);
+  }
+
   /** Everything there is of the pods that have not been buried. */
   *snapshots(): IterableIterator<PodSnapshot> {
     for (const uid of this.#entries.keys()) {
@@ -126,7 +131,8 @@ export class PodWorkers {
       const volumesVersion = spec.version;
       const nowMs = clock.monotonicMs();
       // A pod that nobody knows is left alone until a manifest says that it is to go.
-      const plan = planPod({ nowMs, pod: known, removal, sandboxes, record, memory, volumesVersion });
+      const permit = this.#doors.leases.permit(uid);
+      const plan = planPod({ nowMs, pod: known, removal, permit, sandboxes, record, memory, volumesVersion });
       if (plan.steps.length === 0) {
         entry.saveSoon();
         this.#doors.changed(uid);
@@ -159,6 +165,7 @@ export class PodWorkers {
       this.#view.dropSandbox(uid, id);
     }
     await this.#doors.volumes.unmount(uid);
+    await this.#doors.leases.forget(uid);
     this.#doors.changed(uid);
     return undefined;
   }

@@ -35,6 +35,13 @@ export async function startContainer(step: Extract<Step, { do: 'startContainer' 
   }
 
   const nowMs = doors.clock.monotonicMs();
+  // Right before and right after the start: whatever passes in between is the guard's.
+  try {
+    if (!(await doors.leases.secure(entry.uid, sandbox))) return false;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    return refused(context, name, memory, 'CreateContainerError', error);
+  }
   const restart = (): void => {
     // The image is looked for anew at the next start, which may be long from now.
     memory.image = undefined;
@@ -45,6 +52,7 @@ export async function startContainer(step: Extract<Step, { do: 'startContainer' 
     const state = await doors.runtime.createContainer(sandbox, spec, signal);
     restart();
     memory.waiting = undefined;
+    if (doors.leases.permit(entry.uid)?.mayRun === false) await doors.runtime.stopContainer(state.id, 0);
     view.putContainer(entry.uid, sandbox.id, state);
     containerEvent(doors, entry, name, { type: 'Normal', reason: 'Created', message: `Created container: ${name}` });
     containerEvent(doors, entry, name, { type: 'Normal', reason: 'Started', message: `Started container ${name}` });

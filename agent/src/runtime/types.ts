@@ -37,6 +37,11 @@ export interface Runtime {
   /** SIGTERM (or the image's stop signal), after the grace SIGKILL. Resolves when it no longer runs; fine when it is gone. */
   stopContainer(id: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Where the kernel keeps the sandbox's processes: the path below the root of a cgroup hierarchy of a cgroup that holds one cgroup for each
+   * of its containers. @throws RuntimeError when there is none
+   */
+  cgroupOf(sandbox: SandboxState): Promise<string>;
   /** Removes the sandbox with all that is in it. Fine when it is gone. */
   removeSandbox(id: string, signal?: AbortSignal): Promise<void>;
 

@@ -29,6 +29,8 @@ export interface FakeRuntimeObserver {
   started?(pod: SandboxSpec, container: ContainerState): void;
   /** The agent ends a container that runs. */
   stopping?(pod: SandboxSpec, container: ContainerState): void;
+  /** However it came to its end. */
+  ended?(pod: SandboxSpec, container: ContainerState): void;
 }
 
 /**
@@ -192,6 +194,11 @@ export class FakeRuntime implements Runtime {
     this.#notify(found.sandbox.spec.uid);
   }
 
+  async cgroupOf({ uid }: SandboxState): Promise<string> {
+    this.#enter('cgroupOf');
+    return `/fake/${uid}`;
+  }
+
   async removeSandbox(id: string, signal?: AbortSignal): Promise<void> {
     this.#enter('removeSandbox', signal);
     const sandbox = this.#sandboxes.get(id);
@@ -255,7 +262,10 @@ export class FakeRuntime implements Runtime {
       clock: this.#clock,
       onChange: (what) => {
         for (const wake of this.#logListeners) wake();
-        if (what === 'status') this.#notify(sandbox.spec.uid);
+        if (what !== 'status') return;
+        this.#notify(sandbox.spec.uid);
+        const state = container.state();
+        if (state.status === 'exited') this.#observer.ended?.(sandbox.spec, state);
       },
     });
     sandbox.containers.set(container.id, container);

@@ -200,6 +200,13 @@ export class PodmanRuntime implements Runtime {
     this.#index.times.delete(id);
   }
 
+  async cgroupOf({ id }: SandboxState): Promise<string> {
+    const { body } = await this.#call('GET', `/pods/${id}/json`);
+    const { CgroupPath: path } = body as { CgroupPath?: string };
+    if (!path) throw new RuntimeError('Failed', 'podman gives pods no cgroup of their own here');
+    return path.startsWith('/') ? path : `/${path}`;
+  }
+
   async removeSandbox(id: string, signal?: AbortSignal): Promise<void> {
     const uid = this.#index.uidOf(id) ?? (await this.list(signal)).find((sandbox) => sandbox.id === id)?.uid;
     // Removing by force alone waits some 15 s for a stop that somebody began and gave up.
