@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { checkedBody, checkedText } from '@flotilla/shared/platform/checked-text.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import type { NewEvent } from '#pods/pod-doors.ts';
 import type { Moment } from './board-time.ts';
@@ -26,7 +26,7 @@ export interface Segment {
   readonly dropped?: Dropped | undefined;
 }
 
-const magic = 'flotilla-events/1';
+const kind = 'flotilla-events/1';
 
 /**
  * Events on disk: files of a few kilobytes, named by the first event in them, each whole or not there, with a checksum. Only the newest
@@ -63,8 +63,7 @@ export class EventSegments {
   async write(name: string, segment: Segment): Promise<void> {
     if (!this.#made) await this.#files.mkdir(this.#dir, { mode: 0o700 });
     this.#made = true;
-    const body = JSON.stringify(segment);
-    await this.#files.writeAtomic(`${this.#dir}/${name}`, `${magic} ${checksum(body)}\n${body}`, { mode: 0o600 });
+    await this.#files.writeAtomic(`${this.#dir}/${name}`, checkedText(kind, JSON.stringify(segment)), { mode: 0o600 });
   }
 
   /** Resolves when no power cut brings them back. @throws the disk's error */
@@ -88,11 +87,6 @@ export function segmentName({ id }: KeptEvent): string {
 }
 
 function parse(text: string): Segment | undefined {
-  const end = text.indexOf('\n');
-  const body = text.slice(end + 1);
-  return text.slice(0, Math.max(0, end)) === `${magic} ${checksum(body)}` ? (JSON.parse(body) as Segment) : undefined;
-}
-
-function checksum(body: string): string {
-  return createHash('sha256').update(body).digest('hex');
+  const body = checkedBody(kind, text);
+  return body === undefined ? undefined : (JSON.parse(body) as Segment);
 }

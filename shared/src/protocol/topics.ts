@@ -1,9 +1,22 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /** What a board may send. */
-const upKinds = ['hello', 'report', 'applied', 'want', 'token', 'stream', 'operation', 'lease', 'recall', 'refusal'] as const;
+const upKinds = ['hello', 'report', 'applied', 'want', 'token', 'stream', 'operation', 'lease', 'recall', 'log', 'refusal'] as const;
 /** What the hub may send. */
-const downKinds = ['welcome', 'ack', 'manifest', 'objects', 'token', 'stream', 'operation', 'update', 'grant', 'recall', 'refusal'] as const;
+const downKinds = [
+  'welcome',
+  'ack',
+  'manifest',
+  'objects',
+  'token',
+  'stream',
+  'operation',
+  'update',
+  'grant',
+  'recall',
+  'log',
+  'refusal',
+] as const;
 export type UpKind = (typeof upKinds)[number];
 export type DownKind = (typeof downKinds)[number];
 
