@@ -57,15 +57,18 @@ const kinds = [
   definition('', 'ConfigMap', 'configmaps', { namespaced: true }),
   definition('', 'Secret', 'secrets', { namespaced: true }),
   definition('', 'ServiceAccount', 'serviceaccounts', { namespaced: true }),
+  definition('', 'Namespace', 'namespaces', { namespaced: false }),
+  definition('apps', 'ReplicaSet', 'replicasets', { namespaced: true }),
+  definition('apps', 'Deployment', 'deployments', { namespaced: true }),
   definition('', 'Event', 'events', { namespaced: true }),
   definition('coordination.k8s.io', 'Lease', 'leases', { namespaced: true }),
 ];
 
 const admin: UserInfo = { name: 'admin', groups: ['system:masters'] };
 const keys = generateKeyPairSync('ed25519');
-const signer = envelopeSigner(keys.privateKey);
-const manifestKeys: PinnedKey[] = [
-  { keyId: signer.keyId, publicKey: createPublicKey(keys.privateKey).export({ type: 'spki', format: 'pem' }) as string },
+export const worldSigner = envelopeSigner(keys.privateKey);
+export const manifestKeys: PinnedKey[] = [
+  { keyId: worldSigner.keyId, publicKey: createPublicKey(keys.privateKey).export({ type: 'spki', format: 'pem' }) as string },
 ];
 export const clusterId = 'cluster-1';
 
@@ -88,6 +91,8 @@ export interface WorldOptions {
   readonly broker: (boards: Map<string, Board>) => Broker;
   readonly logger?: Logger;
   readonly signer?: EnvelopeSigner;
+  /** Protocol versions of the hub; those of this build when left out. */
+  readonly versions?: readonly number[];
 }
 
 export async function openWorld(options: WorldOptions): Promise<World> {
@@ -111,11 +116,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     broker,
     clusterId,
     storeEpoch: store.epoch,
-    signer: options.signer ?? signer,
+    signer: options.signer ?? worldSigner,
     issueToken: async ({ pod, node }) => ({ token: `token of ${pod.name} on ${node}`, expirationWallMs: 1 }),
     events: { event: (_about, type, reason, message) => warnings.push(`${type} ${reason} ${message}`) },
     clock,
     logger,
+    ...(options.versions ? { versions: options.versions } : {}),
   });
   await sync.start();
   return {
@@ -153,6 +159,7 @@ export function linkFor(options: {
   bootId?: string;
   handlers: LinkHandlers;
   logger?: Logger;
+  versions?: readonly number[];
 }): HubLink {
   const { clock, courier, node, handlers } = options;
   return createHubLink({
@@ -160,7 +167,10 @@ export function linkFor(options: {
     clock,
     random: new SeededRandom(options.seed ?? 1),
     logger: options.logger ?? silentLogger,
-    identity: { scope: { clusterId, node }, agentVersion: '0.1.0', bootId: options.bootId ?? 'boot-1', serial: '', manifestKeys },
+    identity: {
+      ...{ scope: { clusterId, node }, agentVersion: '0.1.0', bootId: options.bootId ?? 'boot-1', serial: '', manifestKeys },
+      ...(options.versions ? { versions: options.versions } : {}),
+    },
     handlers,
   });
 }

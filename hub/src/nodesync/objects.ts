@@ -27,7 +27,7 @@ interface PodSpec extends ReferringPodSpec {
 }
 
 export interface Node extends KubeObject {
-  readonly spec?: { readonly podCIDR?: string; readonly taints?: readonly object[] };
+  readonly spec?: { readonly podCIDR?: string; readonly taints?: readonly object[]; readonly unschedulable?: boolean };
   readonly status?: NodeStatus;
 }
 

@@ -1,5 +1,5 @@
 import { podReferences } from '@flotilla/shared/api/pod-references.js';
-import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { controllerOf, type KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Node, Pod } from '../objects.ts';
 
 /** One kind of object in the contents of nodes. Its keys begin with `resource`. */
@@ -21,9 +21,13 @@ export const manifestKinds: readonly ManifestKind[] = [
   kind({ group: '', resource: 'configmaps', content: withoutBookkeeping }),
   kind({ group: '', resource: 'secrets', content: withoutBookkeeping }),
   kind({ group: '', resource: 'serviceaccounts', content: identity }),
+  // A board has no use for these; they come back when the hub has to ask its boards what it once wanted.
+  kind({ group: '', resource: 'namespaces', content: annotatedIdentity }),
+  kind({ group: 'apps', resource: 'replicasets', references: ownersOf, content: ownedIdentity }),
+  kind({ group: 'apps', resource: 'deployments', content: ownedIdentity }),
 ];
 
-/** Annotations of a Node that its board gets. */
+/** Annotations that boards get. */
 const boardAnnotations = 'fleet.flotilla.dev/';
 
 function kind<T extends KubeObject>(definition: ManifestKind<T>): ManifestKind {
@@ -43,7 +47,17 @@ function ofPod(pod: Pod): readonly string[] {
     ...configMaps.map((name) => `configmaps/${namespace}/${name}`),
     ...secrets.map((name) => `secrets/${namespace}/${name}`),
     `serviceaccounts/${namespace}/${serviceAccount}`,
+    `namespaces/${namespace}`,
+    ...ownersOf(pod),
   ];
+}
+
+const ownerResources: Readonly<Record<string, string>> = { ReplicaSet: 'replicasets', Deployment: 'deployments' };
+
+function ownersOf(object: KubeObject): readonly string[] {
+  const owner = controllerOf(object);
+  const resource = ownerResources[owner?.kind ?? ''];
+  return owner && resource ? [`${resource}/${object.metadata?.namespace ?? ''}/${owner.name}`] : [];
 }
 
 /** Without what a board reported, and without what changes when somebody touches only its bookkeeping. */
@@ -65,13 +79,25 @@ function identity({ metadata: { name, namespace, uid } = {} }: KubeObject): Kube
   return { metadata: { ...(namespace ? { namespace } : {}), name: name ?? '', uid: uid ?? '' } };
 }
 
-/** No labels, taints or conditions: they change with the board's own coming and going. */
+/** With its owners. */
+function ownedIdentity(object: KubeObject): KubeObject {
+  const { ownerReferences } = object.metadata ?? {};
+  return { metadata: { ...identity(object).metadata, ...(ownerReferences ? { ownerReferences } : {}) } };
+}
+
+function annotatedIdentity(object: KubeObject): KubeObject {
+  const own = Object.entries(object.metadata?.annotations ?? {}).filter(([name]) => name.startsWith(boardAnnotations));
+  return { metadata: { ...identity(object).metadata, ...(own.length > 0 ? { annotations: Object.fromEntries(own) } : {}) } };
+}
+
+/** No conditions, and no taints that follow from them: they change with the board's own coming and going. */
 function nodeContent(node: Node): KubeObject {
-  const own = Object.entries(node.metadata?.annotations ?? {}).filter(([name]) => name.startsWith(boardAnnotations));
-  const { metadata } = identity(node);
-  const { podCIDR } = node.spec ?? {};
+  const { podCIDR, taints = [], unschedulable } = node.spec ?? {};
+  const { labels } = node.metadata ?? {};
+  const own = (taints as readonly { readonly key: string }[]).filter(({ key }) => !key.startsWith('node.kubernetes.io/'));
+  const spec = { ...(podCIDR ? { podCIDR } : {}), ...(own.length > 0 ? { taints: own } : {}), ...(unschedulable ? { unschedulable } : {}) };
   return {
-    metadata: { ...metadata, ...(own.length > 0 ? { annotations: Object.fromEntries(own) } : {}) },
-    ...(podCIDR ? { spec: { podCIDR } } : {}),
+    metadata: { ...annotatedIdentity(node).metadata, ...(labels ? { labels } : {}) },
+    ...(Object.keys(spec).length > 0 ? { spec } : {}),
   } as KubeObject;
 }
