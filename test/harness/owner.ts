@@ -8,7 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 const variable = 'FLOTILLA_TEST_OWNER';
 
 /** Says of a process which one it is, so that a number that was given again is not taken for it; undefined when it is gone. */
-export async function processMark(pid: number): Promise<string | undefined> {
+async function processMark(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The words after the name: state is the first, the start time the twentieth. What has ended and was not waited for counts as gone.
   const words = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
