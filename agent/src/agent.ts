@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
@@ -10,8 +11,10 @@ import { PodLeases } from '#leases/pod-leases.ts';
 import type { LeaseGuard } from '#leases/types.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
+import { createOperations, type OperationsSettings } from '#operations/operations.ts';
+import { RecentLog } from '#operations/recent-log.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
-import type { PodImages, PodSnapshot } from '#pods/pod-doors.ts';
+import type { NewEvent, PodImages, PodSnapshot } from '#pods/pod-doors.ts';
 import { PodWorkers } from '#pods/pod-workers.ts';
 import { RecallAnswers } from '#pods/recall-answers.ts';
 import { Tombstones } from '#pods/tombstones.ts';
@@ -38,6 +41,7 @@ export interface AgentOptions {
   readonly version: string;
   /** A true time that has certainly passed: when this board joined its hub. */
   readonly floorMs?: number;
+  readonly operations?: OperationsSettings;
 }
 
 export interface AgentDoors {
@@ -49,6 +53,8 @@ export interface AgentDoors {
   /** The runtime itself when undefined. */
   readonly images?: PodImages;
   readonly host: Host;
+  /** Starts programs of the machine; without it the board cannot be told to boot. */
+  readonly exec?: Pick<Exec, 'run'>;
   /** Ends pods whose lease is over when this agent cannot; without one nobody but the agent does. */
   readonly guard?: LeaseGuard;
   /** Makes the link; it is started last. */
@@ -71,7 +77,9 @@ const networkRetryMs = 15_000;
 
 /** The composition. Start order: disk, last manifest, runtime, pods, link. */
 export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
-  const { clock, random, files, logger, runtime } = doors;
+  const { clock, random, files, runtime } = doors;
+  const recent = new RecentLog();
+  const logger = recent.over(doors.logger, () => clock.wallMs());
   const { dataDir, nodeName } = options;
   const spec = new SpecStore({ files, dir: `${dataDir}/spec`, logger });
   const tombstones = new Tombstones(files, `${dataDir}/tombstones`);
@@ -155,8 +163,23 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     time: (hubWallMs) => time.heard(hubWallMs),
     logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
   };
+  const { operations, parts: operationParts } = createOperations({
+    ...{ clock, files, logger, runtime, pods, dataDir, nodeName },
+    settings: options.operations ?? {},
+    exec: doors.exec,
+    event(event: NewEvent) {
+      events.add(event);
+      reporter?.eventAdded();
+    },
+    agentVersion: options.version,
+    nodeStatus: () => node.report().status,
+    phaseOf: (snapshot) => statusOf(snapshot)['phase'],
+    generation: () => spec.generation,
+    log: recent,
+  });
   // Kinds of messages with a class of their own.
   const parts: LinkPart[] = [
+    ...operationParts,
     leases,
     failedLogs,
     new RecallAnswers({ content: () => spec.signedContent(), tombstones: () => tombstones.all(), logger }),
@@ -209,12 +232,14 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await node.start();
       await leases.start();
       await pods.start();
+      await operations.start(time.bootId);
       link.start();
       logger.info('the agent runs', { node: nodeName, generation: spec.generation });
     },
     async stop() {
       networkAgain?.cancel();
       await link.stop();
+      operations.stop();
       reporter?.stop();
       await events.flush();
       await failedLogs.stop();

@@ -23,6 +23,7 @@ const agentOrder = [
   'pods',
   'node',
   'status',
+  'operations',
   'streams',
   'update',
 ];
