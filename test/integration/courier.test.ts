@@ -204,6 +204,19 @@ describe.for(lines)('courier: %s', ([, open]) => {
     ]);
   });
 
+  test('a kind of message that the hub does not know is refused, however often, and is no trespass', async () => {
+    const board = await connect('board-1');
+    const topic = up('board-1', 'report').replace('report', 'telepathy');
+    for (let count = 0; count < 40; count++) await board.pipe.send(topic, Buffer.from('x'));
+    await board.pipe.send(up('board-1', 'report'), Buffer.from('honest'));
+    await vi.waitFor(() => expect(board.received).toHaveLength(40), { timeout: 60_000 });
+    const [[, payload = Buffer.of()] = []] = board.received;
+    expect(new FrameReader().read(payload)).toMatchObject({ type: 'json', value: { about: topic, reason: 'Unsupported' } });
+    await vi.waitFor(() => expect(log).toContain('board-1 report honest'), { timeout: 60_000 });
+    expect(incidents).toEqual([]);
+    expect(line.broker.counters).toMatchObject({ deniedPublishes: 0, disconnects: 0 });
+  });
+
   test('the newer connection takes over; the end of the older one changes nothing', async () => {
     const courier = await line.courier('board-1');
     const first = await connect('board-1', 'boot-1', courier);

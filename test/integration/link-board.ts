@@ -36,12 +36,12 @@ export class LinkBoard {
   times: number[] = [];
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  readonly #connect: { readonly courier: Courier; readonly logger?: Logger };
+  readonly #connect: { readonly courier: Courier; readonly logger?: Logger; readonly versions?: readonly number[] };
   #sending = false;
   #full = true;
   #nodeSequence = 1;
 
-  constructor(options: { clock: Clock; courier: Courier; node: string; seed: number; logger?: Logger }) {
+  constructor(options: { clock: Clock; courier: Courier; node: string; seed: number; logger?: Logger; versions?: readonly number[] }) {
     this.node = options.node;
     this.#clock = options.clock;
     this.#random = new SeededRandom(options.seed);
@@ -133,6 +133,12 @@ export class LinkBoard {
   /** What it has of a kind. */
   objects<T extends KubeObject>(resource: string): T[] {
     return [...this.spec.objects<T>(`${resource}/`)].sort((a, b) => ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1));
+  }
+
+  /** Its memory of what it has in hand is gone, while the session goes on. */
+  forget(): void {
+    this.spec = this.#newSpec();
+    this.applied.length = 0;
   }
 
   #newSpec(): SpecStore {

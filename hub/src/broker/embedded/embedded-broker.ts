@@ -304,19 +304,25 @@ export class EmbeddedBroker implements Broker {
       this.#handler?.message(session, kind, payload);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.counters.deniedPublishes++;
-      this.#denied(client, connection, session, topic, 'DeniedPublish');
+      // A newer board's kind of message is no trespass.
+      if (error.reason === 'Unsupported') this.#refuse(client, session, topic, error);
+      else this.#denied(client, connection, session, topic, 'DeniedPublish');
     }
   }
 
   /** MQTT 3.1.1 has no word for a refused publish, so the board is told in the application's own. */
   #denied(client: Client, connection: Connection, session: DeviceSession, topic: string, type: 'DeniedPublish' | 'DeniedSubscribe'): void {
     const verb = type === 'DeniedPublish' ? 'publish to' : 'subscribe to';
-    const about = topic.slice(0, linkLimits.textBytes);
-    const refusal: Refusal = { about, reason: 'Forbidden', message: `node ${session.node} may not ${verb} ${JSON.stringify(about)}` };
-    this.#handler?.incident({ node: session.node, type, message: refusal.message });
-    for (const payload of encodeJson(refusal)) this.#publish(client, session.node, 'refusal', payload).catch(() => {});
+    if (type === 'DeniedPublish') this.counters.deniedPublishes++;
+    const message = `node ${session.node} may not ${verb} ${JSON.stringify(topic.slice(0, linkLimits.textBytes))}`;
+    this.#handler?.incident({ node: session.node, type, message });
+    this.#refuse(client, session, topic, { reason: 'Forbidden', message });
     if (++connection.denials >= brokerLimits.denials) this.disconnect(session, 'too many denied messages');
+  }
+
+  #refuse(client: Client, { node }: DeviceSession, topic: string, { reason, message }: Pick<Refusal, 'reason' | 'message'>): void {
+    const refusal: Refusal = { about: topic.slice(0, linkLimits.textBytes), reason, message };
+    for (const payload of encodeJson(refusal)) this.#publish(client, node, 'refusal', payload).catch(() => {});
   }
 
   #publish(client: Client, node: string, kind: DownKind, payload: Buffer): Promise<void> {

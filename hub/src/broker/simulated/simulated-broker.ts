@@ -4,6 +4,7 @@ import { ConnectRefused, type DeviceEnd, type DevicePipe, type Dial } from '@flo
 import { encodeJson } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
+import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
 import { SessionTable } from '../session-table.ts';
 import { type Boards, type Broker, type BrokerHandler, type DeviceIdentity, type DeviceSession, newCounters } from '../types.ts';
@@ -197,11 +198,15 @@ export class SimulatedBroker implements Broker {
     let kind: ReturnType<typeof upKindOf>;
     try {
       kind = upKindOf({ clusterId: this.#options.clusterId, node: session.node }, topic);
-    } catch {
-      this.counters.deniedPublishes++;
-      const message = `node ${session.node} may not publish to ${JSON.stringify(topic)}`;
-      const refusal: Refusal = { about: topic, reason: 'Forbidden', message };
-      this.#handler?.incident({ node: session.node, type: 'DeniedPublish', message });
+    } catch (error) {
+      // A newer board's kind of message is no trespass.
+      const unsupported = error instanceof ProtocolError && error.reason === 'Unsupported' ? error : undefined;
+      const message = unsupported?.message ?? `node ${session.node} may not publish to ${JSON.stringify(topic)}`;
+      const refusal: Refusal = { about: topic, reason: unsupported ? 'Unsupported' : 'Forbidden', message };
+      if (!unsupported) {
+        this.counters.deniedPublishes++;
+        this.#handler?.incident({ node: session.node, type: 'DeniedPublish', message });
+      }
       for (const part of encodeJson(refusal)) void this.send(session, 'refusal', part).catch(() => {});
       return;
     }
