@@ -1,4 +1,7 @@
 import type { LabGoal } from './lab-goal.ts';
 
 /** Every goal of the lab, loaded when it is asked for. */
-export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {};
+export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
+  faults: async () => (await import('./faults.ts')).faults,
+  R9: async () => (await import('./r09-messages.ts')).messages,
+};

@@ -41,6 +41,10 @@ export class ProcessStore implements Store {
     return this.#inner.epoch;
   }
 
+  get restoredFrom(): Store['restoredFrom'] {
+    return this.#inner.restoredFrom;
+  }
+
   currentRevision(): Promise<Revision> {
     return this.#life.guard(this.#inner.currentRevision());
   }

@@ -28,6 +28,8 @@ export class FakeFiles implements Files {
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Write steps so far: a program that did nothing has not moved it. */
   steps = 0;
+  /** Writes refused because the disk was full. */
+  refused = 0;
   /** Called in the step at which the power fails, before its error: the moment to end the process that writes. */
   onCut: () => void = () => {};
 
@@ -133,7 +135,10 @@ export class FakeFiles implements Files {
     const bytes = Buffer.from(data);
     const before = this.#current.get(place);
     if (before?.kind === 'directory') throw fault('EISDIR', path);
-    if (this.#used() + bytes.length - (before?.data.length ?? 0) > this.capacityBytes) throw fault('ENOSPC', path);
+    if (this.#used() + bytes.length - (before?.data.length ?? 0) > this.capacityBytes) {
+      this.refused++;
+      throw fault('ENOSPC', path);
+    }
     if (before) {
       before.data = bytes;
       before.mode = options.mode ?? before.mode;

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { goals } from './goals.ts';
+import { runGoal } from './run-goal.ts';
+
+/** The short form of every goal that needs no process of its own: `npm run lab` is the long one. */
+const short: readonly { readonly id: string; readonly rounds: number }[] = [
+  { id: 'faults', rounds: 10 },
+  { id: 'R9', rounds: 10 },
+];
+
+it.each(short)('$id holds for $rounds rounds, and its planted mistakes are noticed', async ({ id, rounds }) => {
+  const goal = await goals[id]?.();
+  if (!goal) throw new Error(`no goal is called ${id}`);
+  const { failures, missing } = await runGoal(goal, { rounds, seed: 1 });
+  expect([...failures.map(({ seed, error }) => `seed ${seed}: ${error}`), ...missing]).toEqual([]);
+});
