@@ -73,6 +73,14 @@ export class WallClock implements Clock {
   }
 }
 
+interface JoinOptions {
+  readonly folder?: string;
+  readonly serial?: string;
+  readonly proxy?: ProxyFor;
+  readonly addresses?: readonly string[];
+  readonly logger?: Logger;
+}
+
 export interface TrustHub {
   readonly hub: Hub;
   readonly pki: Pki;
@@ -85,10 +93,7 @@ export interface TrustHub {
   renewed(): Promise<void>;
   token(): Promise<string>;
   /** A board of this hub, with a directory of its own. */
-  join(
-    node: string,
-    options?: { folder?: string; serial?: string; proxy?: ProxyFor; address?: string; logger?: Logger },
-  ): Promise<Enrolment>;
+  join(node: string, options?: JoinOptions): Promise<Enrolment>;
   board(enrolment: Enrolment, options?: BoardOptions): Promise<TrustBoard>;
   close(): Promise<void>;
 }
@@ -146,9 +151,9 @@ export async function openTrustHub(
         if (count === before) throw new Error('no new certificate yet');
       }, 20_000);
     },
-    join: async (node, { folder = node, serial = '', proxy, address: to = address, logger: log = silentLogger } = {}) =>
+    join: async (node, { folder = node, serial = '', proxy, addresses = [address], logger: log = silentLogger } = {}) =>
       enrol({
-        ...{ files, dir: join(dir, folder), http: hubHttp, logger: log, hubs: [to], node, serial, token: await token() },
+        ...{ files, dir: join(dir, folder), http: hubHttp, logger: log, hubs: addresses, node, serial, token: await token() },
         ...(proxy ? { proxy } : {}),
       }),
     board: async (enrolment, boardOptions = {}) => {
@@ -164,7 +169,7 @@ export async function openTrustHub(
   };
 }
 
-export interface BoardOptions {
+interface BoardOptions {
   readonly wallMs?: number;
   readonly dir?: string;
   readonly transport?: Endpoint['transport'];
@@ -176,7 +181,7 @@ export interface BoardOptions {
   readonly addresses?: () => ReadonlySet<string>;
 }
 
-export interface TrustBoard {
+interface TrustBoard {
   readonly link: HubLink;
   readonly time: TrustedTime;
   readonly renewal: Renewal;

@@ -221,7 +221,8 @@ export class LinkSession implements DeviceEnd {
     const doubt = this.#options.time?.proven(welcome.wallMs, certificateEndMs);
     if (doubt) {
       this.#options.logger.error('this is not our hub', { reason: doubt });
-      return this.close(doubt);
+      this.close(doubt);
+      return;
     }
     this.#session = welcome.session;
     this.#options.handlers.time?.(welcome.wallMs);

@@ -36,7 +36,8 @@ export function proxyFor({ proxy, env }: ProxySettings): ProxyFor {
 
 /** `http://[USER:PASSWORD@]HOST[:PORT]`. @throws Error that does not repeat what may be a password */
 export function parseProxy(text: string): Proxy {
-  const url = URL.canParse(text) ? new URL(text) : URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined;
+  const full = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url?.protocol !== 'http:' || !url.hostname || url.pathname.length > 1 || url.search || url.hash)
     throw new Error('the proxy must be given as http://[USER:PASSWORD@]HOST:PORT');
   const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
