@@ -2,6 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type Status, StatusError } from '@flotilla/shared/errors/status.js';
 import { parse } from 'yaml';
 import { spkiHash } from '#auth/pki/pki.ts';
@@ -24,7 +26,11 @@ export interface ApiClient {
   /** `sha256:HEX` of the key of the authority that the kubeconfig trusts. */
   readonly caKeyHash: string;
   /** POSTs JSON. @throws StatusError as the hub answered */
-  post<T>(path: string, body: T): Promise<T>;
+  post<T, Answer = T>(path: string, body: T): Promise<Answer>;
+  /** @throws StatusError as the hub answered */
+  get<Answer>(path: string): Promise<Answer>;
+  /** POSTs nothing and writes the answer's body. @throws StatusError as the hub answered, Error when the answer broke off */
+  download(path: string, to: Writable): Promise<void>;
 }
 
 /** By the kubeconfig named, else KUBECONFIG, else the one a hub writes beside where the command was typed. */
@@ -39,39 +45,56 @@ export function apiClient(named: string | undefined): ApiClient {
   if (!cluster || !user || !ca) throw new Error(`${file} has no current context with a cluster, its authority and a user`);
   const cert = decode(user['client-certificate-data']);
   const key = decode(user['client-key-data']);
+  const options = {
+    ca,
+    ...(cert && key ? { cert, key } : {}),
+    headers: { 'content-type': 'application/json', ...(user.token ? { authorization: `Bearer ${user.token}` } : {}) },
+  };
+  const ask = async <Answer>(method: string, path: string, body?: string): Promise<Answer> => {
+    const answer = await exchange(new URL(path, cluster.server), { ...options, method, ...(body === undefined ? {} : { body }) });
+    if (answer.status >= 300) throw failed(answer);
+    return JSON.parse(answer.body) as Answer;
+  };
   return {
     caKeyHash: `sha256:${spkiHash(new X509Certificate(ca).publicKey)}`,
-    async post<T>(path: string, body: T): Promise<T> {
-      const answer = await exchange(new URL(path, cluster.server), {
-        ca,
-        ...(cert && key ? { cert, key } : {}),
-        headers: { 'content-type': 'application/json', ...(user.token ? { authorization: `Bearer ${user.token}` } : {}) },
-        body: JSON.stringify(body),
-      });
-      const parsed: unknown = JSON.parse(answer.body);
-      if (answer.status < 300) return parsed as T;
-      const status = parsed as Status;
-      throw new StatusError(status.code, status.reason ?? '', status.message ?? `the hub answered ${answer.status}`, status.details);
+    post: (path, body) => ask('POST', path, JSON.stringify(body)),
+    get: (path) => ask('GET', path),
+    async download(path, to) {
+      const answer = await exchange(new URL(path, cluster.server), { ...options, method: 'POST', to });
+      if (answer.status >= 300) throw failed(answer);
     },
   };
 }
 
+function failed({ status, body }: { readonly status: number; readonly body: string }): StatusError {
+  const parsed = JSON.parse(body) as Status;
+  return new StatusError(parsed.code, parsed.reason ?? '', parsed.message ?? `the hub answered ${status}`, parsed.details);
+}
+
 const decode = (data: string | undefined): string | undefined => (data ? Buffer.from(data, 'base64').toString('utf8') : undefined);
 
-interface PostOptions {
+interface ExchangeOptions {
+  readonly method: string;
   readonly ca: string;
   readonly cert?: string;
   readonly key?: string;
   readonly headers: Record<string, string>;
-  readonly body: string;
+  readonly body?: string;
+  /** Where a body of success goes instead of into the answer. */
+  readonly to?: Writable;
 }
 
-function exchange(url: URL, { body, ...options }: PostOptions): Promise<{ status: number; body: string }> {
+function exchange(url: URL, { body, to, ...options }: ExchangeOptions): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', timeout: 30_000, ...options }, (response) => {
+    const sent = request(url, { timeout: 30_000, ...options }, (response) => {
+      const status = response.statusCode ?? 0;
+      if (to && status < 300) {
+        pipeline(response, to).then(() => resolve({ status, body: '' }), reject);
+        return;
+      }
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
+      response.on('end', () => resolve({ status, body: Buffer.concat(chunks).toString('utf8') }));
       response.on('error', reject);
     });
     sent.on('timeout', () => sent.destroy(new Error(`${url.host} did not answer within 30 s`)));

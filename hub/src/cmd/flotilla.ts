@@ -1,7 +1,10 @@
 /** The `flotilla` command line; each command is loaded when it is used. */
 import { Command, Option } from 'commander';
+import type { BackupCommandOptions } from './backup-command.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
+import type { RecoverCommandOptions } from './recover-command.ts';
+import type { RestoreCommandOptions } from './restore-command.ts';
 
 const program = new Command('flotilla').description('Kubernetes for fleets of small boards').showHelpAfterError();
 
@@ -30,6 +33,30 @@ program
   .option('--ttl <duration>', 'how long it may be used: 30m, 1h, 90d', '1h')
   .option('--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig')
   .action(async (options: { ttl: string; kubeconfig?: string }) => (await import('./token-command.ts')).createTokenCommand(options));
+
+const kubeconfigOption = ['--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig'] as const;
+
+program
+  .command('backup')
+  .description('copy all objects of the running hub into a file; the keys of the cluster are not in it')
+  .option('--out <file>', 'the file; flotilla-TIME.backup when left out')
+  .option(...kubeconfigOption)
+  .action(async (options: BackupCommandOptions) => (await import('./backup-command.ts')).backupCommand(options));
+
+program
+  .command('restore')
+  .description('put a backup in the place of the store of a hub that does not run')
+  .argument('<file>', 'the backup')
+  .option('--data-dir <dir>', 'where the hub keeps its state', '.flotilla')
+  .option('--force', 'also over a newer store, or one of another cluster; what was there is kept beside it')
+  .action(async (file: string, options: RestoreCommandOptions) => (await import('./restore-command.ts')).restoreCommand(file, options));
+
+program
+  .command('recover')
+  .description('tell how far the hub is in taking back what its boards run, after its store was lost or restored')
+  .option('--finish', 'end it without the boards that are missing')
+  .option(...kubeconfigOption)
+  .action(async (options: RecoverCommandOptions) => (await import('./recover-command.ts')).recoverCommand(options));
 
 try {
   await program.parseAsync();

@@ -36,7 +36,17 @@ export interface ControllersOptions {
   readonly ipam?: NodeIpamOptions;
   /** In the syntax of kube-controller-manager's --controllers; all when left out. */
   readonly controllers?: readonly string[];
+  /** Of those the ones to run now: while the hub recovers most wait. */
+  readonly only?: (name: string) => boolean;
   readonly metrics?: WorkQueueMetrics;
+}
+
+/** They decide over no pod and give nothing out that a board still to be heard may have. */
+const harmless: ReadonlySet<string> = new Set(['serviceaccount-controller']);
+
+/** Whether a controller runs while the hub recovers. */
+export function runsInRecovery(name: string): boolean {
+  return harmless.has(name);
 }
 
 interface Entry {
@@ -101,7 +111,8 @@ export const controllerAccounts: readonly string[] = [...new Set(Object.values(t
 /** Runs the controllers until the signal is aborted; resolves when the last one stopped. */
 export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
   const { registry, informers, clock, random, metrics } = options;
-  const selected = Object.entries(table).filter(([name]) => isSelected(name, options.controllers ?? ['*'], controllerNames));
+  const { only = () => true } = options;
+  const selected = Object.entries(table).filter(([name]) => isSelected(name, options.controllers ?? ['*'], controllerNames) && only(name));
   await Promise.all(
     selected.map(([name, { account, component, create }]) => {
       const logger = options.logger.with({ controller: name });

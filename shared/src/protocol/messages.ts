@@ -11,7 +11,7 @@ export interface Generation {
   readonly digest: string;
 }
 
-export function compareGenerations(a: Generation, b: Generation): number {
+export function compareGenerations(a: Omit<Generation, 'digest'>, b: Omit<Generation, 'digest'>): number {
   return a.epoch - b.epoch || a.revision - b.revision;
 }
 

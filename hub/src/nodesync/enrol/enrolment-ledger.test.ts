@@ -41,7 +41,7 @@ async function hub(ledger: Ledger, store?: MemoryStore) {
   const informers = new Informers({ registry, clock, random: new SeededRandom(2), logger: silentLogger });
   const client = createClient({ registry, informers, user: { name: 'admin', groups: ['system:masters'] }, logger: silentLogger });
   const directory = new BoardDirectory(client);
-  await agree({ ledger, client, logger: silentLogger });
+  await agree({ ledger, client, logger: silentLogger, shared: false, recovering: store !== undefined });
   close.push(() => informers.stop(), made.close);
   return { ...made, client, directory, secrets: registry.resource<Secret>('', 'secrets') };
 }

@@ -2,7 +2,7 @@ import { alreadyExists, isNotFound } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Ledger } from '#auth/pki/ledger.ts';
 import type { Board } from '#broker/types.ts';
-import type { Client } from '#client/types.ts';
+import type { Client, Informer } from '#client/types.ts';
 import type { AdmissionAttributes } from '#registry/generic/types.ts';
 import type { Secret } from '../objects.ts';
 import { boardOf, boardSecret, enrolNamespace } from './board-directory.ts';
@@ -24,19 +24,21 @@ export async function recordEnrolment(
   if (now && !same(entered, now)) await ledger.enter(now);
 }
 
+export interface AgreeOptions {
+  readonly ledger: Ledger;
+  readonly client: Client;
+  readonly logger: Logger;
+  /** Other hubs write the same store: what they did while this one was away or is running stands in no ledger of its own. */
+  readonly shared: boolean;
+  /** The store is older than the ledger, or new. */
+  readonly recovering: boolean;
+}
+
 /**
  * Makes the Secrets of boards what the ledger says, before any board may connect: boards that joined after a backup are known, keys
  * that were revoked after it stay revoked. What the ledger has never heard of (a hub from before there was one) is entered.
  */
-export async function agree({
-  ledger,
-  client,
-  logger,
-}: {
-  readonly ledger: Ledger;
-  readonly client: Client;
-  readonly logger: Logger;
-}): Promise<void> {
+export async function agree({ ledger, client, logger, shared, recovering }: AgreeOptions): Promise<void> {
   const informer = client.informer<Secret>('', 'secrets');
   const secrets = client.resource<Secret>('', 'secrets');
   await client.synced();
@@ -54,14 +56,40 @@ export async function agree({
     if (entered ? same(entered, board) : !ledger.isRevoked(board.node, board.keyId)) {
       missing.delete(board.node);
       if (!entered) tasks.push(() => ledger.enter(board));
+    } else if (shared && !recovering) {
+      missing.delete(board.node);
+      tasks.push(() => ledger.enter(board));
     } else {
       logger.warn('a key that was revoked, or replaced, came back with an older store: it is removed again', { ...board });
       await remove(secret);
     }
   }
-  for (const board of missing.values()) tasks.push(() => secrets.create(enrolNamespace, boardSecret(board)));
+  // Without another hub only a crash before the Secret can be the reason.
+  const restore = recovering || !shared;
+  for (const board of missing.values()) {
+    tasks.push(() => (restore ? secrets.create(enrolNamespace, boardSecret(board)) : ledger.revoke(board.node, board.keyId)));
+  }
   for (let at = 0; at < tasks.length; at += parallel) await Promise.all(tasks.slice(at, at + parallel).map((task) => task()));
-  if (missing.size > 0) logger.info('entered boards that the store did not know', { boards: missing.size });
+  if (missing.size > 0) logger.info('the store and the ledger of boards agree again', { boards: missing.size, restored: restore });
+  if (shared) follow({ ledger, informer, logger });
+}
+
+/** Enters what other hubs do. */
+function follow({ ledger, informer, logger }: { ledger: Ledger; informer: Informer<Secret>; logger: Logger }): void {
+  const entering = (work: Promise<void>): void =>
+    void work.catch((error: unknown) => logger.error('could not write the ledger of boards', { error }));
+  const seen = (secret: Secret): void => {
+    const board = boardOf(secret);
+    if (board && !same(ledger.board(board.node), board)) entering(ledger.enter(board));
+  };
+  informer.on({
+    added: seen,
+    updated: seen,
+    deleted: (secret) => {
+      const board = boardOf(secret);
+      if (board && same(ledger.board(board.node), board)) entering(ledger.revoke(board.node, board.keyId));
+    },
+  });
 }
 
 /** The store commits them together. */

@@ -14,6 +14,18 @@ export interface RestoreOptions {
   readonly above?: Revision;
 }
 
+/** How far a store is. Brings its file together with its journal, so that the file alone is the store. @throws StoreLockedError */
+export function storeStanding(file: string): { readonly epoch: number; readonly revision: Revision } {
+  const db = openDatabase(file, 'FULL');
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const newest = Number(db.prepare('SELECT max(revision) AS newest FROM log').get()?.['newest'] ?? 0);
+    return { epoch: readMeta(db, 'epoch'), revision: Math.max(newest, readMeta(db, 'newest'), readMeta(db, 'compacted')) };
+  } finally {
+    db.close();
+  }
+}
+
 /**
  * Makes a store out of a backup. Revisions go on far ahead of the backup's, everything before counts as compacted and the
  * epoch is raised: what was given out between backup and restore is never given out again, and whoever watched lists anew.

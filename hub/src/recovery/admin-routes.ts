@@ -1,0 +1,97 @@
+import { forbidden, notFound, StatusError, unauthorized } from '@flotilla/shared/errors/status.js';
+import { describeError } from '@flotilla/shared/log/logger.js';
+import type { Authenticator, PeerCertificate } from '#auth/authn/authenticator.ts';
+import type { Recovery } from './recovery.ts';
+
+export const adminPath = '/flotilla/v1/admin';
+export const backupPath = `${adminPath}/backup`;
+export const recoveryPath = `${adminPath}/recovery`;
+export const finishPath = `${recoveryPath}/finish`;
+
+/** A backup that was made and waits to be fetched. */
+export interface BackupStream {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Removes what it stood in. */
+  close(): Promise<void>;
+}
+
+export interface AdminRoutesOptions {
+  readonly authenticator: Authenticator;
+  readonly recovery: Pick<Recovery, 'state' | 'finish'> | undefined;
+  /** Copies the store as it is now; undefined for a store that has means of its own. */
+  readonly backup: (() => Promise<BackupStream>) | undefined;
+}
+
+/** As much of an HTTP exchange as these need. */
+interface AdminExchange {
+  readonly method: string;
+  readonly url: string;
+  readonly peer: PeerCertificate | undefined;
+  header(name: string): string | undefined;
+  reply(code: number, contentType: string, body: string): void | Promise<void>;
+  stream(code: number, contentType: string): { write(data: Buffer): void; drained(): Promise<void>; end(): void; destroy(): void };
+}
+
+/** What only an administrator may ask of the hub itself, beside the Kubernetes API. */
+export function adminRoutes(options: AdminRoutesOptions): (exchange: AdminExchange) => Promise<void> {
+  return async (exchange) => {
+    try {
+      await authorize(options.authenticator, exchange);
+      await answer(options, exchange);
+    } catch (error) {
+      const status = error instanceof StatusError ? error : new StatusError(500, 'InternalError', describeError(error));
+      await exchange.reply(status.code, 'application/json', JSON.stringify(status.toStatus()));
+    }
+  };
+}
+
+async function authorize(authenticator: Authenticator, exchange: AdminExchange): Promise<void> {
+  const bearer = /^Bearer (.+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
+  const { peer } = exchange;
+  const user = await authenticator.authenticate({ ...(peer ? { peer } : {}), ...(bearer === undefined ? {} : { bearer }) });
+  if (!user) throw unauthorized();
+  if (!user.groups.includes('system:masters')) throw forbidden({ group: '', resource: 'hub' }, '', 'only system:masters may do this');
+}
+
+async function answer({ recovery, backup }: AdminRoutesOptions, exchange: AdminExchange): Promise<void> {
+  const path = exchange.url.split('?')[0];
+  if (exchange.method === 'GET' && path === recoveryPath) {
+    return exchange.reply(
+      200,
+      'application/json',
+      JSON.stringify(recovery?.state() ?? { active: false, heard: [], missing: [], lines: [] }),
+    );
+  }
+  if (exchange.method === 'POST' && path === finishPath) {
+    if (!recovery?.state().active) throw new StatusError(409, 'Conflict', 'no recovery is under way');
+    return exchange.reply(200, 'application/json', JSON.stringify(await recovery.finish()));
+  }
+  if (exchange.method === 'POST' && path === backupPath) {
+    if (!backup)
+      throw new StatusError(
+        501,
+        'NotImplemented',
+        'this hub keeps its objects in etcd or in memory: back up etcd with etcdctl snapshot save',
+      );
+    return send(exchange, await backup());
+  }
+  throw notFound({ group: '', resource: 'pages' }, path ?? '');
+}
+
+async function send(exchange: AdminExchange, backup: BackupStream): Promise<void> {
+  try {
+    const stream = exchange.stream(200, 'application/octet-stream');
+    try {
+      for await (const chunk of backup.chunks) {
+        stream.write(chunk);
+        await stream.drained();
+      }
+      stream.end();
+    } catch {
+      // Half of it must not pass for the whole.
+      stream.destroy();
+    }
+  } finally {
+    await backup.close();
+  }
+}
