@@ -41,7 +41,7 @@ export interface LabGoal {
   readonly controls?: readonly Control[];
   /** Kinds of fault that must strike this often each in a run of at least `rounds` rounds. */
   readonly faults?: { readonly kinds: readonly string[]; readonly atLeast: number };
-  /** Each must have been looked at in any run. */
+  /** Each must have been looked at in a run of at least ten rounds, or of all. */
   readonly invariants?: readonly string[];
   /** Programs that are installed first. */
   readonly tools?: readonly Tool[];

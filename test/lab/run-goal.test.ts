@@ -62,9 +62,8 @@ describe('a goal of the lab', () => {
       'the invariant "nothing twice" was never looked at',
       'the planted mistake "hides" was not noticed',
     ]);
-    // A short run need not have had every fault.
-    const short = await runGoal(lacking, { rounds: 1, seed: 1, controls: false });
-    expect(short.missing).toEqual(['the invariant "nothing twice" was never looked at']);
+    // One round need not have met everything.
+    expect((await runGoal(lacking, { rounds: 1, seed: 1, controls: false })).missing).toEqual([]);
   });
 
   it('makes once what its rounds share, and closes it', async () => {
