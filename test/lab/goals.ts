@@ -4,4 +4,5 @@ import type { LabGoal } from './lab-goal.ts';
 export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   faults: async () => (await import('./faults.ts')).faults,
   R9: async () => (await import('./r09-messages.ts')).messages,
+  leases: async () => (await import('./leases.ts')).leases,
 };
