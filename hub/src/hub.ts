@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import { createAdmission } from '#admission/create-admission.ts';
@@ -20,6 +21,7 @@ import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
+import { KeptLogs } from '#nodesync/kept-logs/kept-logs.ts';
 import { PodLeases } from '#nodesync/pod-leases/pod-leases.ts';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
@@ -65,6 +67,8 @@ export interface HubDoors {
   readonly store: Store;
   readonly pki: Pki;
   readonly link: (parts: { readonly boards: Boards; readonly clusterId: string }) => Link;
+  /** Where the hub keeps what boards sent for when they are away; without it nothing is kept. */
+  readonly keptLogs?: { readonly files: Files; readonly dir: string };
   /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
   readonly renewed?: () => Promise<void>;
 }
@@ -85,7 +89,8 @@ export interface Hub {
 const adminUser: UserInfo = { name: 'system:admin', groups: ['system:masters', 'system:authenticated'] };
 
 /** Composes a hub: reading it from top to bottom is reading the architecture. */
-export function createHub(options: HubOptions, { clock, random, logger, store, pki, link: makeLink, renewed }: HubDoors): Hub {
+export function createHub(options: HubOptions, doors: HubDoors): Hub {
+  const { clock, random, logger, store, pki, link: makeLink, renewed } = doors;
   const stopping = new AbortController();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
   const metrics = createMetrics();
@@ -128,6 +133,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
   const leases = new PodLeases({ client: linkClient, clock, logger });
+  const keptLogs = new KeptLogs({ client: linkClient, clock, logger, disk: doors.keptLogs });
   const operations = new OperationLink({
     client: linkClient,
     clientAs,
@@ -158,7 +164,8 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
     incarnation: () => written(store.put('/flotilla/hub-start', '{}')).catch(() => store.currentRevision()),
     clock,
     logger,
-    parts: [leases, operations],
+    parts: [leases, operations, keptLogs],
+    keptLogs,
   });
 
   // The API.
@@ -227,6 +234,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
       running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));
       await linkClient.synced();
       leases.start();
+      await keptLogs.start();
       await nodeSync.start();
       boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
       if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);
@@ -248,6 +256,7 @@ export function createHub(options: HubOptions, { clock, random, logger, store, p
       stopping.abort(new Error('the hub is stopping'));
       await api?.close();
       await nodeSync.stop();
+      keptLogs.stop();
       await running.catch(() => {});
       await informers.stop();
       await cache.stop();

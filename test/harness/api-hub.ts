@@ -88,4 +88,6 @@ const noNodes: NodeConnector = {
   logs: () => {
     throw new Error('this hub has no boards');
   },
+  awaySinceMs: () => undefined,
+  keptLog: async () => undefined,
 };

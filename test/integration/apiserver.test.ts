@@ -20,7 +20,13 @@ const nodeConnector: NodeConnector = {
     if (!options.follow) return;
     for (let line = 1; line <= 3 && !signal.aborted; line++) yield Buffer.from(`line ${line}\n`);
   },
+  awaySinceMs: (node) => (node === 'pi-away' ? awaySinceMs : undefined),
+  async keptLog(_node, containerId, options) {
+    asked.push(options);
+    return containerId === 'podman://kept' ? { text: Buffer.from('the last words\n'), sentMs: awaySinceMs - 60_000 } : undefined;
+  },
 };
+const awaySinceMs = Date.UTC(2026, 0, 1, 12);
 
 beforeAll(async () => {
   hub = await startApiHub({ definitions, nodeConnector });
@@ -272,6 +278,74 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
       'container z is not valid for pod p',
     );
     await on('delete', 'pod', 'p', '--force', '--grace-period=0');
+  });
+
+  test('reads what is kept of a board that is away, is refused at once where that is nothing, and warned when deleting there', async () => {
+    const offline = 'node pi-away is offline since 2026-01-01T12:00:00Z';
+    const ctx = { user: { name: 'test', groups: ['system:masters'] }, warn: () => {} };
+    const away = { type: 'Ready', status: 'Unknown', lastHeartbeatTime: '2026-01-01T12:00:00Z' };
+    const nodes = hub.registry.resource('', 'nodes');
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'pi-away' }, status: { conditions: [away] } };
+    await nodes.create(ctx, '', node as KubeObject).catch(() => {});
+    const ended = (id: string) => ({ terminated: { exitCode: 1, containerID: `podman://${id}` } });
+    const status = (name: string, state: object, lastState: object) => ({
+      name,
+      state,
+      lastState,
+      ready: false,
+      restartCount: 1,
+      image: 'i',
+      imageID: '',
+    });
+    const pod = (name: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels: { on: 'pi-away' } },
+      spec: { nodeName: 'pi-away', containers: ['ended', 'restarted', 'backing-off', 'lost'].map((of) => ({ name: of, image: 'i' })) },
+    });
+    for (const name of ['one', 'two', 'three'])
+      await kubectl.ok(['create', '-f', '-', ...inNamespace], { input: JSON.stringify(pod(name)) });
+    const containerStatuses = [
+      status('ended', ended('kept'), {}),
+      status('restarted', { running: {} }, ended('kept')),
+      status('backing-off', { waiting: { reason: 'CrashLoopBackOff' } }, ended('kept')),
+      status('lost', ended('lost'), {}),
+    ];
+    await hub.registry
+      .resource('', 'pods')
+      .update(ctx, namespace, 'one', (now) => ({ ...now, status: { phase: 'Running', containerStatuses } }) as KubeObject, {
+        subresource: 'status',
+      });
+    const logs = (...args: string[]) => kubectl.run(['logs', 'one', ...args, ...inNamespace]);
+    for (const args of [
+      ['-c', 'ended', '--tail=5', '--timestamps'],
+      ['-c', 'restarted', '--previous'],
+      ['-c', 'backing-off'],
+    ]) {
+      const { code, stdout, stderr } = await logs(...args);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'the last words\n' });
+      expect(stderr.trim()).toBe(`Warning: ${offline}; these are the last 64 KiB of ${args[1]}'s log sent at 2026-01-01T11:59:00Z`);
+    }
+    expect(asked.at(-3)).toEqual({ container: 'ended', tailLines: 5, timestamps: true });
+    for (const container of ['restarted', 'lost']) {
+      const { code, stdout, stderr } = await logs('-c', container);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr.trim()).toBe(`Error from server (ServiceUnavailable): ${offline}`);
+    }
+    const warning = `Warning: ${offline}; the pod will be stopped when it returns`;
+    const { stdout, stderr } = await kubectl.run(['delete', 'pod', 'one', '--wait=false', ...inNamespace]);
+    expect(stdout).toContain('pod "one" deleted');
+    expect(stderr.trim()).toBe(warning);
+    const many = await kubectl.run(['delete', 'pods', '-l', 'on=pi-away', '--wait=false', ...inNamespace]);
+    expect(new Set(many.stderr.trim().split('\n'))).toEqual(new Set([warning]));
+    const forced = await kubectl.run(['delete', 'pods', '-l', 'on=pi-away', '--force', '--grace-period=0', ...inNamespace]);
+    expect(forced.stderr).not.toContain('offline');
+    expect(await kubectl.ok(['get', 'pods', '-l', 'on=pi-away', '-o', 'name', ...inNamespace])).toBe('');
+    await kubectl.ok(['create', '-f', '-', ...inNamespace], { input: JSON.stringify(pod('four')) });
+    const collection: string[] = [];
+    const warned = { ...ctx, warn: (message: string) => collection.push(message) };
+    await hub.registry.resource('', 'pods').deleteCollection(warned, namespace, {}, { gracePeriodSeconds: 0 });
+    expect(collection).toEqual([]);
   });
 
   test('gets a token for a service account, which works until the account goes', async () => {

@@ -11,6 +11,7 @@ import type { Metrics } from '#telemetry/metrics.ts';
 import { createApiHandler } from './api-handler.ts';
 import { createDispatch } from './dispatch.ts';
 import { Endpoints } from './endpoints.ts';
+import { offlineDeleteNotice } from './offline-delete-notice.ts';
 import { createPages } from './pages.ts';
 import { logSubresource } from './pod-log.ts';
 import { RequestLimiter, type RequestLimits } from './request-limiter.ts';
@@ -48,7 +49,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
     authenticator,
     authorizer,
     endpoints,
-    dispatch: createDispatch({ endpoints, clock, random }),
+    dispatch: createDispatch({ endpoints, clock, random, deleteNotice: offlineDeleteNotice(registry) }),
     page: createPages({ endpoints, definitions: registry.resources().map(({ definition }) => definition), health, metrics }),
     limiter,
     metrics: createRequestMetrics(metrics, limiter),

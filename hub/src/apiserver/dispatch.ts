@@ -11,18 +11,27 @@ import { readWriteOptions } from './query-options.ts';
 import { handleGet, handleGetView, handleList } from './read-handlers.ts';
 import type { ResourceTarget } from './request-info.ts';
 import { handleWatch } from './watch-handler.ts';
-import { handleCreate, handleCreateView, handleDelete, handleDeleteCollection, handleUpdate, type WriteRequest } from './write-handlers.ts';
+import {
+  type DeleteNotice,
+  handleCreate,
+  handleCreateView,
+  handleDelete,
+  handleDeleteCollection,
+  handleUpdate,
+  type WriteRequest,
+} from './write-handlers.ts';
 
 export interface DispatchOptions {
   readonly endpoints: Endpoints;
   readonly clock: Clock;
   readonly random: Random;
+  readonly deleteNotice: DeleteNotice;
 }
 
 export type Dispatch = (request: WriteRequest, target: ResourceTarget) => void | Promise<void>;
 
 /** From a known and allowed request of a resource to the handler of its verb. @throws StatusError */
-export function createDispatch({ endpoints, clock, random }: DispatchOptions): Dispatch {
+export function createDispatch({ endpoints, clock, random, deleteNotice }: DispatchOptions): Dispatch {
   const frames = new FrameCache();
   return (request, target) => {
     const endpoint = endpoints.find(target);
@@ -30,7 +39,7 @@ export function createDispatch({ endpoints, clock, random }: DispatchOptions): D
     if ('question' in endpoint) return answerQuestion(request, target, endpoint.question);
     checkScope(endpoint, target, request.info.verb);
     if (target.subresource) return handleSubresource(request, target, endpoint, clock.wallMs());
-    return handleVerb(request, target, endpoint, { clock, random, frames });
+    return handleVerb(request, target, endpoint, { clock, random, frames, deleteNotice });
   };
 }
 
@@ -38,7 +47,7 @@ function handleVerb(
   request: WriteRequest,
   target: ResourceTarget,
   { stored }: StoredEndpoint,
-  dependencies: { readonly clock: Clock; readonly random: Random; readonly frames: FrameCache },
+  dependencies: { readonly clock: Clock; readonly random: Random; readonly frames: FrameCache; readonly deleteNotice: DeleteNotice },
 ): void | Promise<void> {
   const { verb } = request.info;
   const nowMs = dependencies.clock.wallMs();
@@ -60,9 +69,9 @@ function handleVerb(
       if (!target.name) throw methodNotAllowed();
       return handlePatch(request, stored, target, undefined, nowMs);
     case 'delete':
-      return handleDelete(request, stored, target, nowMs);
+      return handleDelete(request, stored, target, { nowMs, notice: dependencies.deleteNotice });
     case 'deletecollection':
-      return handleDeleteCollection(request, stored, target, nowMs);
+      return handleDeleteCollection(request, stored, target, { nowMs, notice: dependencies.deleteNotice });
     default:
       throw methodNotAllowed();
   }

@@ -1,9 +1,12 @@
+import { offlineWords } from '@flotilla/shared/api/offline.js';
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { type FieldError, invalid, invalidObject } from '@flotilla/shared/errors/field.js';
-import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
+import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
+import { keptLogBytes } from '@flotilla/shared/protocol/log-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { NodeConnector } from '#registry/generic/types.ts';
-import { replyText } from './answers.ts';
+import { replyText, setWarnings } from './answers.ts';
 import type { SpecialSubresource } from './endpoints.ts';
 import type { AnswerStream, ApiRequest } from './exchange.ts';
 import { integer } from './query-options.ts';
@@ -20,9 +23,13 @@ interface PodView extends KubeObject {
 
 interface ContainerStatus {
   readonly name: string;
-  readonly state?: { readonly waiting?: { readonly reason?: string } };
-  readonly lastState?: { readonly terminated?: object };
+  readonly state?: { readonly waiting?: { readonly reason?: string }; readonly terminated?: Terminated };
+  readonly lastState?: { readonly terminated?: Terminated };
   readonly restartCount?: number;
+}
+
+interface Terminated {
+  readonly containerID?: string;
 }
 
 const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';
@@ -40,10 +47,40 @@ export function logSubresource(connector: NodeConnector): SpecialSubresource {
       // A pod without a node has written nothing yet: an empty answer, as kube-apiserver gives.
       if (!node) return replyText(request.exchange, 200, '');
       checkStarted(pod, options);
+      const awaySinceMs = connector.awaySinceMs(node);
+      if (awaySinceMs !== undefined) return replyKept(request, connector, { node, awaySinceMs, pod, options });
       const { uid = '', name = '', namespace = '' } = pod.metadata ?? {};
       return copy(request, connector.logs(node, { namespace, name, uid }, options, request.exchange.signal), options);
     },
   };
+}
+
+interface Away {
+  readonly node: string;
+  readonly awaySinceMs: number;
+  readonly pod: PodView;
+  readonly options: LogOptions;
+}
+
+/** What the board sent before it went away, with a warning that says so. @throws StatusError Unavailable when that is nothing */
+async function replyKept({ exchange }: ApiRequest, connector: NodeConnector, { node, awaySinceMs, pod, options }: Away): Promise<void> {
+  const away = offlineWords(node, kubeTime(awaySinceMs));
+  const containerId = failedContainer(pod, options);
+  const kept = containerId && (await connector.keptLog(node, containerId, options));
+  if (!kept) throw unavailable(away);
+  const size = `last ${keptLogBytes / 1024} KiB`;
+  setWarnings(exchange, [`${away}; these are the ${size} of ${options.container}'s log sent at ${kubeTime(kept.sentMs)}`]);
+  const stream = exchange.stream(200, 'text/plain');
+  stream.write(kept.text);
+  stream.end();
+}
+
+/** The container whose log is asked for, if it has ended; of one that ran when its board was heard last there is nothing to keep. */
+function failedContainer({ status }: PodView, { container, previous }: LogOptions): string | undefined {
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const { state, lastState } = statuses.find(({ name }) => name === container) ?? {};
+  if (previous || state?.waiting) return lastState?.terminated?.containerID;
+  return state?.terminated?.containerID;
 }
 
 /** Errors that come before the first byte become a Status; later ones cut the answer. */

@@ -116,16 +116,20 @@ export async function handleCreateView(
   await replyObject(exchange, 201, { ...success, code: 201 }, format);
 }
 
+/** What whoever deleted something should know; undefined mostly. */
+export type DeleteNotice = (definition: ResourceDefinition, object: KubeObject) => string | undefined;
+
 export async function handleDelete(
   request: WriteRequest,
   resource: ResourceRegistry,
   target: ResourceTarget,
-  nowMs: number,
+  { nowMs, notice }: { readonly nowMs: number; readonly notice: DeleteNotice },
 ): Promise<void> {
   const { exchange, info, ctx } = request;
   const view = viewOf(request, resource.definition, nowMs);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const { object, deleted } = await resource.delete(ctx, target.namespace, target.name, options);
+  if (!deleted) warnOf(ctx, notice(resource.definition, object.object));
   setWarnings(exchange, ctx.warnings);
   if (!deleted || resource.definition.returnsDeletedObject) return replyCached(exchange, 200, view, object);
   const { group, resource: kind } = resource.definition;
@@ -133,16 +137,21 @@ export async function handleDelete(
   await replyObject(exchange, 200, successStatus({ name, ...(group ? { group } : {}), kind, uid }), view.representation.format);
 }
 
+function warnOf(ctx: WarningContext, notice: string | undefined): void {
+  if (notice !== undefined) ctx.warn(notice);
+}
+
 export async function handleDeleteCollection(
   request: WriteRequest,
   resource: ResourceRegistry,
   target: ResourceTarget,
-  nowMs: number,
+  { nowMs, notice }: { readonly nowMs: number; readonly notice: DeleteNotice },
 ): Promise<void> {
   const { exchange, info, ctx } = request;
   const view = viewOf(request, resource.definition, nowMs);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const removed = await resource.deleteCollection(ctx, target.namespace, readListOptions(info.query), options);
+  if (options.gracePeriodSeconds !== 0) for (const { object } of removed) warnOf(ctx, notice(resource.definition, object));
   setWarnings(exchange, ctx.warnings);
   const resourceVersion = String(Math.max(0, ...removed.map(({ revision }) => revision)));
   await replyList(exchange, view, removed, { resourceVersion });

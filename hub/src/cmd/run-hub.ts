@@ -59,6 +59,7 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
         setTls: (tls) => broker.setTls(tls),
       };
     },
+    keptLogs: { files, dir: join(dataDir, 'kept-logs') },
     renewed: () => saveKubeconfig(),
   });
   try {

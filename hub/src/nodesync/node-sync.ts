@@ -10,6 +10,7 @@ import type { Broker, BrokerHandler, DeviceSession, Incident } from '#broker/typ
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
 import { ReportIngest } from './ingest/report-ingest.ts';
+import type { KeptLogs } from './kept-logs/kept-logs.ts';
 import { Leases } from './leases.ts';
 import { Liveness } from './liveness.ts';
 import { ManifestNumbers } from './manifest/manifest-numbers.ts';
@@ -39,6 +40,8 @@ export interface NodeSyncOptions {
   readonly incarnation?: () => Promise<number>;
   /** Further kinds of messages, each with a class of its own. */
   readonly parts?: readonly NodePart[];
+  /** What can be read of a board that is away. */
+  readonly keptLogs?: Pick<KeptLogs, 'read'>;
   readonly hold?: BoardHold | undefined;
 }
 
@@ -91,7 +94,11 @@ class DeviceLink implements NodeSync {
       connected: () => this.connectedNodes(),
       isConnected: (node) => this.#sessions.has(node),
     });
-    this.connector = { logs: (node, pod, logOptions, signal) => this.#logs(node, pod, logOptions, signal) };
+    this.connector = {
+      logs: (node, pod, logOptions, signal) => this.#logs(node, pod, logOptions, signal),
+      awaySinceMs: (node) => (this.#sessions.has(node) ? undefined : (this.#awaySinceWallMs(node) ?? clock.wallMs())),
+      keptLog: async (node, containerId, logOptions) => options.keptLogs?.read(node, containerId, logOptions),
+    };
   }
 
   async start(): Promise<void> {

@@ -234,4 +234,11 @@ export interface NodeConnector {
     options: LogOptions,
     signal: AbortSignal,
   ): AsyncIterable<Buffer>;
+  /** When a node without a session was heard last; undefined while it has one. */
+  awaySinceMs(node: string): number | undefined;
+  /**
+   * What the node sent of a container's log before it went away, as the options ask for it, and when; undefined when nothing is kept.
+   * @param containerId as in the pod's status
+   */
+  keptLog(node: string, containerId: string, options: LogOptions): Promise<{ readonly text: Buffer; readonly sentMs: number } | undefined>;
 }
