@@ -76,6 +76,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       taints: config.taints,
       capacity: config.capacity,
       version: gitVersion,
+      operations: { denied: config.denyOperations, ...(config.rebootCommand ? { rebootCommand: config.rebootCommand } : {}) },
       floorMs: time.floorMs,
     },
     {
@@ -87,6 +88,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       images: new ImagePulls(runtime),
       reported: () => process.send?.('reported'),
       guard: new SystemGuard({ files, exec }),
+      exec,
       host: new SystemHost({
         exec,
         probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],

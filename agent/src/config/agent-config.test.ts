@@ -15,7 +15,7 @@ describe('agent config', () => {
 
   it('reads every option', () => {
     const text =
-      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --keep-alive 60';
+      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --keep-alive 60 --deny-operations Reboot,RestartPod --reboot-command=/bin/boot';
     expect(parseAgentConfig(text.split(' '))).toEqual({
       ...{
         hubs: ['https://h:6443', 'https://i', 'https://j'],
@@ -34,6 +34,8 @@ describe('agent config', () => {
       ],
       capacity: { cpu: '4', memory: '1Gi' },
       keepAliveMs: 60_000,
+      denyOperations: ['Reboot', 'RestartPod'],
+      rebootCommand: ['/bin/boot'],
     });
   });
 
@@ -50,6 +52,8 @@ describe('agent config', () => {
     ['--capacity cpu=lots', '--capacity: '],
     ['--keep-alive 0', '--keep-alive: "0" is not a number of seconds from 1 to 1200'],
     ['--keep-alive 20s', '--keep-alive: "20s" is not a number'],
+    ['--deny-operations Explode', '--deny-operations: "Explode" is none of Reboot, RestartPod, CollectDiagnostics'],
+    ['--reboot-command=', '--reboot-command: names no program'],
     ['--unknown 1', "Unknown option '--unknown'"],
   ])('says what is wrong with %s', (text, message) => {
     expect(() => parseAgentConfig(text.split(' '))).toThrow(ConfigError);

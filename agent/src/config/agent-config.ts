@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { type NodeOperationAction, nodeOperationActions } from '@flotilla/shared/api/fleet/node-operation.js';
 import { parseQuantity } from '@flotilla/shared/quantity/quantity.js';
 
 /** A message for whoever typed the command. */
@@ -32,6 +33,10 @@ export interface AgentConfig {
   /** Quantities that take the place of what was measured. */
   readonly capacity: Readonly<Record<string, string>>;
   readonly keepAliveMs: number;
+  /** What this board does not do, whoever asks. */
+  readonly denyOperations: readonly NodeOperationAction[];
+  /** What has the machine boot anew; what the system has when undefined. */
+  readonly rebootCommand: readonly string[] | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -116,6 +121,20 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     description: 'between two signs of life on a silent line; the hub takes the board for offline after 2.5 times this',
     parse: keepAlive,
   },
+  denyOperations: {
+    flag: 'deny-operations',
+    type: 'ACTION,…',
+    fallback: '',
+    description: `what operations may not do on this board: ${nodeOperationActions.join(', ')}`,
+    multiple: true,
+    parse: (text) => pairs(text).map((action) => oneOf(nodeOperationActions, action)),
+  },
+  rebootCommand: {
+    flag: 'reboot-command',
+    type: 'COMMAND',
+    description: 'the program, with arguments after spaces, that has the machine boot anew; `systemctl reboot` or /sbin/reboot by default',
+    parse: words,
+  },
   logLevel: {
     flag: 'log-level',
     type: logLevels.join('|'),
@@ -193,6 +212,12 @@ function keepAlive(text: string): number {
   if (!/^\d+$/.test(text) || seconds < 1 || seconds > 1200)
     throw new Error(`${JSON.stringify(text)} is not a number of seconds from 1 to 1200`);
   return seconds * 1000;
+}
+
+function words(text: string): string[] {
+  const found = text.split(' ').filter((word) => word !== '');
+  if (found.length === 0) throw new Error('names no program');
+  return found;
 }
 
 function pairs(text: string): string[] {

@@ -65,7 +65,12 @@ async function startAgent(
   });
   const child = fork(
     join(root, 'agent/src/cmd/flotilla-agent.ts'),
-    ['--hub', `https://127.0.0.1:${running.hub.apiPort}`, '--data-dir', join(dataDir, 'agent'), '--log-level', 'warn', ...more],
+    [
+      ...['--hub', `https://127.0.0.1:${running.hub.apiPort}`, '--data-dir', join(dataDir, 'agent'), '--log-level', 'warn'],
+      // This is somebody's own machine.
+      ...['--deny-operations', 'Reboot'],
+      ...more,
+    ],
     {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...process.env, FLOTILLA_JOIN_TOKEN: token },
