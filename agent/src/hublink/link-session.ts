@@ -10,7 +10,7 @@ import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.
 import { parseAck, parseEnvelope, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downKindOf, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
-import { accepts, protocolVersions } from '@flotilla/shared/protocol/versions.js';
+import { accepts, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import { BoardStreams } from './board-streams.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import type { LinkChannel, LinkHandlers, LinkPart } from './types.ts';
@@ -48,6 +48,8 @@ interface Waiting<T> {
 
 type Token = { token: string; expirationWallMs: number };
 
+const coreKinds: readonly DownKind[] = ['welcome', 'update', 'refusal'];
+
 const helloAgainMs = 5_000;
 const welcomeWithinMs = 30_000;
 const reportAgainMs = 15_000;
@@ -70,6 +72,8 @@ export class LinkSession implements DeviceEnd {
   #end: (reason: string) => void = () => {};
   #pipe: DevicePipe | undefined;
   #session: number | undefined;
+  /** The hub is too far ahead or behind: the pods run on, and the hub may send an update. */
+  #coreOnly = false;
   #channel: LinkChannel | undefined;
   #reportNumber = 0;
   #tokenNumber = 0;
@@ -93,7 +97,7 @@ export class LinkSession implements DeviceEnd {
   }
 
   get isLive(): boolean {
-    return this.#session !== undefined && this.#reason === undefined;
+    return this.#session !== undefined && !this.#coreOnly && this.#reason === undefined;
   }
 
   /** Says hello over an open connection. */
@@ -130,7 +134,7 @@ export class LinkSession implements DeviceEnd {
     for (const { waiting } of this.#reports.splice(0)) waiting.reject(error);
     for (const waiting of this.#tokens.values()) waiting.reject(error);
     this.#tokens.clear();
-    if (this.#channel) for (const part of this.#options.parts) part.end?.();
+    if (this.#channel && !this.#coreOnly) for (const part of this.#options.parts) part.end?.();
     this.#end(reason);
   }
 
@@ -181,6 +185,7 @@ export class LinkSession implements DeviceEnd {
   }
 
   #receive(kind: DownKind, value: unknown): void {
+    if (this.#coreOnly && !coreKinds.includes(kind)) throw new ProtocolError('Version', `${kind} in a session that has only the core`);
     switch (kind) {
       case 'welcome':
         this.#welcome(value);
@@ -232,6 +237,11 @@ export class LinkSession implements DeviceEnd {
       send: (kind, message) => this.#send(kind, message),
       open: (purpose, sealed) => open(manifestKeys, purpose, scope, parseEnvelope(sealed)),
     };
+    if (welcome.version === coreVersion) {
+      this.#coreOnly = true;
+      this.#options.logger.error('this agent and its hub are too far apart; it needs an update', { versions: this.#versions });
+      return;
+    }
     this.#options.live();
     for (const part of this.#options.parts) part.begin?.(this.#channel);
   }
@@ -243,7 +253,7 @@ export class LinkSession implements DeviceEnd {
       head?.waiting.reject(new ProtocolError(refusal.reason, refusal.message));
       if (this.#reports.length > 0) this.#sendReport();
     }
-    if (refusal.reason === 'Session' || refusal.reason === 'Version') this.close(refusal.message);
+    if (refusal.reason === 'Session') this.close(refusal.message);
   }
 
   #sendReport(): void {

@@ -20,6 +20,7 @@ export class HubStreams {
   /** Log text as the board sends it. Ends with the signal, with the board's last word, or with an error when the board goes away. */
   async *logs(pod: PodReference, options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
     if (signal.aborted) return;
+    if (this.#ended) throw this.#ended;
     if (this.#open.size >= linkLimits.streams) throw tooManyRequests(`the node has ${linkLimits.streams} streams open`, 1);
     const id = ++this.#lastId;
     const session = this.#session;
@@ -61,13 +62,16 @@ export class HubStreams {
     (this.#open.get(frame.stream) ?? this.#late.get(frame.stream))?.data(frame);
   }
 
+  /** All that are open, and whoever asks for one from now on, get this error. */
   end(error: StatusError): void {
+    this.#ended = error;
     for (const receiver of [...this.#open.values(), ...this.#late.values()]) receiver.fail(error);
     this.#open.clear();
     this.#late.clear();
   }
 
   readonly #late = new Map<number, StreamReceiver>();
+  #ended: StatusError | undefined;
 
   #quietly(message: StreamMessage): void {
     this.#send(message).catch(() => {});

@@ -11,7 +11,7 @@ import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
-import { agree, protocolVersions } from '@flotilla/shared/protocol/versions.js';
+import { agree, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import type { Broker, DeviceSession } from '#broker/types.ts';
 import { HubStreams } from './hub-streams.ts';
 import type { ReportIngest } from './ingest/report-ingest.ts';
@@ -60,6 +60,8 @@ export class NodeSession {
   readonly #manifests: ManifestSender;
   readonly #channel: NodeChannel;
   #greeted = false;
+  /** The two releases are too far apart for more than time and updates. */
+  #coreOnly = false;
   #over = false;
   /** The report being written, and the last one that was acknowledged. */
   #taking = -1;
@@ -88,7 +90,7 @@ export class NodeSession {
   }
 
   end(): void {
-    if (this.#greeted && !this.#over) for (const part of this.#options.parts) part.end?.(this.#channel);
+    if (this.#greeted && !this.#coreOnly && !this.#over) for (const part of this.#options.parts) part.end?.(this.#channel);
     this.#over = true;
     this.#manifests.stop();
     this.streams.end(unavailable(`node ${this.device.node} went away`));
@@ -118,6 +120,7 @@ export class NodeSession {
       return;
     }
     if (!this.#greeted) throw new ProtocolError('Session', `${kind} before hello`);
+    if (this.#coreOnly && kind !== 'refusal') throw new ProtocolError('Version', `${kind} in a session that has only the core`);
     switch (kind) {
       case 'report': {
         const message = parseReport(value);
@@ -161,15 +164,20 @@ export class NodeSession {
   #hello(value: unknown): void {
     const hello = parseHello(value);
     const own = this.#options.versions ?? protocolVersions;
-    const agreed = agree(own, hello.versions);
-    if (!agreed)
-      throw new ProtocolError('Version', `this hub speaks protocol versions ${own.join(', ')}, the board ${hello.versions.join(', ')}`);
-    const { version, deltas } = agreed;
+    const { version, deltas } = agree(own, hello.versions);
     const { clock, clusterId, session, signer } = this.#options;
     const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
     this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
     const first = !this.#greeted;
     this.#greeted = true;
+    if (version === coreVersion) {
+      if (!first) return;
+      this.#coreOnly = true;
+      const message = `it speaks protocol versions ${hello.versions.join(', ')}, this hub ${own.join(', ')}: it keeps its pods, and needs an update`;
+      this.#options.warn('AgentVersion', message);
+      this.streams.end(unavailable(`the agent of node ${session.node} needs an update`));
+      return;
+    }
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
     const start = (): void => this.#manifests.start(hello.applied, deltas);
     const held = first ? this.#options.hold?.manifests(session.node) : undefined;
