@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { BackupCommandOptions } from './backup-command.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
+import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
 import type { RestoreCommandOptions } from './restore-command.ts';
 
@@ -57,6 +58,44 @@ program
   .option('--finish', 'end it without the boards that are missing')
   .option(...kubeconfigOption)
   .action(async (options: RecoverCommandOptions) => (await import('./recover-command.ts')).recoverCommand(options));
+
+const node = program.command('node').description('boards');
+const ttlOption = ['--ttl <duration>', 'how long it may wait for a board that is away: 30m, 24h, 30d', '24h'] as const;
+const waitOption = ['--wait', 'until it is done; exit status 1 when it was not'] as const;
+
+node
+  .command('reboot')
+  .description('have a board boot anew, once, when it can be reached')
+  .argument('<node>')
+  .option(...ttlOption)
+  .option(...waitOption)
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: NodeOperationCommandOptions) =>
+    (await import('./node-operation-commands.ts')).rebootCommand(name, options),
+  );
+
+node
+  .command('restart-pod')
+  .description('restart the containers of a pod in place, once, when its board can be reached')
+  .argument('<node>')
+  .argument('<namespace/pod>')
+  .option(...ttlOption)
+  .option(...waitOption)
+  .option(...kubeconfigOption)
+  .action(async (name: string, pod: string, options: NodeOperationCommandOptions) =>
+    (await import('./node-operation-commands.ts')).restartPodCommand(name, pod, options),
+  );
+
+node
+  .command('diagnose')
+  .description('collect a report about a board; waits for it')
+  .argument('<node>')
+  .option('--out <file>', 'where to write it; standard output when left out')
+  .option(...ttlOption)
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: NodeOperationCommandOptions & { readonly out?: string }) =>
+    (await import('./node-operation-commands.ts')).diagnoseCommand(name, options),
+  );
 
 try {
   await program.parseAsync();
