@@ -160,6 +160,8 @@ export function linkFor(options: {
   handlers: LinkHandlers;
   logger?: Logger;
   versions?: readonly number[];
+  serial?: string;
+  keepAliveMs?: number;
 }): HubLink {
   const { clock, courier, node, handlers } = options;
   return createHubLink({
@@ -168,10 +170,17 @@ export function linkFor(options: {
     random: new SeededRandom(options.seed ?? 1),
     logger: options.logger ?? silentLogger,
     identity: {
-      ...{ scope: { clusterId, node }, agentVersion: '0.1.0', bootId: options.bootId ?? 'boot-1', serial: '', manifestKeys },
+      ...{
+        scope: { clusterId, node },
+        agentVersion: '0.1.0',
+        bootId: options.bootId ?? 'boot-1',
+        serial: options.serial ?? '',
+        manifestKeys,
+      },
       ...(options.versions ? { versions: options.versions } : {}),
     },
     handlers,
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
   });
 }
 

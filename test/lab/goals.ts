@@ -5,4 +5,5 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   faults: async () => (await import('./faults.ts')).faults,
   R9: async () => (await import('./r09-messages.ts')).messages,
   leases: async () => (await import('./leases.ts')).leases,
+  R14: async () => (await import('./r14-identity.ts')).identity,
 };
