@@ -29,6 +29,10 @@ export interface ApiClient {
   post<T, Answer = T>(path: string, body: T): Promise<Answer>;
   /** @throws StatusError as the hub answered */
   get<Answer>(path: string): Promise<Answer>;
+  /** @throws StatusError as the hub answered */
+  put<T>(path: string, body: T): Promise<T>;
+  /** `options` are metav1.DeleteOptions. @throws StatusError as the hub answered */
+  delete(path: string, options: object): Promise<void>;
   /** POSTs nothing and writes the answer's body. @throws StatusError as the hub answered, Error when the answer broke off */
   download(path: string, to: Writable): Promise<void>;
 }
@@ -59,6 +63,10 @@ export function apiClient(named: string | undefined): ApiClient {
     caKeyHash: `sha256:${spkiHash(new X509Certificate(ca).publicKey)}`,
     post: (path, body) => ask('POST', path, JSON.stringify(body)),
     get: (path) => ask('GET', path),
+    put: (path, body) => ask('PUT', path, JSON.stringify(body)),
+    async delete(path, deleteOptions) {
+      await ask('DELETE', path, JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...deleteOptions }));
+    },
     async download(path, to) {
       const answer = await exchange(new URL(path, cluster.server), { ...options, method: 'POST', to });
       if (answer.status >= 300) throw failed(answer);

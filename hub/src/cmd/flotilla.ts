@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { BackupCommandOptions } from './backup-command.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
+import type { FenceCommandOptions } from './node-command.ts';
 import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
 import type { RestoreCommandOptions } from './restore-command.ts';
@@ -96,6 +97,20 @@ node
   .action(async (name: string, options: NodeOperationCommandOptions & { readonly out?: string }) =>
     (await import('./node-operation-commands.ts')).diagnoseCommand(name, options),
   );
+
+node
+  .command('fence')
+  .description('say that a board which is away runs nothing any more: its pods are deleted, and others take their place')
+  .argument('<node>')
+  .option('--yes', 'do not ask')
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: FenceCommandOptions) => (await import('./node-command.ts')).fenceNode(name, options));
+node
+  .command('unfence')
+  .description('let a board that was fenced have pods again')
+  .argument('<node>')
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: { kubeconfig?: string }) => (await import('./node-command.ts')).unfenceNode(name, options));
 
 try {
   await program.parseAsync();

@@ -1,3 +1,4 @@
+import { fenceAnnotations, outOfService } from '@flotilla/shared/api/fence.js';
 import type { Node, Pod } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { objectKey } from '@flotilla/shared/meta/object.js';
@@ -49,6 +50,13 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
       await remove(pod);
     }
   };
+  const tellOfFence = (node: Node, old: Node): void => {
+    const { [fenceAnnotations.by]: by, [fenceAnnotations.at]: at } = node.metadata?.annotations ?? {};
+    const { [fenceAnnotations.by]: was } = old.metadata?.annotations ?? {};
+    if (by !== undefined && was === undefined)
+      recorder.event(node, 'Warning', 'NodeFenced', `${by} declared the node out of service at ${at}`);
+    if (by === undefined && was !== undefined) recorder.event(node, 'Normal', 'NodeUnfenced', `The node is back in service`);
+  };
   const needsLook = (name: string): boolean => {
     const node = nodes.get(name);
     return node === undefined || isOutOfService(node);
@@ -69,7 +77,12 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
         const node = pod.spec?.nodeName;
         if (node && needsLook(node)) queue.add(node);
       };
-      nodes.on({ updated: (node) => isOutOfService(node) && queue.add(objectKey(node)) });
+      nodes.on({
+        updated(node, old) {
+          tellOfFence(node, old);
+          if (isOutOfService(node)) queue.add(objectKey(node));
+        },
+      });
       pods.on({ added: bound, updated: bound });
     },
     *keys() {
@@ -109,5 +122,5 @@ export function createPodGcController({ client, clock, recorder }: ControllerEnv
 
 function isOutOfService({ spec, status }: Node): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-  return !ready && (spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') ?? false);
+  return !ready && (spec?.taints?.some(({ key }) => key === outOfService.key) ?? false);
 }

@@ -227,6 +227,10 @@ describe('a NoExecute taint of an operator', () => {
       () => plane.pods().length === 1 && plane.pods()[0]?.spec?.nodeName !== away && running(),
     );
     expect(plane.pods()[0]?.metadata?.uid).not.toBe(original?.metadata?.uid);
+    await plane.until('it is told who said so', () => plane.events('NodeFenced').length > 0);
+    expect(plane.events('NodeFenced', away)[0]).toMatch(/^admin declared the node out of service at 2026-/);
+    await nodes().update('', away, (current) => ({ ...current, spec: { ...current.spec, taints: [] } }));
+    await plane.until('it is told that it is over', () => plane.events('NodeUnfenced', away).length > 0);
   });
 });
 
