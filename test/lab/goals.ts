@@ -4,6 +4,12 @@ import type { LabGoal } from './lab-goal.ts';
 export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   faults: async () => (await import('./faults.ts')).faults,
   R9: async () => (await import('./r09-messages.ts')).messages,
+  R3: async () => (await import('./real.ts')).agentKilled,
+  R6: async () => (await import('./real.ts')).partitioned,
+  R7: async () => (await import('./real.ts')).rebooted,
+  R8: async () => (await import('./real.ts')).lossy,
+  R15: async () => (await import('./real.ts')).stalled,
+  real: async () => (await import('./real.ts')).real,
   leases: async () => (await import('./leases.ts')).leases,
   R14: async () => (await import('./r14-identity.ts')).identity,
 };

@@ -1,0 +1,169 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Deployment, Pod, PodList } from '@flotilla/shared/api/generated/types.js';
+import type { SeededRandom } from '@flotilla/shared/platform/random.js';
+import type { Board } from '../harness/board.ts';
+import { LinkProxy } from '../harness/link-proxy.ts';
+import { Stack } from '../harness/stack.ts';
+import { until } from '../harness/until.ts';
+
+const boardAddress = '127.0.0.2';
+const node = 'board-1';
+const keepAliveSeconds = 8;
+
+/** What a container of a pod nobody touches looks like; the same before and after means it did not notice. */
+interface StillContainer {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly pod: string;
+}
+
+/** A hub and a board in processes of their own, real containers, a real kubectl, and a line between them that can be harmed. */
+export class RealWorld {
+  readonly stack: Stack;
+  readonly #link: LinkProxy;
+  readonly #board: Board;
+  #replicas = 2;
+
+  private constructor(stack: Stack, link: LinkProxy, board: Board) {
+    this.stack = stack;
+    this.#link = link;
+    this.#board = board;
+  }
+
+  static async open(): Promise<RealWorld> {
+    const stack = new Stack({ hubArgs: ['--names', boardAddress] });
+    let link: LinkProxy | undefined;
+    try {
+      await stack.startHub();
+      link = await LinkProxy.open(boardAddress, '127.0.0.1', [stack.ports.api, stack.ports.mqtt ?? 0]);
+      const board = await stack.addBoard(node, { address: boardAddress, args: ['--keep-alive', String(keepAliveSeconds)] });
+      const world = new RealWorld(stack, link, board);
+      for (const name of ['still', 'web']) await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(deployment(name, 2)) });
+      await world.converged();
+      return world;
+    } catch (error) {
+      const said = `${stack.boards.map((board) => board.agent?.tail()).join('')}`;
+      await link?.close();
+      await stack.close();
+      throw new Error(`the world did not begin: ${error instanceof Error ? error.message : error}\n${said}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+    await this.stack.close();
+  }
+
+  get link(): LinkProxy {
+    return this.#link;
+  }
+
+  get board(): Board {
+    return this.#board;
+  }
+
+  /** The operator wants something else of `web`: so many replicas, or all of them anew. Needs a hub. */
+  async change(random: SeededRandom): Promise<void> {
+    const { kubectl } = this.stack;
+    if (random.next() < 0.5) {
+      this.#replicas = 1 + Math.floor(random.next() * 3);
+      await kubectl.ok(['scale', 'deployment/web', `--replicas=${this.#replicas}`]);
+    } else {
+      await kubectl.ok(['set', 'env', 'deployment/web', `CHANGED=${random.uuid()}`]);
+    }
+  }
+
+  /** Containers of the pods that nobody changes. */
+  async still(): Promise<StillContainer[]> {
+    const rows = JSON.parse(await this.#board.place.podman('ps', '--all', '--format', 'json')) as {
+      readonly Id: string;
+      readonly StartedAt: number;
+      readonly State: string;
+      readonly IsInfra: boolean;
+      readonly Labels: Readonly<Record<string, string>> | null;
+    }[];
+    return rows
+      .map(({ Id, StartedAt, State, IsInfra, Labels }) => ({
+        id: Id,
+        startedAt: `${StartedAt} ${State}`,
+        pod: IsInfra ? '' : (Labels?.['io.kubernetes.pod.name'] ?? ''),
+      }))
+      .filter(({ pod }) => pod.startsWith('still-'))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Everything is as it was wanted last, on the board and in the API; how long that took. @throws Error that says what is not */
+  async converged(deadlineMs = 180_000): Promise<number> {
+    const beganMs = Date.now();
+    let lacking = '';
+    await until(
+      'all is as wanted',
+      async () => {
+        lacking = await this.#lacking();
+        return lacking === '';
+      },
+      deadlineMs,
+    ).catch((error: unknown) => {
+      throw new Error(
+        `converges: ${lacking || (error instanceof Error ? `${error.message} ${error.cause}` : error)}\n${this.#board.agent?.tail()}`,
+      );
+    });
+    return Date.now() - beganMs;
+  }
+
+  /** Every pod of the board's has exactly its container, none was started twice, and nothing else is there. */
+  async #lacking(): Promise<string> {
+    const { items = [] } = await this.stack.get<PodList>('pods');
+    const web = await this.stack.get<Deployment>('deployment', 'web');
+    const changed = web.spec?.template.spec?.containers[0]?.env?.[0]?.value;
+    const of = (name: string): readonly Pod[] => items.filter(({ metadata }) => metadata?.labels?.['app'] === name);
+    if (of('web').length !== this.#replicas) return `${of('web').length} pods of web, not ${this.#replicas}`;
+    for (const { metadata, spec, status } of items) {
+      const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+      if (!ready || metadata?.deletionTimestamp) return `pod ${metadata?.name} is ${status?.phase}, ready: ${ready}`;
+      if (metadata?.labels?.['app'] === 'web' && spec?.containers[0]?.env?.[0]?.value !== changed) return `pod ${metadata?.name} is old`;
+    }
+    const wanted = items.map(({ metadata }) => `${metadata?.name} running`).sort();
+    const there = (await this.#board.containers()).map(({ pod, state }) => `${pod} ${state}`).sort();
+    return isDeepStrictEqual(there, wanted) ? '' : `the board has ${there.join(', ')}, the API wants ${wanted.join(', ')}`;
+  }
+
+  /** Pods whose containers were started more often than once, by what the API shows. */
+  async restarted(): Promise<string[]> {
+    const { items = [] } = await this.stack.get<PodList>('pods');
+    return items
+      .filter(({ status }) => status?.containerStatuses?.some(({ restartCount }) => restartCount > 0))
+      .map(({ metadata }) => metadata?.name ?? '');
+  }
+
+  /** podman's API service of this board; 0 when none runs. */
+  async runtimeService(): Promise<number> {
+    const { readdir, readFile } = await import('node:fs/promises');
+    for (const pid of await readdir('/proc')) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.includes(this.#board.place.dir) && line.includes('\0service\0')) return Number(pid);
+    }
+    return 0;
+  }
+}
+
+function deployment(name: string, replicas: number): Deployment {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            { name: 'main', image: 'localhost/flotilla-demo:1', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] },
+          ],
+        },
+      },
+    },
+  };
+}

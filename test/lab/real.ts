@@ -1,0 +1,43 @@
+import type { Control, LabGoal } from './lab-goal.ts';
+import { type RealFaultName, realFaults, realInvariants, realRound } from './real-rounds.ts';
+import { RealWorld } from './real-world.ts';
+
+const tools = ['podman', 'kubectl', 'busybox'] as const;
+
+/** Somebody else restarts a container that nobody changed. */
+const restartsUnchanged: Control = {
+  mistake: 'a container that nobody changed is restarted',
+  round: async (_seed, lab) => {
+    const world = await lab.once('world', () => RealWorld.open());
+    const spoiled = { ...lab, once: async () => world } as typeof lab;
+    const round = realRound(spoiled, 'cut off');
+    const [victim] = await world.still();
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await world.board.place.podman('restart', '--time', '0', victim?.id ?? '');
+    await round;
+  },
+};
+
+function goalOf(id: string, title: string, rounds: number, names: readonly RealFaultName[]): LabGoal {
+  return {
+    id,
+    title,
+    rounds,
+    round: (seed, lab) => realRound(lab, names[seed % names.length] as RealFaultName),
+    faults: { kinds: names, atLeast: 1 },
+    invariants: realInvariants,
+    controls: [restartsUnchanged],
+    tools,
+  };
+}
+
+const losses: readonly RealFaultName[] = ['1 % loss', '10 % loss', '30 % loss', '64 kbit/s', '2 s round trip', '64 kbit/s, 20 % loss, 2 s'];
+
+export const agentKilled = goalOf('R3', 'agent killed at a random moment of a change', 200, ['agent killed']);
+export const partitioned = goalOf('R6', 'cut off, one way too', 40, ['cut off', 'silent up', 'silent down', 'silent both ways']);
+export const rebooted = goalOf('R7', 'rebooted with the hub away', 20, ['rebooted, hub away']);
+export const lossy = goalOf('R8', 'loss, a slow line, a long way', 30, losses);
+export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, ['hub frozen', 'agent frozen', 'runtime hangs']);
+export const real = goalOf('real', 'a real hub, a real board, real containers, faults of every kind', 100, [
+  ...(Object.keys(realFaults) as RealFaultName[]),
+]);
