@@ -212,8 +212,8 @@ test('Secrets come to the board of the pod that names them, and leave it with th
   // The last good content still names it; the next one leaves it to nobody.
   await resources('pods').create('default', pod('next', 'board-1'));
   await clock.advance(10_000);
-  for (const name of await board.files.list('/spec/objects')) {
-    expect(await board.files.readText(`/spec/objects/${name}`)).not.toContain(Buffer.from('own').toString('base64'));
+  for (const name of await board.files.list('/spec')) {
+    expect(await board.files.readText(`/spec/${name}`)).not.toContain(Buffer.from('own').toString('base64'));
   }
 });
 

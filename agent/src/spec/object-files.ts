@@ -2,7 +2,7 @@ import type { Files } from '@flotilla/shared/platform/files.js';
 import { isDigest, textDigest } from '@flotilla/shared/protocol/content.js';
 
 /**
- * Objects on disk, each in a file named by the digest of its text. A file is written once and never changed, and what a power cut
+ * Objects in a directory, each in a file named by the digest of its text. A file is written once and never changed, and what a power cut
  * tore does not match its name: so nothing here has to be replaced atomically, and what is whole can always be used.
  */
 export class ObjectFiles {
@@ -17,13 +17,8 @@ export class ObjectFiles {
     this.#dir = dir;
   }
 
-  /** Made with mode 0700: Secrets are among the objects. */
   async open(): Promise<void> {
-    await this.#files.mkdir(this.#dir, { mode: 0o700 });
-    for (const name of await this.#files.list(this.#dir)) {
-      if (isDigest(name)) this.#known.set(name, false);
-      else await this.#files.remove(`${this.#dir}/${name}`);
-    }
+    for (const name of await this.#files.list(this.#dir)) if (isDigest(name)) this.#known.set(name, false);
   }
 
   /** Whether the whole text is there. */
@@ -41,7 +36,7 @@ export class ObjectFiles {
     return whole ? text : undefined;
   }
 
-  /** Survives a power cut after the next `flush`. @throws the disk's error */
+  /** Survives a power cut once the directory was synced. @throws the disk's error */
   async write(digest: string, text: string): Promise<void> {
     if (this.#known.get(digest)) return;
     const path = `${this.#dir}/${digest}`;
@@ -56,8 +51,13 @@ export class ObjectFiles {
     this.#known.set(digest, true);
   }
 
-  async flush(): Promise<void> {
+  async sync(): Promise<void> {
     if (this.#unsynced) await this.#files.sync(this.#dir);
+    this.synced();
+  }
+
+  /** The directory was synced by somebody else. */
+  synced(): void {
     this.#unsynced = false;
   }
 

@@ -2,7 +2,7 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { canonicalJson } from '@flotilla/shared/protocol/canonical-json.js';
-import { contentDigest, textDigest } from '@flotilla/shared/protocol/content.js';
+import { contentDigest, isDigest, textDigest } from '@flotilla/shared/protocol/content.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { ManifestUpdate } from '@flotilla/shared/protocol/manifest-messages.js';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +22,8 @@ const content = (...uids: string[]): Content => ({
 const manifest = (epoch: number, revision: number, ...uids: string[]): ManifestUpdate => makeUpdate(epoch, revision, content(...uids));
 const without = (update: ManifestUpdate): ManifestUpdate => ({ ...update, objects: new Map() });
 const uidsOf = (store: SpecStore): string[] => [...store.pods()].map(({ metadata }) => metadata?.uid ?? '').sort();
+
+const objectsOf = async (files: FakeFiles): Promise<string[]> => (await files.list('/data/spec')).filter(isDigest);
 
 async function open(files: FakeFiles): Promise<SpecStore> {
   const store = new SpecStore({ files, dir: '/data/spec', logger: silentLogger });
@@ -45,10 +47,8 @@ describe('SpecStore', () => {
     expect(again.secret('other', 's')).toBeUndefined();
     expect([...again.objects('pods/')]).toHaveLength(1);
     expect(await files.stat('/data/spec')).toMatchObject({ mode: 0o700 });
-    expect(await files.stat('/data/spec/objects')).toMatchObject({ mode: 0o700 });
     expect(await files.stat('/data/spec/index.0')).toMatchObject({ mode: 0o600 });
-    for (const name of await files.list('/data/spec/objects'))
-      expect(await files.stat(`/data/spec/objects/${name}`)).toMatchObject({ mode: 0o600 });
+    for (const name of await files.list('/data/spec')) expect(await files.stat(`/data/spec/${name}`)).toMatchObject({ mode: 0o600 });
   });
 
   it('refuses an older generation, the epoch counting first, and does nothing for the same', async () => {
@@ -71,8 +71,8 @@ describe('SpecStore', () => {
     const [before, after] = [content('a', 'b', 'c'), content('a', 'd')];
     const steps = files.steps;
     expect((await store.offer(makeUpdate(1, 2, after, before))).applied).toBe(true);
-    // One object with its directory, and the index.
-    expect(files.steps - steps).toBe(3 + 4);
+    // One object, and the index with the directory.
+    expect(files.steps - steps).toBe(2 + 4);
     expect(uidsOf(store)).toEqual(['a', 'd']);
     const gap = expect.objectContaining({ reason: 'Gap' });
     await expect(store.offer(makeUpdate(1, 3, content('e'), before))).rejects.toEqual(gap);
@@ -139,7 +139,7 @@ describe('SpecStore', () => {
   });
 
   it('goes on with the one before when the newest is damaged, in its index or in an object', async () => {
-    for (const damage of ['/data/spec/index.1', `/data/spec/objects/${textDigest(canonicalJson(pod('b')))}`]) {
+    for (const damage of ['/data/spec/index.1', `/data/spec/${textDigest(canonicalJson(pod('b')))}`]) {
       const files = new FakeFiles();
       const store = await open(files);
       await store.offer(manifest(1, 1, 'a'));
@@ -157,7 +157,7 @@ describe('SpecStore', () => {
     const store = await open(files);
     await store.offer(manifest(1, 1, 'a', 'b'));
     await store.offer(manifest(1, 2, 'a', 'b', 'c'));
-    files.corrupt(`/data/spec/objects/${textDigest(canonicalJson(pod('b')))}`);
+    files.corrupt(`/data/spec/${textDigest(canonicalJson(pod('b')))}`);
     const again = await open(files);
     expect(again.generation).toBeUndefined();
     expect(uidsOf(again)).toEqual(['a', 'c']);
@@ -171,11 +171,11 @@ describe('SpecStore', () => {
     const files = new FakeFiles();
     const store = await open(files);
     await store.offer(manifest(1, 1, 'a'));
-    const before = await files.list('/data/spec/objects');
+    const before = await objectsOf(files);
     files.capacityBytes = 2_000;
     const large = makeUpdate(1, 2, { 'configmaps/default/d': config('d', ''), 'configmaps/default/e': config('e', 'x'.repeat(2_000)) });
     await expect(store.offer(large)).rejects.toMatchObject({ code: 'ENOSPC' });
-    expect(await files.list('/data/spec/objects')).toEqual(before);
+    expect(await objectsOf(files)).toEqual(before);
     expect(store.generation).toMatchObject({ epoch: 1, revision: 1 });
     expect((await open(files)).pod('a')).toBeDefined();
     files.capacityBytes = Number.POSITIVE_INFINITY;
@@ -220,7 +220,7 @@ describe('SpecStore', () => {
     const files = new FakeFiles();
     const store = await open(files);
     for (let revision = 1; revision <= 10; revision++) await store.offer(manifest(1, revision, `u${revision}`));
-    expect(await files.list('/data/spec/objects')).toHaveLength(5);
+    expect(await objectsOf(files)).toHaveLength(5);
   });
 
   it('leaves out pods whose uid could lead astray', async () => {
