@@ -8,6 +8,7 @@ import { type Report, rounded, tableLine } from './figure.ts';
 /** A suite is loaded only when it is asked for. */
 const suites: Readonly<Record<string, () => Promise<{ run: (report: Report) => Promise<void> }>>> = {
   apply: () => import('./apply.ts'),
+  link: () => import('./link.ts'),
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
