@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateSync, inflateSync } from 'node:zlib';
+import { parseBoundedJson } from './bounded-json.ts';
 import { linkLimits } from './limits.ts';
 import { ProtocolError } from './protocol-error.ts';
 
@@ -118,7 +119,7 @@ function readData(payload: Buffer): DataFrame {
 
 function readWhole(whole: Buffer): unknown {
   const body = whole.subarray(1);
-  if (whole[0] === format.json) return parse(body);
+  if (whole[0] === format.json) return parseBoundedJson(body);
   if (whole[0] !== format.deflated) throw malformed(`frame format ${whole[0] ?? 'missing'}`);
   let json: Buffer;
   try {
@@ -128,15 +129,7 @@ function readWhole(whole: Buffer): unknown {
       throw new ProtocolError('TooLarge', `the message inflates to more than ${linkLimits.inflatedBytes} bytes`);
     throw new ProtocolError('Malformed', 'the message does not inflate', { cause: error });
   }
-  return parse(json);
-}
-
-function parse(json: Buffer): unknown {
-  try {
-    return JSON.parse(json.toString('utf8'));
-  } catch (error) {
-    throw new ProtocolError('Malformed', 'the message is not JSON', { cause: error });
-  }
+  return parseBoundedJson(json);
 }
 
 function malformed(what: string): ProtocolError {

@@ -8,6 +8,10 @@ export const linkLimits = {
   messageBytes: 8 * 1024 * 1024,
   /** The same message after inflating. */
   inflatedBytes: 48 * 1024 * 1024,
+  /** Lists and objects within one another. */
+  jsonDepth: 128,
+  /** Values in one message: what its lists and objects hold. */
+  jsonValues: 500_000,
   /** JSON longer than this is deflated. */
   deflateAboveBytes: 512,
   /** Messages being put together from chunks at one time, per sender. */
