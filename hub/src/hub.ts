@@ -16,13 +16,19 @@ import { controllerUser, createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
-import { controllerAccounts, startControllers } from '#controllers/start-controllers.ts';
+import { controllerAccounts, runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
+import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
+import { KeptLogs } from '#nodesync/kept-logs/kept-logs.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
-import { KeptLogs } from '#nodesync/kept-logs/kept-logs.ts';
 import { PodLeases } from '#nodesync/pod-leases/pod-leases.ts';
+import { RecallPart } from '#nodesync/recall/recall-part.ts';
+import { adminPath, adminRoutes, type BackupStream } from '#recovery/admin-routes.ts';
+import { nextIncarnation } from '#recovery/incarnation.ts';
+import { Recovery } from '#recovery/recovery.ts';
+import type { StartingPoint } from '#recovery/starting-point.ts';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import { definitions } from '#registry/definitions.ts';
@@ -30,7 +36,7 @@ import { bootstrap } from '#registry/generic/bootstrap.ts';
 import { createRegistry } from '#registry/generic/create-registry.ts';
 import type { Registry, UserInfo } from '#registry/generic/types.ts';
 import { startScheduler } from '#scheduler/start-scheduler.ts';
-import { type Store, written } from '#store/contract.ts';
+import type { Store } from '#store/contract.ts';
 import { WatchCache } from '#store/watch-cache.ts';
 import { HealthRegistry } from '#telemetry/health.ts';
 import { createMetrics } from '#telemetry/metrics.ts';
@@ -69,6 +75,10 @@ export interface HubDoors {
   readonly link: (parts: { readonly boards: Boards; readonly clusterId: string }) => Link;
   /** Where the hub keeps what boards sent for when they are away; without it nothing is kept. */
   readonly keptLogs?: { readonly files: Files; readonly dir: string };
+  /** What is known of this cluster beside the store; without it nothing is ever recovered. */
+  readonly start?: StartingPoint;
+  /** Copies the store for `flotilla backup`; undefined where the store has means of its own. */
+  readonly backup?: () => Promise<BackupStream>;
   /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
   readonly renewed?: () => Promise<void>;
 }
@@ -80,6 +90,8 @@ export interface Hub {
   /** The API's port; undefined before `start` and without `listen`. */
   readonly apiPort: number | undefined;
   readonly mqttPort: number | undefined;
+  /** What `flotilla recover` asks. */
+  readonly recovery: Pick<Recovery, 'state' | 'finish'> | undefined;
   /** Resolves when the API answers and boards may connect. @throws Error with code EADDRINUSE */
   start(): Promise<void>;
   /** Hangs up on everybody and closes the store; boards and their containers go on. */
@@ -90,7 +102,7 @@ const adminUser: UserInfo = { name: 'system:admin', groups: ['system:masters', '
 
 /** Composes a hub: reading it from top to bottom is reading the architecture. */
 export function createHub(options: HubOptions, doors: HubDoors): Hub {
-  const { clock, random, logger, store, pki, link: makeLink, renewed } = doors;
+  const { clock, random, logger, store, pki, link: makeLink, renewed, start } = doors;
   const stopping = new AbortController();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
   const metrics = createMetrics();
@@ -107,6 +119,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       registry: () => registry,
       clock,
       random,
+      ...(start ? { allowed: (attributes) => recordEnrolment(start.ledger, attributes) } : {}),
       ...(options.tolerations ? { tolerations: options.tolerations } : {}),
     }),
     definitions,
@@ -132,6 +145,10 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     controllers: controllerAccounts,
     mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
+  const manifestKey = { keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)), publicKey: pki.manifestKey.publicKeyPem };
+  const events = createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' });
+  const recovery = start && new Recovery({ start, store, registry, client: admin, events, clock, logger });
+  const recall = recovery && new RecallPart({ taker: recovery, clusterId, keys: [manifestKey], clock, logger });
   const leases = new PodLeases({ client: linkClient, clock, logger });
   const keptLogs = new KeptLogs({ client: linkClient, clock, logger, disk: doors.keptLogs });
   const operations = new OperationLink({
@@ -146,8 +163,8 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     clientAs,
     broker: link.broker,
     clusterId,
-    storeEpoch: store.epoch,
-    signer: { keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)), sign: (bytes) => pki.manifestKey.sign(bytes) },
+    storeEpoch: start?.epoch ?? store.epoch,
+    signer: { keyId: manifestKey.keyId, sign: (bytes) => pki.manifestKey.sign(bytes) },
     issueToken: async ({ node, namespace, serviceAccount, pod, audience, expirationSeconds }) => {
       const account = registry.resource('', 'serviceaccounts').get({ user: adminUser, warn: () => {} }, namespace, serviceAccount).object;
       const issued = await tokens.issue({
@@ -160,11 +177,11 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       return { token: issued.token, expirationWallMs: issued.expiresAtMs };
     },
     events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
-    // A revision of its own for this start; on a full disk, where nothing can be written, the newest there is.
-    incarnation: () => written(store.put('/flotilla/hub-start', '{}')).catch(() => store.currentRevision()),
+    incarnation: () => nextIncarnation(store, start?.epoch ?? store.epoch),
     clock,
     logger,
-    parts: [leases, operations, keptLogs],
+    parts: [leases, operations, keptLogs, ...(recall ? [recall] : [])],
+    hold: recovery,
     keptLogs,
   });
 
@@ -184,6 +201,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       random,
       logger,
     });
+  api?.handle(adminPath, adminRoutes({ authenticator, recovery, backup: doors.backup }));
   const join = joinHandler({ client: linkClient, boards, clock, logger, pki, clusterId, mqttPort: () => link.port?.() });
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
@@ -205,6 +223,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   return {
     registry,
     admin,
+    recovery,
     get apiPort() {
       return apiPort;
     },
@@ -215,9 +234,10 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await cache.start();
       loaded.resolve();
       await bootstrap(registry);
+      if (start) await agree({ ledger: start.ledger, client: linkClient, logger, shared: store.shared, recovering: !!start.recovery });
       const parts = { registry, informers, clock, random, logger };
       const { controllers, podCidr, scheduler = true } = options;
-      running = Promise.all([
+      const run = (only: (name: string) => boolean): Promise<void> =>
         startControllers(
           {
             ...parts,
@@ -226,13 +246,20 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
             leases,
             ipam: { clusterId, ...(podCidr === undefined ? {} : { clusterCidr: podCidr }) },
             ...(controllers === undefined ? {} : { controllers }),
+            only,
           },
           stopping.signal,
-        ),
-        scheduler ? startScheduler(parts, stopping.signal) : undefined,
-      ]);
+        );
+      // What decides over pods waits until the hub knows again what there is.
+      const recovered = recovery?.ended ?? Promise.resolve();
+      const rest = recovered.then(() => {
+        if (stopping.signal.aborted) return;
+        return Promise.all([run((name) => !runsInRecovery(name)), scheduler ? startScheduler(parts, stopping.signal) : undefined]);
+      });
+      running = Promise.all([run(runsInRecovery), rest]);
       running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));
       await linkClient.synced();
+      await recovery?.load();
       leases.start();
       await keptLogs.start();
       await nodeSync.start();
@@ -257,6 +284,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await api?.close();
       await nodeSync.stop();
       keptLogs.stop();
+      recovery?.stop();
       await running.catch(() => {});
       await informers.stop();
       await cache.stop();

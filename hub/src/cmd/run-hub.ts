@@ -2,14 +2,18 @@ import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger, type Logger, type LogLevel } from '@flotilla/shared/log/logger.js';
-import { type Files, SystemFiles } from '@flotilla/shared/platform/files.js';
-import { type Random, SystemRandom } from '@flotilla/shared/platform/random.js';
+import { SystemFiles } from '@flotilla/shared/platform/files.js';
+import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { writeKubeconfig } from '#auth/pki/admin-kubeconfig.ts';
+import { Ledger } from '#auth/pki/ledger.ts';
 import { localNames } from '#auth/pki/local-names.ts';
 import { openPki } from '#auth/pki/pki.ts';
 import { EmbeddedBroker } from '#broker/embedded/embedded-broker.ts';
+import { findStartingPoint, nextFirstRevision } from '#recovery/starting-point.ts';
 import type { Store } from '#store/contract.ts';
 import { createHub, type Hub, type HubOptions } from '../hub.ts';
+import { ledgerDir } from './ledger-dir.ts';
+import { makeBackup } from './make-backup.ts';
 
 export interface RunHubOptions extends HubOptions {
   readonly dataDir: string;
@@ -39,7 +43,9 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
   const { dataDir } = options;
   await files.mkdir(dataDir, { mode: 0o700 });
   const pki = await openPki({ files, dir: join(dataDir, 'pki'), clock, random, names: [...localNames(), ...(options.names ?? [])] });
-  const store = await openStore(options, { clock, logger, files, random });
+  const ledger = await Ledger.open({ files, dir: ledgerDir(dataDir) });
+  const { store, copy } = await openStore(options, { clock, logger, firstRevision: nextFirstRevision(ledger) });
+  const start = await findStartingPoint({ store, ledger });
   const kubeconfig = join(dataDir, 'admin.kubeconfig');
   const host = options.listen.host === '0.0.0.0' || options.listen.host === '::' ? '127.0.0.1' : options.listen.host;
   const saveKubeconfig = (): Promise<void> =>
@@ -60,6 +66,8 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
       };
     },
     keptLogs: { files, dir: join(dataDir, 'kept-logs') },
+    start,
+    ...(copy ? { backup: () => makeBackup({ copy, dataDir, clock, cluster: pki.caKeyHash }) } : {}),
     renewed: () => saveKubeconfig(),
   });
   try {
@@ -75,13 +83,28 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
 interface StoreDoors {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly files: Files;
-  readonly random: Random;
+  /** Where a store that is made now begins. */
+  readonly firstRevision: number;
+}
+
+interface OpenedStore {
+  readonly store: Store;
+  /** Writes what is committed now into a new file, for a backup. */
+  readonly copy?: (file: string) => Promise<void>;
 }
 
 /** Each store is loaded only when it is chosen. */
-async function openStore({ store, dataDir, etcdEndpoints = [] }: RunHubOptions, { clock, logger }: StoreDoors): Promise<Store> {
-  if (store === 'memory') return new (await import('#store/memory/memory-store.ts')).MemoryStore({ clock });
-  if (store === 'etcd') return (await import('#store/etcd/etcd-store.ts')).EtcdStore.open({ endpoints: etcdEndpoints, clock, logger });
-  return (await import('#store/sqlite/sqlite-store.ts')).SqliteStore.open({ file: join(dataDir, 'hub.db'), clock, logger });
+async function openStore({ store, dataDir, etcdEndpoints = [] }: RunHubOptions, doors: StoreDoors): Promise<OpenedStore> {
+  const { clock, logger, firstRevision } = doors;
+  if (store === 'memory') {
+    const { MemoryStore } = await import('#store/memory/memory-store.ts');
+    return { store: new MemoryStore({ clock, firstRevision: Math.max(1, firstRevision) }) };
+  }
+  if (store === 'etcd') {
+    const { EtcdStore } = await import('#store/etcd/etcd-store.ts');
+    return { store: await EtcdStore.open({ endpoints: etcdEndpoints, clock, logger }) };
+  }
+  const { SqliteStore } = await import('#store/sqlite/sqlite-store.ts');
+  const opened = await SqliteStore.open({ file: join(dataDir, 'hub.db'), clock, logger, firstRevision });
+  return { store: opened, copy: (file) => opened.backup(file) };
 }

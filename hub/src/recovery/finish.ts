@@ -1,6 +1,7 @@
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { type KubeObject, type OwnerReference, objectKey } from '@flotilla/shared/meta/object.js';
 import type { Client } from '#client/types.ts';
+import type { Revision } from '#store/contract.ts';
 import type { BoardOutcome, KnownOwner, TakenObject } from './recalled.ts';
 
 /** A pod that came back and whose owner did not. */
@@ -15,9 +16,10 @@ const parallel = 64;
 /**
  * Takes owners that do not exist off what came back, so that nothing collects it, and a workload of the same name that is applied again
  * adopts what its selector matches. Doing it again changes nothing.
+ * @param base see RecoveryCause
  * @returns what an operator should do, a line for each workload
  */
-export async function orphanTaken(client: Client, outcomes: readonly BoardOutcome[]): Promise<string[]> {
+export async function orphanTaken(client: Client, outcomes: readonly BoardOutcome[], base: Revision): Promise<string[]> {
   const kinds = client.resources();
   const exists = (namespace: string, owner: OwnerReference): boolean => {
     const [group = ''] = owner.apiVersion.includes('/') ? owner.apiVersion.split('/') : [''];
@@ -34,7 +36,7 @@ export async function orphanTaken(client: Client, outcomes: readonly BoardOutcom
   for (let at = 0; at < taken.length; at += parallel) {
     await Promise.all(taken.slice(at, at + parallel).map((one) => orphan(client, one, exists, orphans)));
   }
-  return advice(client, orphans, outcomes);
+  return advice(client, orphans, outcomes, base);
 }
 
 async function orphan(
@@ -63,7 +65,7 @@ async function orphan(
 }
 
 /** By workload: what is lost or older than what boards run, and what becomes of its pods. */
-function advice(client: Client, orphans: readonly Orphan[], outcomes: readonly BoardOutcome[]): string[] {
+function advice(client: Client, orphans: readonly Orphan[], outcomes: readonly BoardOutcome[], base: Revision): string[] {
   const owners = new Map(outcomes.flatMap((outcome) => outcome.owners).map((owner) => [owner.uid, owner]));
   const groups = new Map<string, Orphan[]>();
   for (const one of orphans) groups.set(one.owner.uid, [...(groups.get(one.owner.uid) ?? []), one]);
@@ -75,9 +77,11 @@ function advice(client: Client, orphans: readonly Orphan[], outcomes: readonly B
       const top = topOf(owners.get(owner.uid), owner);
       const served = client.resources().find(({ kind, group }) => kind === top.kind && group === 'apps');
       const there = served && client.informer<KubeObject>(served.group, served.resource).get(`${namespace}/${top.name}`);
-      return there
-        ? `${top.kind} ${namespace}/${top.name} is older than what its boards run (${pods}, not owned): re-apply it, and it takes them over`
-        : `${top.kind} ${namespace}/${top.name} is lost (${pods} run on, not owned): apply it again, and it takes them over`;
+      const workload = `${top.kind} ${namespace}/${top.name}`;
+      if (!there) return `${workload} is lost (${pods} run on, not owned): apply it again, and it takes them over`;
+      if (Number(there.metadata?.resourceVersion) > base)
+        return `${workload} was applied since: it takes ${pods} over if they are as it wants them`;
+      return `${workload} is older than what its boards run (${pods}, not owned): re-apply it, and it takes them over`;
     })
     .sort();
 }

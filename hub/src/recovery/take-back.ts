@@ -138,12 +138,17 @@ export class TakeBack {
     if (resource === 'serviceaccounts') {
       // All that counts of it here is the uid that tokens are bound to; what else it says stays.
       if (!other || (from && !newer)) return;
-      await this.#delete(resource, there);
-      const { resourceVersion: _revision, ...metadata } = there.metadata ?? {};
-      return this.#create(visit, resource, key, { ...there, metadata: { ...metadata, uid: offered.metadata?.uid ?? '' } });
+      const ctx = { ...this.#ctx, recovered: true } as const;
+      const { uid = '' } = offered.metadata ?? {};
+      const { namespace = '', name = '' } = there.metadata ?? {};
+      const given = (current: KubeObject): KubeObject => ({ ...current, metadata: { ...current.metadata, uid } });
+      const { object } = await this.#options.registry.resource('', resource).update(ctx, namespace, name, given);
+      return this.#note(visit, resource, key, object.object);
     }
     if (!newer) {
       if (other && resource === 'pods') lost(visit, key, `another pod has its name (uid ${there.metadata?.uid})`);
+      // Put there by a hub that crashed before this board counted as heard.
+      if (!other && !ours) visit.taken.push(named(resource, there));
       return;
     }
     if (!other && sameWish(there, offered)) return;
@@ -152,11 +157,14 @@ export class TakeBack {
   }
 
   async #create(visit: Visit, resource: RecoveredResource, key: string, object: KubeObject): Promise<void> {
-    const { namespace = '', name = '', uid = '' } = object.metadata ?? {};
     const ctx = { ...this.#ctx, recovered: true } as const;
-    const created = await this.#options.registry.resource('', resource).create(ctx, namespace, object);
-    this.#from.set(key, { generation: visit.generation, revision: created.object.metadata?.resourceVersion ?? '' });
-    visit.taken.push({ resource, namespace, name, uid });
+    const created = await this.#options.registry.resource('', resource).create(ctx, object.metadata?.namespace ?? '', object);
+    this.#note(visit, resource, key, created.object);
+  }
+
+  #note(visit: Visit, resource: RecoveredResource, key: string, object: KubeObject): void {
+    this.#from.set(key, { generation: visit.generation, revision: object.metadata?.resourceVersion ?? '' });
+    visit.taken.push(named(resource, object));
   }
 
   async #delete(resource: RecoveredResource, { metadata = {} }: KubeObject): Promise<void> {
@@ -236,6 +244,11 @@ function made(resource: RecoveredResource, offered: KubeObject, there: KubeObjec
   const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: now };
   const fresh = { phase: status?.phase ?? 'Pending', qosClass: qosClassOf(spec), conditions: [scheduled] };
   return { ...offered, status: known?.phase ? { ...known, ...(status ?? {}) } : fresh } as KubeObject;
+}
+
+function named(resource: RecoveredResource, { metadata }: KubeObject): TakenObject {
+  const { namespace = '', name = '', uid = '' } = metadata ?? {};
+  return { resource, namespace, name, uid };
 }
 
 function podCidrOf(node: KubeObject): string | undefined {

@@ -16,8 +16,8 @@ export interface RequestContext {
   readonly user: UserInfo;
   readonly signal?: AbortSignal;
   /**
-   * What is created was an object of this hub before: it keeps its uid, times, generation and status, and nothing is filled in. Set by
-   * the hub's own recovery only; no request from outside carries it.
+   * What is created was an object of this hub before: it keeps its uid, times, generation and status, and nothing is filled in; what is
+   * updated may get its uid back. Set by the hub's own recovery only; no request from outside carries it.
    */
   readonly recovered?: true;
   /** The field manager when none is named: the first word of the user agent, as Kubernetes derives it. */
@@ -147,6 +147,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareForDelete?(object: T): void;
   /** Warnings the real API server gives for this object. */
   warnings?(object: T): string[];
+  /** What whoever removed the object should know. */
+  deleteNotice?(object: T): string | undefined;
 }
 
 export interface Subresource<T extends KubeObject = KubeObject> {

@@ -159,7 +159,8 @@ async function admitChanged<T extends KubeObject>(
   strategy.prepareForUpdate?.(object, old, now);
   const faults = [
     ...validateMetadata(object, { namespaced: definition.namespaced }),
-    ...validateMetadataUpdate(object, old),
+    // In a recovery an object becomes again the one that it was.
+    ...validateMetadataUpdate(object, ctx.recovered ? { ...old, metadata: { ...was, uid: metadata.uid ?? '' } } : old),
     ...strategy.validateUpdate(object, old),
   ];
   refuseFaults(definition, name, faults);
