@@ -16,11 +16,13 @@ async function setUp(): Promise<{
   events: EventOutbox;
   link: { connected: boolean; fail: boolean; report: (report: StatusReport) => Promise<void> };
   acknowledged: string[];
+  node: { status: Record<string, unknown> };
 }> {
   const clock = new FakeClock();
   const sent: StatusReport[] = [];
   const acknowledged: string[] = [];
   const pods = new Map<string, Record<string, unknown>>();
+  const node = { status: {} };
   const link = {
     connected: true,
     fail: false,
@@ -42,11 +44,11 @@ async function setUp(): Promise<{
     ...{ clock, logger: silentLogger, link, events, pod },
     sequence: await Sequence.open(files, '/d/run', clock),
     pods: () => pods.keys(),
-    node: () => ({ labels: {}, taints: [], status: {} }),
+    node: () => ({ labels: {}, taints: [], ...node }),
     applied: () => undefined,
     acknowledged: (report) => acknowledged.push(report.uid),
   });
-  return { clock, reporter, sent, pods, events, link, acknowledged };
+  return { clock, reporter, sent, pods, events, link, acknowledged, node };
 }
 
 describe('status reporter', () => {
@@ -71,6 +73,21 @@ describe('status reporter', () => {
     expect(sent.map(({ pods: list }) => list[0]?.status['phase'])).toEqual(['Pending', 'Pending', 'Running']);
     const sequences = sent.map(({ pods: list }) => list[0]?.sequence ?? 0);
     expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
+    expect(reporter.idle).toBe(true);
+  });
+
+  it('sends what it says of the node again until it is acknowledged', async () => {
+    const { clock, reporter, sent, link, node } = await setUp();
+    reporter.connected();
+    await clock.advance(2_000);
+    node.status = { ready: true };
+    link.fail = true;
+    reporter.nodeChanged();
+    await clock.advance(2_000);
+    expect(sent).toHaveLength(1);
+    link.fail = false;
+    await clock.advance(10_000);
+    expect(sent.map((report) => report.node?.status)).toEqual([{}, { ready: true }]);
     expect(reporter.idle).toBe(true);
   });
 

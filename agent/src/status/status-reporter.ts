@@ -142,7 +142,7 @@ export class StatusReporter {
       const report = this.#numbered(uid);
       if (report) reports.push(report);
     }
-    const node = full || this.#nodeDirty ? this.#numberedNode(full) : undefined;
+    const node = full || this.#nodeDirty ? this.#numberedNode() : undefined;
     this.#dirty.clear();
     this.#full = false;
     this.#nodeDirty = false;
@@ -163,10 +163,10 @@ export class StatusReporter {
     return { ...report, sequence };
   }
 
-  #numberedNode(full: boolean): NodeReport | undefined {
+  /** Also when it was sent before: it is due again because that was not acknowledged. */
+  #numberedNode(): NodeReport {
     const report = this.#options.node();
     const text = JSON.stringify(report);
-    if (this.#node?.text === text && !full) return undefined;
     const sequence = this.#node?.text === text ? this.#node.sequence : this.#options.sequence.next();
     this.#node = { text, urgent: '', sequence };
     return { ...report, sequence };
