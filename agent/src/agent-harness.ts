@@ -24,7 +24,9 @@ export class FakeHub {
   tokens = 0;
   tokenLifeMs = 3_600_000;
   reachable = true;
-  readonly #clock: Pick<Clock, 'wallMs'>;
+  readonly #clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
+  /** The hub's clock is right, whatever becomes of the board's. */
+  readonly #beganMs: number;
   #handlers: LinkHandlers | undefined;
   #started = false;
   #revision = 0;
@@ -32,8 +34,13 @@ export class FakeHub {
   /** Objects of other kinds that it sends as well, by key. */
   further: Content = {};
 
-  constructor(clock: Pick<Clock, 'wallMs'>) {
+  constructor(clock: Pick<Clock, 'wallMs' | 'monotonicMs'>) {
     this.#clock = clock;
+    this.#beganMs = clock.wallMs() - clock.monotonicMs();
+  }
+
+  get nowMs(): number {
+    return this.#beganMs + this.#clock.monotonicMs();
   }
 
   /** What a new agent gets. */
@@ -97,6 +104,7 @@ export class FakeHub {
   }
 
   #greet(): void {
+    this.#handlers?.time?.(this.nowMs);
     this.#handlers?.connected();
     if (this.manifest) void this.#handlers?.manifest(this.manifest).catch(() => {});
   }
@@ -134,6 +142,10 @@ export async function makeBoard(options: { readonly start?: boolean; readonly lo
   const clock = new FakeClock();
   const files = new FakeFiles();
   await files.mkdir('/data');
+  const bootIdFile = '/proc/sys/kernel/random/boot_id';
+  await files.mkdir('/proc/sys/kernel/random');
+  await files.write(bootIdFile, 'boot-0\n');
+  let boots = 0;
   const runtime = new FakeRuntime({ clock, images: { 'localhost/app:1': { present: true }, 'localhost/app:2': { present: true } } });
   const hub = new FakeHub(clock);
   const logger = options.log
@@ -161,6 +173,9 @@ export async function makeBoard(options: { readonly start?: boolean; readonly lo
       await stopped;
       if (how === 'power') runtime.reboot();
       files.restore({ keepUnsynced: how === 'process' });
+      if (how === 'process') return;
+      await files.write(bootIdFile, `boot-${++boots}\n`);
+      clock.reboot(clock.wallMs());
     },
     async pass(ms = 0) {
       await clock.advance(ms);

@@ -113,6 +113,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     images: doors.images ?? runtime,
     node: () => node.facts,
     bootId: () => time.bootId,
+    online: () => link.connected,
     event(event) {
       events.add(event);
       reporter?.eventAdded();

@@ -1,7 +1,8 @@
+import type { Container } from '@flotilla/shared/api/generated/types.js';
 import { type ImageState, RuntimeError } from '#runtime/types.ts';
 import { containerEvent, formatDelay, isPassing, messageOf, type StepContext } from './executors.ts';
 import { containerMemory, retryAfter } from './pod-memory.ts';
-import { findContainer, pullPolicyOf } from './pod-rules.ts';
+import { containerHash, findContainer, pullPolicyOf } from './pod-rules.ts';
 import { registryAuth } from './registry-auth.ts';
 
 /** Finds the image on the board, or begins to pull it; the worker is woken when the pull ended. */
@@ -25,6 +26,7 @@ export async function ensureImage(name: string, context: StepContext): Promise<b
     failed(context, name, reference, error);
     return false;
   }
+  if (policy === 'Always' && !doors.online() && (await useImageOfBefore(context, name, container, 'this board is offline'))) return true;
   if (policy === 'Never') {
     const message = `Container image ${JSON.stringify(reference)} is not present with pull policy of Never`;
     memory.waiting = { reason: 'ErrImageNeverPull', message };
@@ -51,10 +53,34 @@ async function pull(context: StepContext, name: string, reference: string, signa
     if (!current()) return;
     pulled(context, name, reference, image, doors.clock.monotonicMs() - beganMs);
   } catch (error) {
-    if (current() && !signal.aborted) failed(context, name, reference, error);
+    if (!current() || signal.aborted) return;
+    const container = pod && findContainer(pod, name);
+    const unreachable = error instanceof RuntimeError && error.reason === 'ErrImagePull' && !isAnswer.test(error.message);
+    const instead = unreachable && container && (await useImageOfBefore(context, name, container, 'its registry cannot be reached'));
+    if (!instead) failed(context, name, reference, error);
   } finally {
     context.wake();
   }
+}
+
+/** The registry was there, and would not give the image. */
+const isAnswer = /unauthorized|denied|forbidden|manifest unknown|name unknown|not found|toomanyrequests|status(?: code)?:? 4\d\d/i;
+
+/**
+ * A container that ran before, and is to be started again without its registry, gets the very image it ran with: that a board is offline
+ * keeps no pod from coming back. False when it never ran here, is another one now, or its image is gone.
+ */
+async function useImageOfBefore({ doors, entry }: StepContext, name: string, container: Container, why: string): Promise<boolean> {
+  const record = entry.record.containers[name];
+  if (!record?.imageId || record.hash !== containerHash(container)) return false;
+  const found = await doors.images.image(record.imageId).catch(() => undefined);
+  if (!found) return false;
+  const memory = containerMemory(entry.memory, name);
+  memory.image = { state: 'ready', id: found.id, user: found.user ?? '' };
+  const image = JSON.stringify(container.image);
+  const message = `Container image ${image} was not pulled, because ${why}: the image that this pod ran with before is used`;
+  containerEvent(doors, entry, name, { type: 'Warning', reason: 'ImageNotChecked', message });
+  return true;
 }
 
 function pulled({ doors, entry }: StepContext, name: string, reference: string, image: ImageState, tookMs: number): void {

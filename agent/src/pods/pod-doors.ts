@@ -37,6 +37,8 @@ export interface PodDoors {
   readonly node: () => NodeFacts;
   /** Whose clock it is that dates things now; undefined when nobody can tell boots apart. */
   readonly bootId?: () => string;
+  /** Whether the hub is there: without it a registry is not waited for where the image is at hand. */
+  readonly online: () => boolean;
   readonly event: (event: NewEvent) => void;
   /** The pod's status may have changed. */
   readonly changed: (uid: string) => void;

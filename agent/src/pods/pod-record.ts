@@ -22,6 +22,8 @@ export interface ContainerRecord {
   readonly id: string;
   readonly image: string;
   readonly imageId: string;
+  /** Of what it was made of, see containerHash. */
+  readonly hash?: string;
   readonly startedWallMs?: number;
   /** The boot in which it was started. */
   readonly bootId?: string;
@@ -106,6 +108,7 @@ function observeContainer(
     id: newest.id,
     image: newest.image,
     imageId: newest.imageId,
+    hash: newest.hash,
     ...(newest.startedWallMs === undefined ? {} : { startedWallMs: newest.startedWallMs }),
     ...(datedBy === undefined ? {} : { bootId: datedBy }),
     ...(ended ? { ended } : {}),
