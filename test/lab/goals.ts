@@ -12,4 +12,5 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   real: async () => (await import('./real.ts')).real,
   leases: async () => (await import('./leases.ts')).leases,
   R14: async () => (await import('./r14-identity.ts')).identity,
+  R10: async () => (await import('./r10-poison.ts')).poison,
 };

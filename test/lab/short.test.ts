@@ -7,6 +7,7 @@ const short: readonly { readonly id: string; readonly rounds: number }[] = [
   { id: 'faults', rounds: 10 },
   { id: 'R9', rounds: 10 },
   { id: 'R14', rounds: 4 },
+  { id: 'R10', rounds: 20 },
 ];
 
 it.each(short)('$id holds for $rounds rounds, and its planted mistakes are noticed', async ({ id, rounds }) => {
