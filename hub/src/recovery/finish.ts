@@ -1,5 +1,5 @@
 import { isNotFound } from '@flotilla/shared/errors/status.js';
-import { type KubeObject, type OwnerReference, objectKey } from '@flotilla/shared/meta/object.js';
+import { controllerOf, type KubeObject, type OwnerReference, objectKey } from '@flotilla/shared/meta/object.js';
 import type { Client } from '#client/types.ts';
 import type { Revision } from '#store/contract.ts';
 import type { BoardOutcome, KnownOwner, TakenObject } from './recalled.ts';
@@ -91,4 +91,29 @@ function topOf(known: KnownOwner | undefined, owner: OwnerReference): { readonly
   if (known?.owner) return known.owner;
   const deployment = /^(.+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}$/.exec(owner.name)?.[1];
   return owner.kind === 'ReplicaSet' && deployment ? { kind: 'Deployment', name: deployment } : owner;
+}
+
+/**
+ * ReplicaSets of Deployments whose pods went after the backup are made as large as they are: a rollout had taken them down. If the
+ * Deployment as it stands wants them after all, it scales them up again; if it was re-applied meanwhile, the older version never runs.
+ */
+export async function shrinkReplicaSets(client: Client, outcomes: readonly BoardOutcome[]): Promise<void> {
+  const shrunk = new Set(outcomes.flatMap((outcome) => outcome.shrunk));
+  if (shrunk.size === 0) return;
+  const sets = client.informer<ScaledObject>('apps', 'replicasets');
+  const pods = client.informer<KubeObject>('', 'pods');
+  await client.synced();
+  for (const set of sets.list()) {
+    const { uid = '', namespace = '', name = '' } = set.metadata ?? {};
+    if (!shrunk.has(uid) || controllerOf(set)?.kind !== 'Deployment') continue;
+    const there = pods.list(namespace).filter((pod) => controllerOf(pod)?.uid === uid && !pod.metadata?.deletionTimestamp).length;
+    await client.resource<ScaledObject>('apps', 'replicasets').update(namespace, name, (current) => {
+      const { replicas = 1 } = current.spec ?? {};
+      return current.metadata?.uid === uid && replicas > there ? { ...current, spec: { ...current.spec, replicas: there } } : current;
+    });
+  }
+}
+
+interface ScaledObject extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
 }

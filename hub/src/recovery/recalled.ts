@@ -36,6 +36,8 @@ export interface BoardOutcome {
   readonly taken: readonly TakenObject[];
   /** Pods that the store had and that had gone meanwhile. */
   readonly removed: readonly string[];
+  /** The ReplicaSets, by uid, of those pods. */
+  readonly shrunk: readonly string[];
   readonly unrecovered: readonly { readonly what: string; readonly why: string }[];
   readonly owners: readonly KnownOwner[];
 }

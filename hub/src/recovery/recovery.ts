@@ -4,7 +4,7 @@ import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { Registry } from '#registry/generic/types.ts';
 import { type Store, written } from '#store/contract.ts';
-import { orphanTaken } from './finish.ts';
+import { orphanTaken, shrinkReplicaSets } from './finish.ts';
 import type { BoardOutcome, Recalled } from './recalled.ts';
 import { announce, type RecoveryState } from './recovery-state.ts';
 import { endRecovery, type StartingPoint } from './starting-point.ts';
@@ -170,6 +170,7 @@ export class Recovery {
     const { client, clock, logger, start, store } = this.#options;
     // What is being taken back now has owners to be looked at too.
     await Promise.allSettled(this.#taking);
+    await shrinkReplicaSets(client, [...this.#outcomes.values()]);
     const lines = await orphanTaken(client, [...this.#outcomes.values()], start.recovery?.base ?? 0);
     for (const { node } of this.#missing())
       lines.push(`Board ${node} was not heard: what it runs beyond what is known here goes when it returns`);

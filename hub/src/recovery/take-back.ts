@@ -3,7 +3,7 @@ import { qosClassOf } from '@flotilla/shared/api/qos-class.js';
 import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import { isNotFound, StatusError } from '@flotilla/shared/errors/status.js';
 import { describeError } from '@flotilla/shared/log/logger.js';
-import { type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
+import { controllerOf, type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
 import { compareGenerations, type Generation } from '@flotilla/shared/protocol/messages.js';
 import type { Client, Informer } from '#client/types.ts';
 import type { Registry, RequestContext } from '#registry/generic/types.ts';
@@ -40,6 +40,7 @@ interface Visit {
   readonly buried: ReadonlySet<string>;
   readonly taken: TakenObject[];
   readonly removed: string[];
+  readonly shrunk: Set<string>;
   readonly unrecovered: { what: string; why: string }[];
 }
 
@@ -81,7 +82,7 @@ export class TakeBack {
   async take({ node, content, tombstones }: Recalled): Promise<BoardOutcome> {
     const buried = new Set(tombstones.map(({ uid }) => uid));
     const generation = content?.generation ?? { epoch: 0, revision: 0 };
-    const visit: Visit = { node, generation, buried, taken: [], removed: [], unrecovered: [] };
+    const visit: Visit = { node, generation, buried, taken: [], removed: [], shrunk: new Set(), unrecovered: [] };
     const fresher = content !== undefined && compareGenerations(generation, this.#options.cause.known) > 0;
     const present = new Set<string>();
     for (const kind of recoveredKinds) {
@@ -92,12 +93,13 @@ export class TakeBack {
       if (fresher) await inBatches(objects, (object) => this.#object(visit, kind[0], object));
     }
     const { taken, removed, unrecovered } = visit;
+    const shrunk = [...visit.shrunk];
     const owners = content ? ownersOf(content.objects) : [];
-    return { node, heardWallMs: this.#options.clock.wallMs(), taken, removed, unrecovered: unrecovered.slice(0, most), owners };
+    return { node, heardWallMs: this.#options.clock.wallMs(), taken, removed, shrunk, unrecovered: unrecovered.slice(0, most), owners };
   }
 
   /** Pods of this board that are no more: it buried them, or its newer content is without them. */
-  async #remove({ node, buried, removed }: Visit, present: ReadonlySet<string>, fresher: boolean): Promise<void> {
+  async #remove({ node, buried, removed, shrunk }: Visit, present: ReadonlySet<string>, fresher: boolean): Promise<void> {
     const gone = this.#pods.byIndex(byNode, node).filter((pod) => {
       const uid = pod.metadata?.uid ?? '';
       return buried.has(uid) || (fresher && !present.has(uid) && this.#isOld(pod));
@@ -108,6 +110,8 @@ export class TakeBack {
     await inBatches([...gone, ...unbound], async (pod) => {
       await this.#delete('pods', pod);
       removed.push(objectKey(pod));
+      const owner = controllerOf(pod);
+      if (owner?.kind === 'ReplicaSet') shrunk.add(owner.uid);
     });
   }
 

@@ -3,6 +3,7 @@ import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
+import { isActive } from '../pod-state.ts';
 import { planDeployment } from './plan.ts';
 import { executeStep } from './steps.ts';
 
@@ -79,7 +80,12 @@ export function createDeploymentController(env: ControllerEnv): Controller {
       }
       const sets = await claim(deployment);
       const podsOf = (set: ReplicaSet): readonly Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '');
-      const plan = planDeployment({ deployment, replicaSets: sets, podsOf, nowMs: clock.wallMs() });
+      const adoptable = ({ spec, metadata }: ReplicaSet): number => {
+        const selector = labelSelector(spec?.selector);
+        const orphans = pods.byIndex(byController, `orphan:${metadata?.namespace ?? ''}`);
+        return orphans.filter((pod) => isActive(pod) && selector.matches(pod.metadata?.labels)).length;
+      };
+      const plan = planDeployment({ deployment, replicaSets: sets, podsOf, adoptable, nowMs: clock.wallMs() });
       for (const step of plan.steps) await executeStep(env, deployment, step);
       return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
     },

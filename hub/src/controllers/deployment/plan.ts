@@ -12,6 +12,8 @@ export interface DeploymentView {
   readonly deployment: Deployment;
   readonly replicaSets: readonly ReplicaSet[];
   readonly podsOf: (set: ReplicaSet) => readonly Pod[];
+  /** How many pods there are that a new ReplicaSet would adopt: nobody's, and as its template wants them. None when left out. */
+  readonly adoptable?: (set: ReplicaSet) => number;
   readonly nowMs: number;
 }
 
@@ -128,8 +130,15 @@ function isScaling(deployment: Deployment, sets: readonly ReplicaSet[]): boolean
   });
 }
 
-function planRolling({ view: { deployment }, sets, newSet, old }: Shape): DeploymentStep[] {
-  if (!newSet) return [{ type: 'create', replicaSet: newReplicaSet(deployment, old, newReplicas(deployment, sets, 0)) }];
+/** A rollout begins small; but pods that run already as the new template wants them are adopted, never deleted as surplus. */
+function createSet({ deployment, adoptable = () => 0 }: DeploymentView, old: readonly ReplicaSet[], replicas: number): DeploymentStep {
+  const found = Math.min(replicasOf(deployment), adoptable(newReplicaSet(deployment, old, replicas)));
+  return { type: 'create', replicaSet: newReplicaSet(deployment, old, Math.max(replicas, found)) };
+}
+
+function planRolling({ view, sets, newSet, old }: Shape): DeploymentStep[] {
+  const { deployment } = view;
+  if (!newSet) return [createSet(view, old, newReplicas(deployment, sets, 0))];
   const current = replicasOf(newSet);
   const wanted = replicasOf(deployment);
   const to = current > wanted ? wanted : newReplicas(deployment, sets, current);
@@ -137,12 +146,13 @@ function planRolling({ view: { deployment }, sets, newSet, old }: Shape): Deploy
   return planRollingDown(deployment, newSet, old).map(resize);
 }
 
-function planRecreate({ view: { deployment, podsOf }, newSet, old }: Shape): DeploymentStep[] {
+function planRecreate({ view, newSet, old }: Shape): DeploymentStep[] {
+  const { deployment, podsOf } = view;
   const down = active(old);
   if (down.length > 0) return down.map((set) => resize({ set, to: 0 }));
   // A pod on a board that is away has not confirmed its stop: it still counts.
   if (old.some((set) => podsOf(set).some((pod) => !isFinished(pod)))) return [];
-  if (!newSet) return [{ type: 'create', replicaSet: newReplicaSet(deployment, old, replicasOf(deployment)) }];
+  if (!newSet) return [createSet(view, old, replicasOf(deployment))];
   return replicasOf(newSet) === replicasOf(deployment) ? [] : [resize({ set: newSet, to: replicasOf(deployment) })];
 }
 
