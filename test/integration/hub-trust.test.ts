@@ -3,6 +3,8 @@ import { request } from 'node:https';
 import { connect } from 'node:tls';
 import type { Enrolment } from '@flotilla/agent/hublink/enrolment.js';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { wrongClocks } from '../lab/r11-clocks.ts';
+import { runGoal } from '../lab/run-goal.ts';
 import { dayMs, openTrustHub, type TrustHub } from './trust-world.ts';
 
 /** Whom a whole hub and its boards trust while they run, and while their clocks are wrong. */
@@ -168,4 +170,9 @@ test('a revoked key stays out, on a resumed session too', async () => {
   await vi.waitFor(() => expect(board.log.join('\n')).toContain('Not authorized'), { timeout: 20_000 });
   expect(resumed()).toBe(2);
   expect(board.sessions()).toBe(2);
+});
+
+test('R11 in its short form: clocks jump while all run', async () => {
+  const { failures, missing } = await runGoal(wrongClocks, { rounds: 2, seed: 1 });
+  expect([...failures, ...missing]).toEqual([]);
 });

@@ -20,7 +20,8 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger, type Logger, silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
-import { vi } from 'vitest';
+import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { until } from '../harness/until.ts';
 
 /** A whole hub and boards that only have the link, over real TLS, each with a wall clock of its own that the test sets. */
 
@@ -147,9 +148,7 @@ export async function openTrustHub(
     async renewed() {
       const before = count;
       clock.fire();
-      await vi.waitFor(() => {
-        if (count === before) throw new Error('no new certificate yet');
-      }, 20_000);
+      await until('the hub has new certificates', () => count > before);
     },
     join: async (node, { folder = node, serial = '', proxy, addresses = [address], logger: log = silentLogger } = {}) =>
       enrol({
@@ -179,10 +178,13 @@ interface BoardOptions {
   readonly bootId?: string;
   readonly serial?: string;
   readonly addresses?: () => ReadonlySet<string>;
+  /** Registers its Node, as ready. */
+  readonly reports?: boolean;
 }
 
-interface TrustBoard {
+export interface TrustBoard {
   readonly link: HubLink;
+  readonly clock: WallClock;
   readonly time: TrustedTime;
   readonly renewal: Renewal;
   /** What the link and all around it said, at every level. */
@@ -231,6 +233,7 @@ async function openTrustBoard(enrolment: Enrolment, options: BoardOptions & { re
       connected: () => {
         sessions++;
         void renewal.look();
+        if (options.reports) void link.report(readyReport).catch(() => {});
       },
       disconnected: () => {},
       time: (wallMs) => times.push(wallMs),
@@ -240,15 +243,17 @@ async function openTrustBoard(enrolment: Enrolment, options: BoardOptions & { re
   link.start();
   return {
     link,
+    clock,
     time,
     renewal,
     log,
     times,
     sessions: () => sessions,
     welcomed: async (before) => {
-      await vi.waitFor(() => {
-        if (sessions <= before) throw new Error(`no session after ${before}; the log:\n${log.slice(-20).join('\n')}`);
-      }, 20_000);
+      await until('a board is welcomed', () => {
+        if (sessions > before) return true;
+        throw new Error(log.slice(-20).join('\n'));
+      });
     },
     async close() {
       renewal.stop();
@@ -257,3 +262,19 @@ async function openTrustBoard(enrolment: Enrolment, options: BoardOptions & { re
     },
   };
 }
+
+const readyReport: StatusReport = {
+  full: true,
+  pods: [],
+  events: [],
+  applied: undefined,
+  node: {
+    labels: {},
+    taints: [],
+    sequence: 1,
+    status: {
+      capacity: { cpu: '4', memory: '4Gi', pods: '110' },
+      conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'ready' }],
+    },
+  },
+};

@@ -13,4 +13,5 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   leases: async () => (await import('./leases.ts')).leases,
   R14: async () => (await import('./r14-identity.ts')).identity,
   R10: async () => (await import('./r10-poison.ts')).poison,
+  R11: async () => (await import('./r11-clocks.ts')).wrongClocks,
 };
