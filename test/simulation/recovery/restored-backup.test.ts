@@ -142,7 +142,7 @@ test('a board that was revoked after the backup stays revoked, and nobody waits 
   expect(world.object('', 'secrets', 'kube-system/flotilla-board-board-1')).toBeUndefined();
   await world.until('the recovery is over', () => !world.recovering);
   await world.clock.advance(120_000);
-  expect(world.broker.isConnected?.('board-1') ?? false).toBe(false);
+  expect(world.broker.session('board-1')).toBeUndefined();
   expect(world.readyPods()).toHaveLength(1);
 });
 

@@ -80,7 +80,7 @@ export class RecallPart implements NodePart {
   receive(_kind: UpKind, value: unknown, { device }: NodeChannel): void {
     const answer = parseRecallAnswer(value);
     const recall = this.#recalls.get(device.node);
-    if (!recall || recall.state !== 'asking' || answer.session !== device.epoch || answer.part !== recall.part) return;
+    if (recall?.state !== 'asking' || answer.session !== device.epoch || answer.part !== recall.part) return;
     try {
       this.#add(recall, answer);
       if (recall.part < (recall.parts ?? 0)) this.#ask(recall);
