@@ -5,10 +5,12 @@ import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
+import { type LeaseRequest, parseLeaseRequest } from '@flotilla/shared/protocol/lease-messages.js';
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { ManifestUpdate } from '@flotilla/shared/protocol/manifest-messages.js';
 import type { BoardEvent, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
-import type { HubLink, LinkHandlers } from '#hublink/types.ts';
+import type { HubLink, LinkChannel, LinkHandlers, LinkPart } from '#hublink/types.ts';
+import type { LeaseGuard } from '#leases/types.ts';
 import { FakeHost } from '#node/fake-host.ts';
 import { FakeRuntime } from '#runtime/fake/fake-runtime.ts';
 import { type Content, keyed, makeUpdate } from '#spec/make-update.ts';
@@ -24,17 +26,22 @@ export class FakeHub {
   tokens = 0;
   tokenLifeMs = 3_600_000;
   reachable = true;
-  readonly #clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
+  readonly #clock: Pick<Clock, 'wallMs' | 'monotonicMs' | 'after'>;
   /** The hub's clock is right, whatever becomes of the board's. */
   readonly #beganMs: number;
+  /** What it was asked of leases, and the term it grants to all; undefined answers nothing. */
+  readonly asked: LeaseRequest[] = [];
+  termMs: number | undefined;
   #handlers: LinkHandlers | undefined;
+  #parts: readonly LinkPart[] = [];
+  #session = 0;
   #started = false;
   #revision = 0;
   manifest: ManifestUpdate | undefined;
   /** Objects of other kinds that it sends as well, by key. */
   further: Content = {};
 
-  constructor(clock: Pick<Clock, 'wallMs' | 'monotonicMs'>) {
+  constructor(clock: Pick<Clock, 'wallMs' | 'monotonicMs' | 'after'>) {
     this.#clock = clock;
     this.#beganMs = clock.wallMs() - clock.monotonicMs();
   }
@@ -44,8 +51,9 @@ export class FakeHub {
   }
 
   /** What a new agent gets. */
-  link(handlers: LinkHandlers): HubLink {
+  link(handlers: LinkHandlers, parts: readonly LinkPart[] = []): HubLink {
     this.#handlers = handlers;
+    this.#parts = parts;
     const connected = (): boolean => this.#started && this.reachable && this.#handlers === handlers;
     return {
       start: () => {
@@ -85,7 +93,9 @@ export class FakeHub {
 
   cutOff(): void {
     this.reachable = false;
-    if (this.#started) this.#handlers?.disconnected();
+    if (!this.#started) return;
+    for (const part of this.#parts) part.end?.();
+    this.#handlers?.disconnected();
   }
 
   comeBack(): void {
@@ -106,7 +116,26 @@ export class FakeHub {
   #greet(): void {
     this.#handlers?.time?.(this.nowMs);
     this.#handlers?.connected();
+    const channel: LinkChannel = {
+      session: ++this.#session,
+      bootId: 'boot',
+      send: async (kind, value) => {
+        if (kind === 'lease') this.#grant(parseLeaseRequest(value), channel);
+      },
+      open: () => undefined,
+    };
+    for (const part of this.#parts) part.begin?.(channel);
     if (this.manifest) void this.#handlers?.manifest(this.manifest).catch(() => {});
+  }
+
+  #grant(request: LeaseRequest, channel: LinkChannel): void {
+    this.asked.push(request);
+    const { nonce, held, void: idle } = request;
+    const { termMs } = this;
+    if (termMs === undefined) return;
+    const pods = Object.fromEntries([...held, ...idle].map((uid) => [uid, termMs]));
+    const part = this.#parts.find(({ kinds }) => kinds.includes('grant'));
+    this.#clock.after('a grant', 0, () => part?.receive('grant', { session: channel.session, nonce, pods }, channel));
   }
 
   #take(report: StatusReport): void {
@@ -138,7 +167,9 @@ export interface Board {
 }
 
 /** A board with a fake clock, disk, runtime and hub around a real agent. */
-export async function makeBoard(options: { readonly start?: boolean; readonly log?: boolean } = {}): Promise<Board> {
+export async function makeBoard(
+  options: { readonly start?: boolean; readonly log?: boolean; readonly guard?: LeaseGuard } = {},
+): Promise<Board> {
   const clock = new FakeClock();
   const files = new FakeFiles();
   await files.mkdir('/data');
@@ -155,7 +186,16 @@ export async function makeBoard(options: { readonly start?: boolean; readonly lo
   const newAgent = (): Agent =>
     createAgent(
       { dataDir: '/data/agent', nodeName: 'board', labels: {}, taints: [], capacity: {}, version: 'v1.34.0+flotilla.0' },
-      { clock, random: new SeededRandom(++runs), files, logger, runtime, host: new FakeHost(), link: (handlers) => hub.link(handlers) },
+      {
+        clock,
+        random: new SeededRandom(++runs),
+        files,
+        logger,
+        runtime,
+        host: new FakeHost(),
+        link: (handlers, parts) => hub.link(handlers, parts),
+        ...(options.guard ? { guard: options.guard } : {}),
+      },
     );
   const board: Board = {
     ...{ clock, files, runtime, hub },

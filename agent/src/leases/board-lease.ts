@@ -1,5 +1,5 @@
 /** One pod that stops with its lease. Times are milliseconds of the boot clock. */
-export interface LeasedPod {
+interface LeasedPod {
   readonly uid: string;
   /** Until when it may run; 0 when no lease was granted in this boot. */
   readonly untilMs: number;

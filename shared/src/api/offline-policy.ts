@@ -28,7 +28,7 @@ export type OfflinePolicy =
 type Annotations = Readonly<Record<string, string>> | undefined;
 
 const defaultAfterMs = 300_000;
-export const shortestLeaseMs = 5_000;
+const shortestLeaseMs = 5_000;
 const longestLeaseMs = 7 * 86_400_000;
 const longestAfterMs = 365 * 86_400_000;
 const durationForm = /^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+$/;
