@@ -159,6 +159,25 @@ describe('objects that do not come along', () => {
     expect(parts).toHaveLength(1);
   });
 
+  test('a board that goes on asking for objects of an older one has lost this one, and gets it again', async () => {
+    const { sender, sent, want, change, clock } = await setUp(big);
+    sender.start(undefined, true);
+    await clock.advance(0);
+    await want(big, 100);
+    await change({ c: 'z' });
+    // The newer one goes out between two pages, and is lost.
+    await want(big, 100);
+    expect(sent).toHaveLength(2);
+    await want(big, 100);
+    expect(sent).toHaveLength(2);
+    for (let asked = 0; asked < 4; asked++) {
+      await clock.advance(14_000);
+      await want(big, 100);
+    }
+    expect(sent.length).toBeGreaterThanOrEqual(5);
+    expect(sent.length).toBeLessThanOrEqual(8);
+  });
+
   test('a board that fetches is left its time, and gets what changed meanwhile between two pages, without what it has', async () => {
     const { sender, sent, want, change, last, clock } = await setUp(big);
     sender.start(undefined, true);

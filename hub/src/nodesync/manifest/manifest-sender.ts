@@ -19,6 +19,8 @@ export interface ManifestSenderOptions {
 }
 
 interface Sent {
+  /** Monotonic. */
+  readonly atMs: number;
   readonly content: ManifestContent;
   readonly generation: Generation;
   readonly difference: boolean;
@@ -120,12 +122,17 @@ export class ManifestSender {
   async want({ wants, bytes }: WantMessage): Promise<void> {
     const sent = this.#sent;
     if (this.#state !== 'open' || !sent || this.#paging) return;
+    const parts = sent.pages.page(wants, bytes);
+    if (parts.length === 0) {
+      // It still fetches for one before: this one was lost, or is about to arrive.
+      if (this.#options.clock.monotonicMs() - sent.atMs >= firstAgainMs / 2) this.#send(this.#options.build());
+      return;
+    }
     sent.fetching = true;
     this.#wait(fetchAgainMs);
-    const parts = sent.pages.page(wants, bytes);
     this.#paging = true;
     try {
-      if (parts.length > 0) await this.#options.sendParts(parts);
+      await this.#options.sendParts(parts);
     } finally {
       this.#paging = false;
     }
@@ -154,7 +161,16 @@ export class ManifestSender {
       inline: base || !this.#board ? linkLimits.inlineBytes : 0,
       held: this.#sent?.fetching ? this.#sent.content : undefined,
     });
-    this.#sent = { content, generation, difference: base !== undefined, pages: new ObjectPages(content), fetching: false, failed: false };
+    const atMs = this.#options.clock.monotonicMs();
+    this.#sent = {
+      content,
+      generation,
+      difference: base !== undefined,
+      pages: new ObjectPages(content),
+      fetching: false,
+      failed: false,
+      atMs,
+    };
     this.#wait(this.#againMs);
     // A failure is logged by the sender; the timer, or the next session, tries again.
     this.#options.send(message, generation).catch(() => {});
