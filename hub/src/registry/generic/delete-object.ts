@@ -39,7 +39,7 @@ export async function deleteObject<T extends KubeObject>(
       const removed = await writing(() => cache.delete<T>(key, current.revision));
       if (removed) return { object: removed, deleted: true };
     } else {
-      const marked = await writing(() => cache.update(key, current.revision, step.object));
+      const marked = await writing(() => cache.update(key, current.revision, step.object, { deleting: true }));
       if (marked) return { object: marked, deleted: false };
     }
   }

@@ -69,7 +69,8 @@ async function writeChanged<T extends KubeObject>(
   current: CachedObject<T>,
   gone: boolean,
 ): Promise<CachedObject<T>> {
-  if (!gone) return cache.update(key, current.revision, object, { ttlSeconds: definition.ttlSeconds });
+  const options = { ttlSeconds: definition.ttlSeconds, deleting: isLettingGo(object, current.object) };
+  if (!gone) return cache.update(key, current.revision, object, options);
   const { revision } = await cache.delete(key, current.revision);
   return detached(key, object, revision);
 }
@@ -187,6 +188,11 @@ function keepSystemFields(metadata: Metadata, was: Readonly<Metadata>): void {
 function vanishes<T extends KubeObject>({ definition }: WriteParts<T>, object: T): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata ?? {};
   return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0 && !definition.finalizing?.(object);
+}
+
+/** Whether an update takes a finalizer off what is being deleted: it frees room, so it may use what is kept back for deleting. */
+function isLettingGo({ metadata }: KubeObject, { metadata: was }: KubeObject): boolean {
+  return metadata?.deletionTimestamp !== undefined && (metadata.finalizers?.length ?? 0) < (was?.finalizers?.length ?? 0);
 }
 
 /** An update that changes nothing but times in managedFields changes nothing. */
