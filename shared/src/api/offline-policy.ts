@@ -46,7 +46,7 @@ function durationMs(text: string): number | undefined {
 const keep: OfflinePolicy = { when: 'Keep' };
 
 /** What one object's annotations say; undefined when they are silent, or not to be understood. */
-export function ownOfflinePolicy(annotations: Annotations): OfflinePolicy | undefined {
+function ownOfflinePolicy(annotations: Annotations): OfflinePolicy | undefined {
   const when = whens.find((one) => one === annotations?.[offlineAnnotations.whenOffline]);
   if (when === undefined || when === 'Keep') return when && keep;
   const text = annotations?.[offlineAnnotations.offlineAfter];

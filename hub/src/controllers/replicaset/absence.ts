@@ -1,5 +1,5 @@
 import type { Pod, Taint } from '@flotilla/shared/api/generated/types.js';
-import { isReplaced, offlineAnnotations } from '@flotilla/shared/api/offline-policy.js';
+import { isReplaced, leaseOf, offlineAnnotations } from '@flotilla/shared/api/offline-policy.js';
 import { isActive, isFinished } from '../pod-state.ts';
 
 export type TaintsOf = (node: string | undefined) => readonly Taint[] | undefined;
@@ -10,6 +10,14 @@ export type TaintsOf = (node: string | undefined) => readonly Taint[] | undefine
  */
 export function countedPods(pods: readonly Pod[], taintsOf: TaintsOf): Pod[] {
   return pods.filter((pod) => isActive(pod) && !isReplaced(pod, taintsOf(pod.spec?.nodeName)));
+}
+
+/**
+ * How many pods are to go and must be gone before another takes their place: a pod that stops with its lease is one that nobody wants
+ * to run twice. Kubernetes does not wait for any.
+ */
+export function lingering(pods: readonly Pod[]): number {
+  return pods.filter((pod) => pod.metadata?.deletionTimestamp !== undefined && !isFinished(pod) && leaseOf(pod) !== undefined).length;
 }
 
 /** Whether another was made for this pod while its board was away, and it was not yet told that it has its place back. */

@@ -15,15 +15,17 @@ export interface ReplicaSetView {
   readonly replicaSet: ReplicaSet;
   /** Claimed, not finished, not going. */
   readonly pods: readonly Pod[];
+  /** Those that are going and must be gone before another is made. */
+  readonly lingering: number;
   /** How many pods of the same family run on this pod's node. */
   readonly sameNode: (pod: Pod) => number;
   readonly nowMs: number;
 }
 
-export function planReplicas({ replicaSet, pods, sameNode, nowMs }: ReplicaSetView): ReplicaSetStep | undefined {
+export function planReplicas({ replicaSet, pods, lingering, sameNode, nowMs }: ReplicaSetView): ReplicaSetStep | undefined {
   if (replicaSet.metadata?.deletionTimestamp) return undefined;
   const missing = (replicaSet.spec?.replicas ?? 1) - pods.length;
-  if (missing > 0) return { type: 'create', count: Math.min(missing, burst) };
+  if (missing > lingering) return { type: 'create', count: Math.min(missing - lingering, burst) };
   if (missing < 0) return { type: 'delete', pods: deletionOrder(pods, sameNode, nowMs).slice(0, Math.min(-missing, burst)) };
   return undefined;
 }

@@ -5,7 +5,7 @@ import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
 import { isActive } from '../pod-state.ts';
-import { countedPods, settledReturns, type TaintsOf, wasReplaced, withoutReplaced } from './absence.ts';
+import { countedPods, lingering, settledReturns, type TaintsOf, wasReplaced, withoutReplaced } from './absence.ts';
 import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sameStatus, slowStart } from './plan.ts';
 
 const byNode = 'nodeName';
@@ -141,7 +141,13 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
       await claim(set);
       const doubled = familyByNode(set);
       const sameNode = (pod: Pod): number => doubled.get(pod.spec?.nodeName ?? '') ?? 0;
-      const step = planReplicas({ replicaSet: set, pods: activePods(set), sameNode, nowMs: clock.wallMs() });
+      const step = planReplicas({
+        replicaSet: set,
+        pods: activePods(set),
+        lingering: lingering(allPods(set)),
+        sameNode,
+        nowMs: clock.wallMs(),
+      });
       const failure = await execute(set, step);
       await settle(set);
       const { status, requeueAfterMs } = planStatus(set, activePods(set), failure, clock.wallMs());

@@ -167,6 +167,21 @@ describe('a pod whose board is away', () => {
     expect(givenUp).toEqual([original?.metadata?.uid]);
   });
 
+  it('that somebody deletes has no successor before its last lease is over', async () => {
+    await start('a', 'b');
+    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Stop')));
+    await plane.until('it runs', running);
+    const [original] = plane.pods();
+    const away = original?.spec?.nodeName ?? '';
+    plane.liveness.set(away, false);
+    await plane.clock.advance(10_000);
+    await pods().delete('default', original?.metadata?.name ?? '');
+    await plane.clock.advance(600_000);
+    expect(plane.pods().map(({ metadata }) => metadata?.uid)).toEqual([original?.metadata?.uid]);
+    leaseOverInMs = 0;
+    await plane.until('another runs elsewhere', () => plane.pods().length === 1 && plane.pods()[0]?.spec?.nodeName !== away && running());
+  });
+
   it('waits for the replacement to be gone before it may run again, where it stops with its lease', async () => {
     await start('a', 'b');
     await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Stop', '60s', 'KeepOriginal')));
