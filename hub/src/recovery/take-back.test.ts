@@ -158,7 +158,7 @@ test('pods: missing ones come back, buried ones never, those that are gone go; t
   await take(from('a', 5, { 'pods/default/p': pod('p'), 'pods/default/old': pod('old'), 'pods/default/same': pod('same', 'a', 'one') }));
   await recover();
   const outcome = await take(from('a', 9, { 'pods/default/p': pod('p'), 'pods/default/buried': pod('buried') }, ['uid-of-buried', 'one']));
-  expect(outcome.removed.sort()).toEqual(['default/old', 'default/same']);
+  expect([...outcome.removed].sort()).toEqual(['default/old', 'default/same']);
   expect(
     client
       .informer('', 'pods')
