@@ -7,6 +7,8 @@ export class ConnectProxy {
   readonly asked: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #inward = new Set<Socket>();
+  #halfOpen = false;
 
   private constructor(credentials: string | undefined) {
     this.#server = createServer((_request, response) => response.writeHead(405).end());
@@ -29,9 +31,14 @@ export class ConnectProxy {
       outward.once('connect', () => {
         inward.write('HTTP/1.1 200 Connection established\r\n\r\n');
         outward.write(head);
-        inward.pipe(outward).pipe(inward);
+        inward.pipe(outward, { end: false });
+        outward.pipe(inward);
       });
-      inward.once('close', () => outward.destroy());
+      this.#inward.add(inward);
+      inward.once('close', () => {
+        this.#inward.delete(inward);
+        if (!this.#halfOpen) outward.destroy();
+      });
       outward.once('close', () => inward.destroy());
     });
   }
@@ -45,6 +52,12 @@ export class ConnectProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Whoever is connected through it now loses the connection; the other ends do not learn of it. */
+  abandon(): void {
+    this.#halfOpen = true;
+    for (const socket of this.#inward) socket.destroy();
   }
 
   async close(): Promise<void> {

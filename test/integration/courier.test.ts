@@ -182,7 +182,7 @@ describe.for(lines)('courier: %s', ([, open]) => {
     expect(line.broker.counters.connects).toBe(1);
   });
 
-  test('a board reaches nobody but the hub', async () => {
+  test('a publish that is denied is not silent, and reaches nobody but the hub', async () => {
     const other = await connect('board-2');
     const board = await connect('board-1');
     await board.pipe.send(downTopic({ clusterId, node: 'board-2' }, 'manifest'), Buffer.from('forged'));

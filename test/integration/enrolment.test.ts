@@ -207,6 +207,17 @@ test('a wrong, an expired and a used-up token, a taken name and a bad name: each
   await expect(join_('x', { token: good, hub: 'http://somewhere' })).rejects.toThrow('must be like https://HOST:6443');
 });
 
+test('a board that was flashed anew is neither a duplicate nor silently another: its owner lets it back', async () => {
+  const first = await join_('flashed', { token: await token() });
+  // A new card has a new key.
+  const anew = () => token().then((text) => join_('flashed', { token: text, dir: join(dir, 'flashed-again') }));
+  await expect(anew()).rejects.toThrow('delete the Secret kube-system/flotilla-board-flashed');
+  await client.resource('', 'secrets').delete('kube-system', 'flotilla-board-flashed');
+  const second = await vi.waitFor(anew, { timeout: 10_000 });
+  expect(second.node).toBe('flashed');
+  await expect(renewEnrolment({ files, dir: join(dir, 'flashed'), http: hubHttp }, first)).rejects.toThrow('is not enrolled with this key');
+});
+
 test('a hub that is not the one of the token gets neither the token nor the board', async () => {
   const good = await token();
   const other = good.replace(/[0-9a-f]{64}$/, 'ab'.repeat(32));

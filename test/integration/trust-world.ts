@@ -177,6 +177,7 @@ interface BoardOptions {
   readonly hubs?: readonly HubAddress[];
   readonly bootId?: string;
   readonly serial?: string;
+  readonly keepAliveMs?: number;
   readonly addresses?: () => ReadonlySet<string>;
   /** Registers its Node, as ready. */
   readonly reports?: boolean;
@@ -226,6 +227,7 @@ async function openTrustBoard(enrolment: Enrolment, options: BoardOptions & { re
       manifestKeys: enrolment.manifestKeys,
     },
     retry: { baseMs: 20, maxMs: 200 },
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
     handlers: {
       manifest: async () => ({ applied: false, wants: [] }),
       objects: async () => ({ applied: false, wants: [] }),

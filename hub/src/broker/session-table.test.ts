@@ -20,7 +20,7 @@ const connect = (bootId: string, serial = '') => {
   return table.open(identity, boot(bootId, serial), 'simulated');
 };
 
-test('the end of an old session never removes the new one', () => {
+test('the timeout of an old session does not remove the new one', () => {
   const first = connect('a').session;
   const second = connect('a');
   expect(second.previous).toEqual(first);
@@ -72,4 +72,52 @@ test('a board that connects all the time is slowed down, and let in again later'
   expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'busy' }));
   await clock.advance(500);
   connect('a');
+});
+
+test('a clone that goes on knocking is told of every 10 s, and takes nothing from what the honest board may connect', async () => {
+  connect('a', 'S1');
+  for (let second = 0; second < 60; second++) {
+    for (let count = 0; count < 10; count++) expect(() => connect('x', 'S2')).toThrow(expect.objectContaining({ refusal: 'quarantined' }));
+    await clock.advance(1000);
+  }
+  expect(incidents).toHaveLength(6);
+  for (let count = 0; count < 19; count++) connect('a', 'S1');
+});
+
+test('rate limits are per board: a fleet behind one address is no crowd', () => {
+  const fleet = new SessionTable({ clock, boards: { get: (node) => ({ node, keyId: 'key', serial: '' }) } });
+  for (let board = 0; board < 1000; board++) {
+    const own = { node: `board-${board}`, keyId: 'key' };
+    for (let count = 0; count < 20; count++) fleet.admit(own, boot('a'), () => {});
+    expect(() => fleet.admit(own, boot('a'), () => {})).toThrow(expect.objectContaining({ refusal: 'busy' }));
+  }
+});
+
+test('session numbers grow over restarts of the hub, and no clock has a say in them', async () => {
+  const epochs: number[] = [];
+  for (const [incarnation, jumpMs] of [
+    [100, 0],
+    [101, -20 * 365 * 86_400_000],
+    [105, 70 * 365 * 86_400_000],
+    [106, -50 * 365 * 86_400_000],
+  ] as const) {
+    const hub = new SessionTable({ clock, boards: { get: () => ({ ...identity, serial: '' }) } });
+    hub.begin(incarnation);
+    for (let count = 0; count < 3; count++) {
+      epochs.push(hub.open(identity, boot('a'), 'simulated').session.epoch);
+      clock.jumpWall(jumpMs / 3);
+    }
+  }
+  expect(epochs).toEqual([...epochs].sort((a, b) => a - b));
+  expect(new Set(epochs).size).toBe(epochs.length);
+  expect(Number.isSafeInteger(epochs.at(-1))).toBe(true);
+});
+
+test('the wall clock takes nobody out of quarantine and puts nobody in', async () => {
+  connect('a');
+  connect('b');
+  clock.jumpWall(10 * 365 * 86_400_000);
+  expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'quarantined' }));
+  clock.jumpWall(-30 * 365 * 86_400_000);
+  for (let count = 0; count < 10; count++) connect('b');
 });
