@@ -14,7 +14,7 @@ export interface TokenCacheOptions {
 interface Kept {
   readonly token: string;
   readonly issuedWallMs: number;
-  readonly expirationWallMs: number;
+  readonly lifeMs: number;
 }
 
 interface Held extends Kept {
@@ -54,7 +54,11 @@ export class TokenCache {
     if (!held || held.refreshAtMs <= clock.monotonicMs()) {
       try {
         const { token, expirationWallMs } = await this.#options.requestToken(request);
-        const kept = { token, issuedWallMs: clock.wallMs(), expirationWallMs };
+        const issuedWallMs = clock.wallMs();
+        // The hub may give less than was asked for; a board whose clock is wrong must not take its own for the difference.
+        const leftMs = expirationWallMs - issuedWallMs;
+        const askedMs = request.expirationSeconds * 1000;
+        const kept = { token, issuedWallMs, lifeMs: leftMs > 0 ? Math.min(leftMs, askedMs) : askedMs };
         const onDisk = await this.#read(path);
         if (!onDisk || Math.abs(kept.issuedWallMs - onDisk.issuedWallMs) >= dayMs) {
           await files.mkdir(`${dir}/tokens`, { mode: 0o700 });
@@ -77,7 +81,7 @@ export class TokenCache {
 
   #hold(kept: Kept): Held {
     const { clock } = this.#options;
-    const lifeMs = Math.max(0, Math.min(dayMs, 0.8 * (kept.expirationWallMs - kept.issuedWallMs)));
+    const lifeMs = Math.max(0, Math.min(dayMs, 0.8 * kept.lifeMs));
     // The wall clock may be anywhere after a reboot: never wait longer than one life.
     const leftMs = Math.min(lifeMs, kept.issuedWallMs + lifeMs - clock.wallMs());
     return { ...kept, refreshAtMs: clock.monotonicMs() + leftMs };
@@ -86,7 +90,11 @@ export class TokenCache {
   async #read(path: string): Promise<Held | undefined> {
     const text = await this.#options.files.readText(path);
     try {
-      return text === undefined ? undefined : this.#hold(JSON.parse(text) as Kept);
+      const kept = text === undefined ? undefined : (JSON.parse(text) as Partial<Kept>);
+      // One of an older agent has no life: it is due.
+      return kept?.token === undefined
+        ? undefined
+        : this.#hold({ token: kept.token, issuedWallMs: kept.issuedWallMs ?? 0, lifeMs: kept.lifeMs ?? 0 });
     } catch {
       return undefined;
     }

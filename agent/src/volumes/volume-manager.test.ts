@@ -16,13 +16,15 @@ class Bench {
   readonly secrets = new Map<string, Secret>([['s', { data: { key: base64('hidden') } }]]);
   online = true;
   issued = 0;
+  /** How far the hub's clock is ahead of the board's. */
+  hubAheadMs = 0;
   readonly volumes = this.#make();
 
   #make(): VolumeManager {
     const { files, clock } = this;
     const requestToken = async (): Promise<{ token: string; expirationWallMs: number }> => {
       if (!this.online) throw new Error('the hub is away');
-      return { token: `t${++this.issued}`, expirationWallMs: clock.wallMs() + 3_600_000 };
+      return { token: `t${++this.issued}`, expirationWallMs: clock.wallMs() + this.hubAheadMs + 3_600_000 };
     };
     const objects = {
       configMap: (_: string, name: string) => this.configMaps.get(name),
@@ -126,6 +128,18 @@ describe('volumes', () => {
 
 describe('tokens', () => {
   const projected = { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }] };
+
+  it.each([50 * 365, -50 * 365, 0])('are renewed in time on a board whose clock is %s days behind the hub', async (days) => {
+    const bench = new Bench();
+    bench.hubAheadMs = days * 86_400_000;
+    await bench.mount({ projected });
+    await bench.clock.advance(0.7 * 3_600_000);
+    await bench.mount({ projected });
+    expect(bench.issued).toBe(1);
+    await bench.clock.advance(0.2 * 3_600_000);
+    await bench.mount({ projected });
+    expect(bench.issued).toBe(2);
+  });
 
   it('are renewed at 80 % of their life, without another write to flash', async () => {
     const bench = new Bench();

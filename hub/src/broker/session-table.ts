@@ -1,6 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { ConnectRefused, type DeviceIntroduction } from '@flotilla/shared/protocol/courier.js';
-import { type Boards, brokerLimits, type DeviceIdentity, type DeviceSession, type Incident } from './types.ts';
+import { type Boards, brokerLimits, type DeviceIdentity, type DeviceSession, type Incident, sessionsPerIncarnation } from './types.ts';
 
 /**
  * Who is connected, and who may connect.
@@ -25,7 +25,7 @@ export class SessionTable {
 
   /** Epochs are derived from the incarnation and counted on, never from the wall clock: that may jump back. */
   begin(incarnation: number): void {
-    this.#lastEpoch = Math.max(this.#lastEpoch, incarnation * epochsPerIncarnation);
+    this.#lastEpoch = Math.max(this.#lastEpoch, incarnation * sessionsPerIncarnation);
   }
 
   get(node: string): DeviceSession | undefined {
@@ -120,8 +120,6 @@ export class SessionTable {
 const quarantineMs = 10 * 60_000;
 /** A clone that goes on knocking is told of so often. */
 const reportEveryMs = 10_000;
-/** A million connects for each number that the store gave out: every board's Lease alone is written more often than that. */
-const epochsPerIncarnation = 2 ** 20;
 
 /** Kept per enrolled node, not per connection. */
 interface History {

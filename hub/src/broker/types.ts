@@ -82,6 +82,9 @@ export function newCounters(): BrokerCounters {
   };
 }
 
+/** So many session numbers belong to one incarnation: whoever opened half of them takes another for the rest. */
+export const sessionsPerIncarnation = 2 ** 20;
+
 export const brokerLimits = {
   /** Connections in all; one more is not accepted. */
   connections: 20_000,

@@ -6,7 +6,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
-import type { Broker, BrokerHandler, DeviceSession, Incident } from '#broker/types.ts';
+import { type Broker, type BrokerHandler, type DeviceSession, type Incident, sessionsPerIncarnation } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
 import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
 import { ReportIngest } from './ingest/report-ingest.ts';
@@ -153,6 +153,8 @@ class DeviceLink implements NodeSync {
   }
 
   #connected(device: DeviceSession): void {
+    // The next start must begin above what this one used: its count in the store goes along.
+    if (device.epoch % (sessionsPerIncarnation / 2) === 0) this.#options.incarnation?.().catch(() => {});
     const { broker, clientAs, clock, clusterId, issueToken, logger, signer } = this.#options;
     const { node } = device;
     const log = logger.with({ node, session: device.epoch });
