@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { SimulatedBroker } from '@flotilla/hub/broker/simulated/simulated-broker.js';
 import type { Weather } from '@flotilla/hub/broker/simulated/weather.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
@@ -259,6 +260,8 @@ test('a board whose clone comes keeps its session, and the operator is told', as
   expect(world.broker.counters.connects).toBe(2);
 });
 
+const large = (seed: number): string => createHash('shake256', { outputLength: 200_000 }).update(String(seed)).digest('base64');
+
 describe('any weather ends as calm weather does', () => {
   const storm: Weather = { delayMs: 2_000, duplicate: 0.2, lose: 0.1, disconnect: 0.02 };
   test.for(Array.from({ length: 20 }, (_, index) => index + 1))('seed %i', async (seed) => {
@@ -278,7 +281,9 @@ describe('any weather ends as calm weather does', () => {
           .delete('default', names.splice(below(names.length), 1)[0] ?? '')
           .catch(() => {});
       } else if (choice === 5) {
-        await resources('configmaps').update('default', 'c', (current) => ({ ...current, data: { a: String(step) } }));
+        // In some seeds it is too large to come along and has to be fetched, in pieces.
+        const data = { a: String(step), ...(seed % 3 === 0 ? { large: large(seed * 100 + step) } : {}) };
+        await resources('configmaps').update('default', 'c', (current) => ({ ...current, data }));
       } else if (choice === 6 && below(3) === 0) {
         await board.reboot(`boot-of-step-${step}`);
       } else if (choice === 7 && below(4) === 0 && hub.world) {

@@ -67,8 +67,9 @@ export class ManifestInbox implements LinkPart {
       this.#next = update;
     } else {
       const { session, parts } = parseObjects(value);
-      if (session !== this.#channel?.session) return;
-      if (this.#asked) this.#measure(this.#options.clock.monotonicMs() - this.#asked.atMs);
+      // What comes a second time must not be asked for a second time: each copy would beget another.
+      if (session !== this.#channel?.session || !this.#asked || !answers(parts, this.#asked.wants)) return;
+      this.#measure(this.#options.clock.monotonicMs() - this.#asked.atMs);
       this.#answered();
       this.#parts = parts;
     }
@@ -141,4 +142,8 @@ export class ManifestInbox implements LinkPart {
     if (tookMs < quickMs) this.#pageBytes = Math.min(this.#pageBytes * 2, linkLimits.pageBytes);
     if (tookMs >= slowMs) this.#pageBytes = Math.max(this.#pageBytes / 2, leastPageBytes);
   }
+}
+
+function answers(parts: readonly ObjectPart[], wants: readonly ObjectWant[]): boolean {
+  return parts.some((part) => wants.some(({ digest, offset }) => part.digest === digest && part.offset === offset));
 }

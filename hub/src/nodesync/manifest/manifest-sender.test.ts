@@ -196,6 +196,17 @@ describe('objects that do not come along', () => {
     expect(Object.keys(last().message.entries)).toHaveLength(3);
   });
 
+  test('a board that did not hear of it asks for others in vain, and hears of it again', async () => {
+    const { sender, sent, want, clock } = await setUp(big);
+    sender.start(undefined, true);
+    await clock.advance(0);
+    for (let count = 0; count < 5; count++) {
+      await want({ other: 'z' });
+      await clock.advance(10_000);
+    }
+    expect(sent.length).toBeGreaterThan(1);
+  });
+
   test('pages are cut between characters and put together again', () => {
     const whole = content({ a: 'ä€😀'.repeat(50), b: 'b' });
     const pages = new ObjectPages(whole);
