@@ -5,12 +5,13 @@ import type { BoardEvent } from '@flotilla/shared/protocol/messages.js';
 import { describe, expect, it } from 'vitest';
 import { BoardTime } from './board-time.ts';
 import { EventOutbox } from './event-outbox.ts';
+import { isUpTo } from './event-segments.ts';
 
 interface Scene {
   readonly clock: FakeClock;
   readonly files: FakeFiles;
   /** A new run of the agent on the same disk. */
-  start(bootId?: string): Promise<{ readonly outbox: EventOutbox; readonly time: BoardTime }>;
+  start(bootId?: string, saved?: boolean): Promise<{ readonly outbox: EventOutbox; readonly time: BoardTime }>;
 }
 
 async function scene(budgetBytes?: number): Promise<Scene> {
@@ -21,12 +22,14 @@ async function scene(budgetBytes?: number): Promise<Scene> {
   return {
     clock,
     files,
-    async start(bootId = 'boot-1') {
+    async start(bootId = 'boot-1', saved = true) {
       const doors = { clock, files, logger: silentLogger };
       const time = new BoardTime({ ...doors, path: '/d/time' });
       await time.load(bootId);
       const outbox = new EventOutbox({ ...doors, time, dir: '/d/events', nodeName: 'board', ...(budgetBytes ? { budgetBytes } : {}) });
-      await outbox.load({ run: ++run, saved: true });
+      run++;
+      await outbox.load({ run, saved });
+      if (!saved) run--;
       return { outbox, time };
     },
   };
@@ -38,6 +41,21 @@ const messages = (events: readonly BoardEvent[]): string[] => events.map(({ mess
 const longText = 'x'.repeat(200);
 
 describe('event outbox', () => {
+  it('numbers events upwards over runs whose number could not be saved', async () => {
+    const { clock, start } = await scene();
+    const ids: string[] = [];
+    for (const saved of [true, false, false, true, false, true, true]) {
+      const { outbox } = await start('boot-1', saved);
+      happens(outbox, 'm');
+      happens(outbox, 'n');
+      ids.push(...outbox.next(10).map(({ id }) => id));
+      outbox.acknowledge(outbox.next(10));
+      await clock.advance(10_000);
+    }
+    for (const [index, id] of ids.entries()) expect(index === 0 || !isUpTo(id, ids[index - 1] ?? ''), ids.join(' ')).toBe(true);
+    expect(new Set(ids).size).toBe(14);
+  });
+
   it('writes nothing for events that are acknowledged in time', async () => {
     const { clock, files, start } = await scene();
     const { outbox } = await start();

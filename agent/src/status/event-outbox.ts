@@ -67,8 +67,9 @@ export class EventOutbox {
    */
   async load({ run, saved }: Pick<Sequence, 'run' | 'saved'>): Promise<void> {
     const { clock, logger } = this.#options;
-    this.#run = run;
-    // The next run may have this number too: then the time tells them apart.
+    // The next run gets this number too when it could not be saved. So this one goes on with the numbers of the run before, above all
+    // that it can have given out, and below those of the next.
+    this.#run = saved ? run : run - 1;
     if (!saved) this.#last = clock.wallMs();
     try {
       const { segments, damaged } = await this.#segments.load();
