@@ -247,7 +247,10 @@ export class EmbeddedBroker implements Broker {
         callback(null);
       },
     });
-    aedes.on('clientReady', (client) => this.#ready(client));
+    // From here on aedes hands over what the board sends; that it calls the client ready comes some turns later.
+    aedes.on('connackSent', (packet, client) => {
+      if (packet.returnCode === 0) this.#ready(client);
+    });
     aedes.on('ping', (_packet, client) => this.#heard(client));
     aedes.on('keepaliveTimeout', (client) => this.#reason(client, 'keep-alive timeout'));
     aedes.on('clientError', (client, error) => this.#reason(client, error.message));
