@@ -11,6 +11,7 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   R15: async () => (await import('./real.ts')).stalled,
   real: async () => (await import('./real.ts')).real,
   leases: async () => (await import('./leases.ts')).leases,
+  'leases-real': async () => (await import('./leases-real.ts')).leasesReal,
   R14: async () => (await import('./r14-identity.ts')).identity,
   R10: async () => (await import('./r10-poison.ts')).poison,
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,

@@ -50,10 +50,12 @@ export async function runGoal(goal: LabGoal, { rounds, seed, log = () => {}, con
   await within(log, async (once) => {
     for (let round = 0; round < rounds && failures.length < mostFailures; round++) {
       const error = await attempt(goal.round, seed + round, { tally, log, once });
+      if (error !== undefined) {
+        failures.push({ seed: seed + round, error });
+        log(`${goal.id} seed ${seed + round} failed: ${error}`);
+      }
       done++;
-      if (error === undefined) continue;
-      failures.push({ seed: seed + round, error });
-      log(`${goal.id} seed ${seed + round} failed: ${error}`);
+      if (done % 100 === 0) log(`${goal.id}: ${done} rounds, ${failures.length} failures`);
     }
   });
   const outcomes: ControlOutcome[] = [];
