@@ -24,9 +24,9 @@ export const linkLimits = {
   objectBytes: 8 * 1024 * 1024,
   /** How much of its objects a manifest brings along, before deflating. What is more the board asks for. */
   inlineBytes: 64 * 1024,
-  /** Objects in one request, and bytes of their texts in one answer. */
+  /** Objects in one request, and bytes of their texts in one answer: what a hub deflates in a few milliseconds. */
   wants: 128,
-  pageBytes: 1024 * 1024,
+  pageBytes: 256 * 1024,
   /** Open streams of one device. */
   streams: 64,
   /** What a sender may have on its way, per stream, before the receiver grants more. */
