@@ -87,7 +87,7 @@ function dateOf({ wallMs, notBeforeMs, notAfterMs }: BoardEvent, nowMs: number):
   }
   const latestMs = Math.min(notAfterMs, nowMs);
   const earliestMs = Math.min(notBeforeMs, latestMs);
-  const time = kubeTime(Math.min(Math.max(wallMs, earliestMs), latestMs));
+  const time = kubeTime(wallMs >= earliestMs && wallMs <= latestMs ? wallMs : latestMs);
   return latestMs - earliestMs < exactMs ? { time } : { time, between: [kubeTime(earliestMs), kubeTime(latestMs)] };
 }
 
