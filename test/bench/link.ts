@@ -5,6 +5,7 @@ import { countingCourier, LineCount } from '../integration/counting-courier.ts';
 import { LinkBoard } from '../integration/link-board.ts';
 import { type ApiObject, courierTo, openWorld, simulated } from '../integration/link-world.ts';
 import type { Report } from './figure.ts';
+import { measureRecovery } from './measure-recovery.ts';
 
 const identity = { node: 'board-1', keyId: 'key-1' };
 
@@ -15,6 +16,7 @@ const identity = { node: 'board-1', keyId: 'key-1' };
 export async function run(report: Report): Promise<void> {
   for (const pods of [10, 100])
     await measure(pods, (name, value) => report({ suite: 'link', id: 'P10', better: 'lower', name, value, unit: 'B' }));
+  await measureRecovery(report);
 }
 
 async function measure(pods: number, report: (name: string, bytes: number) => void): Promise<void> {
