@@ -29,8 +29,7 @@ export class PodEntry {
     this.#doors = doors;
     this.#disk = diskOf(doors, record.uid);
     this.#saved = saved ? record : undefined;
-    const { clock } = doors;
-    this.memory = newPodMemory(clock.monotonicMs() - Math.max(0, clock.wallMs() - record.startWallMs));
+    this.memory = newPodMemory(doors.clock.monotonicMs() - Math.max(0, sinceStart(doors, record)));
   }
 
   /** From its record on disk, else from the manifest, else from the runtime's labels; undefined when nobody knows it. */
@@ -41,7 +40,8 @@ export class PodEntry {
     if (namespace === undefined || name === undefined) return undefined;
     const startWallMs = sandbox?.createdWallMs ?? doors.clock.wallMs();
     const bootId = doors.bootId?.();
-    const dated = { startWallMs, ...(bootId === undefined ? {} : { bootId }) };
+    const aliveMs = doors.clock.wallMs() - startWallMs;
+    const dated = { startWallMs, ...(bootId === undefined ? {} : { bootId, startBootMs: doors.clock.bootMs() - aliveMs }) };
     return new PodEntry(doors, { namespace, name, uid, ...dated, graceSeconds: graceOf(pod), containers: {} }, false);
   }
 
@@ -96,6 +96,12 @@ export class PodEntry {
 
 function diskOf(doors: PodDoors, uid: string): DurableRecord<PodRecord> {
   return new DurableRecord(doors.files, `${doors.volumes.podDir(uid)}/record`);
+}
+
+/** By the boot clock while the boot is the same; after a reboot only the wall can tell. */
+function sinceStart({ bootId, clock }: PodDoors, record: PodRecord): number {
+  const sameBoot = record.bootId !== undefined && record.bootId === bootId?.();
+  return sameBoot && record.startBootMs !== undefined ? clock.bootMs() - record.startBootMs : clock.wallMs() - record.startWallMs;
 }
 
 function graceOf(pod: Pod | undefined): number {

@@ -51,6 +51,8 @@ export interface PodRecord {
   /** When this board first saw the pod: `status.startTime`. */
   readonly startWallMs: number;
   readonly bootId?: string;
+  /** The same moment on the boot clock of `bootId`: no clock that is set changes what has gone by since. */
+  readonly startBootMs?: number;
   /** Counts when the pod is gone from the manifest and its spec with it. */
   readonly graceSeconds: number;
   /** The last address, for the status of a pod that ended. */
