@@ -24,6 +24,7 @@ import { SystemGuard } from '#leases/system-guard.ts';
 import { SystemHost } from '#node/system-host.ts';
 import { createAgent } from '../agent.ts';
 import { createRuntime } from './create-runtime.ts';
+import { feedWatchdog } from './feed-watchdog.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 
 const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
@@ -123,7 +124,9 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     },
   );
   await agent.start();
+  const watchdog = feedWatchdog({ env: process.env, pid: process.pid, exec, clock, logger });
   await stopping.done;
+  watchdog.stop();
   identity.stop();
   await agent.stop();
   await time.stop();
