@@ -18,7 +18,7 @@ import { parseUpdate } from '@flotilla/shared/protocol/update-message.js';
 
 /** Inputs for every parser of the link, and what an enemy makes of them. */
 
-export const scope = { clusterId: 'cluster-1', node: 'board-1' };
+const scope = { clusterId: 'cluster-1', node: 'board-1' };
 const digest = 'd'.repeat(43);
 const keys = generateKeyPairSync('ed25519');
 const signer = envelopeSigner(keys.privateKey);

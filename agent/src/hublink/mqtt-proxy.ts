@@ -35,7 +35,7 @@ export function proxyFor({ proxy, env }: ProxySettings): ProxyFor {
 }
 
 /** `http://[USER:PASSWORD@]HOST[:PORT]`. @throws Error that does not repeat what may be a password */
-export function parseProxy(text: string): Proxy {
+function parseProxy(text: string): Proxy {
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url?.protocol !== 'http:' || !url.hostname || url.pathname.length > 1 || url.search || url.hash)
