@@ -3,6 +3,7 @@ import type { KubeObject } from '../meta/object.ts';
 import { type Envelope, open, type PinnedKey } from './envelope.ts';
 import { linkLimits } from './limits.ts';
 import type { Generation } from './messages.ts';
+import { parseEnvelope } from './parse-down.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { Shape } from './shape.ts';
 import type { TopicScope } from './topics.ts';
@@ -54,16 +55,20 @@ export interface SignedContent {
 }
 
 /**
- * Reads a content that a board hands back; nothing in it is taken unless the hub signed all of it for this very node.
+ * Reads a `SignedContent` that a board hands back; nothing in it is taken unless the hub signed all of it for this very node.
  * @throws ProtocolError `Untrusted` or `Malformed`
  */
 export function openContent(
   keys: readonly PinnedKey[],
   scope: TopicScope,
-  content: SignedContent,
+  content: unknown,
 ): { readonly generation: Generation; readonly objects: ReadonlyMap<string, KubeObject> } {
-  const generation = openGeneration(keys, scope, content.envelope);
-  const texts = Object.entries(content.objects);
+  const shape = new Shape('content', content);
+  const generation = openGeneration(keys, scope, parseEnvelope(shape.raw('envelope')));
+  const texts = Object.entries(shape.object('objects')).map(([key, text]): [string, string] => {
+    if (typeof text !== 'string') throw new ProtocolError('Malformed', `${JSON.stringify(key.slice(0, 100))} is no text`);
+    return [key, text];
+  });
   const digest = contentDigest(new Map(texts.map(([key, text]) => [key, textDigest(text)])));
   if (digest !== generation.digest) throw new ProtocolError('Untrusted', `the content is not what was signed for node ${scope.node}`);
   return { generation, objects: new Map(texts.map(([key, text]) => [key, parseObject(key, text)])) };
