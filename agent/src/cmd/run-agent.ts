@@ -37,6 +37,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const exec = new SystemExec();
   const logger = createLogger({ level: config.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
   const stopping = untilTold();
+  // From here on: joining may take as long as it likes.
+  const watchdog = feedWatchdog({ env: process.env, pid: process.pid, exec, clock, logger });
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), config.dataDir);
   await files.mkdir(dataDir, { mode: 0o700 });
   await lockDataDir(dataDir, { clock, logger });
@@ -124,7 +126,6 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     },
   );
   await agent.start();
-  const watchdog = feedWatchdog({ env: process.env, pid: process.pid, exec, clock, logger });
   await stopping.done;
   watchdog.stop();
   identity.stop();
