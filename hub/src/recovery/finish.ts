@@ -1,14 +1,21 @@
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { controllerOf, type KubeObject, type OwnerReference, objectKey } from '@flotilla/shared/meta/object.js';
 import type { Client } from '#client/types.ts';
+import type { Registry } from '#registry/generic/types.ts';
 import type { Revision } from '#store/contract.ts';
 import type { BoardOutcome, KnownOwner, TakenObject } from './recalled.ts';
+import { recoveryContext } from './recovery-context.ts';
 
 /** A pod that came back and whose owner did not. */
 interface Orphan {
   readonly pod: string;
   readonly owner: OwnerReference;
   readonly namespace: string;
+}
+
+export interface FinishParts {
+  readonly client: Client;
+  readonly registry: Registry;
 }
 
 const parallel = 64;
@@ -19,7 +26,8 @@ const parallel = 64;
  * @param base see RecoveryCause
  * @returns what an operator should do, a line for each workload
  */
-export async function orphanTaken(client: Client, outcomes: readonly BoardOutcome[], base: Revision): Promise<string[]> {
+export async function orphanTaken(parts: FinishParts, outcomes: readonly BoardOutcome[], base: Revision): Promise<string[]> {
+  const { client } = parts;
   const kinds = client.resources();
   const exists = (namespace: string, owner: OwnerReference): boolean => {
     const [group = ''] = owner.apiVersion.includes('/') ? owner.apiVersion.split('/') : [''];
@@ -34,13 +42,13 @@ export async function orphanTaken(client: Client, outcomes: readonly BoardOutcom
   const orphans: Orphan[] = [];
   const taken = outcomes.flatMap((outcome) => outcome.taken);
   for (let at = 0; at < taken.length; at += parallel) {
-    await Promise.all(taken.slice(at, at + parallel).map((one) => orphan(client, one, exists, orphans)));
+    await Promise.all(taken.slice(at, at + parallel).map((one) => orphan(parts, one, exists, orphans)));
   }
   return advice(client, orphans, outcomes, base);
 }
 
 async function orphan(
-  client: Client,
+  { client, registry }: FinishParts,
   { resource, namespace, name, uid }: TakenObject,
   exists: (namespace: string, owner: OwnerReference) => boolean,
   orphans: Orphan[],
@@ -51,7 +59,7 @@ async function orphan(
   const [first] = there ? gone(there) : [];
   if (!there || !first) return;
   try {
-    await client.resource<KubeObject>('', resource).update(namespace, name, (current) => {
+    await registry.resource('', resource).update(recoveryContext, namespace, name, (current) => {
       const dropped = gone(current);
       if (dropped.length === 0) return current;
       const left = (current.metadata?.ownerReferences ?? []).filter((owner) => !dropped.includes(owner));
@@ -97,7 +105,7 @@ function topOf(known: KnownOwner | undefined, owner: OwnerReference): { readonly
  * ReplicaSets of Deployments whose pods went after the backup are made as large as they are: a rollout had taken them down. If the
  * Deployment as it stands wants them after all, it scales them up again; if it was re-applied meanwhile, the older version never runs.
  */
-export async function shrinkReplicaSets(client: Client, outcomes: readonly BoardOutcome[]): Promise<void> {
+export async function shrinkReplicaSets({ client }: FinishParts, outcomes: readonly BoardOutcome[]): Promise<void> {
   const shrunk = new Set(outcomes.flatMap((outcome) => outcome.shrunk));
   if (shrunk.size === 0) return;
   const sets = client.informer<ScaledObject>('apps', 'replicasets');

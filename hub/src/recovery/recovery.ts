@@ -167,11 +167,11 @@ export class Recovery {
   }
 
   async #finish(): Promise<RecoveryState> {
-    const { client, clock, logger, start, store } = this.#options;
+    const { clock, logger, start, store } = this.#options;
     // What is being taken back now has owners to be looked at too.
     await Promise.allSettled(this.#taking);
-    await shrinkReplicaSets(client, [...this.#outcomes.values()]);
-    const lines = await orphanTaken(client, [...this.#outcomes.values()], start.recovery?.base ?? 0);
+    await shrinkReplicaSets(this.#options, [...this.#outcomes.values()]);
+    const lines = await orphanTaken(this.#options, [...this.#outcomes.values()], start.recovery?.base ?? 0);
     for (const { node } of this.#missing())
       lines.push(`Board ${node} was not heard: what it runs beyond what is known here goes when it returns`);
     const state: RecoveryState = {

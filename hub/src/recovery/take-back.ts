@@ -6,7 +6,7 @@ import { describeError } from '@flotilla/shared/log/logger.js';
 import { controllerOf, type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
 import { compareGenerations, type Generation } from '@flotilla/shared/protocol/messages.js';
 import type { Client, Informer } from '#client/types.ts';
-import type { Registry, RequestContext } from '#registry/generic/types.ts';
+import type { Registry } from '#registry/generic/types.ts';
 import {
   type BoardOutcome,
   objectsOf,
@@ -17,6 +17,7 @@ import {
   sameWish,
   type TakenObject,
 } from './recalled.ts';
+import { recoveryContext } from './recovery-context.ts';
 import type { RecoveryCause } from './starting-point.ts';
 
 export interface TakeBackOptions {
@@ -59,11 +60,7 @@ const credentials = /^(fleet\.flotilla\.dev|bootstrap\.kubernetes\.io)\//;
  */
 export class TakeBack {
   readonly #options: TakeBackOptions;
-  readonly #ctx: RequestContext = {
-    user: { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
-    userAgent: 'flotilla-recovery',
-    warn: () => {},
-  };
+  readonly #ctx = recoveryContext;
   readonly #informers: ReadonlyMap<RecoveredResource, Informer<KubeObject>>;
   readonly #pods: Informer<Pod>;
   /** What was put there in this recovery, and from which content. */
@@ -142,11 +139,10 @@ export class TakeBack {
     if (resource === 'serviceaccounts') {
       // All that counts of it here is the uid that tokens are bound to; what else it says stays.
       if (!other || (from && !newer)) return;
-      const ctx = { ...this.#ctx, recovered: true } as const;
       const { uid = '' } = offered.metadata ?? {};
       const { namespace = '', name = '' } = there.metadata ?? {};
       const given = (current: KubeObject): KubeObject => ({ ...current, metadata: { ...current.metadata, uid } });
-      const { object } = await this.#options.registry.resource('', resource).update(ctx, namespace, name, given);
+      const { object } = await this.#options.registry.resource('', resource).update(this.#ctx, namespace, name, given);
       return this.#note(visit, resource, key, object.object);
     }
     if (!newer) {
@@ -161,8 +157,7 @@ export class TakeBack {
   }
 
   async #create(visit: Visit, resource: RecoveredResource, key: string, object: KubeObject): Promise<void> {
-    const ctx = { ...this.#ctx, recovered: true } as const;
-    const created = await this.#options.registry.resource('', resource).create(ctx, object.metadata?.namespace ?? '', object);
+    const created = await this.#options.registry.resource('', resource).create(this.#ctx, object.metadata?.namespace ?? '', object);
     this.#note(visit, resource, key, created.object);
   }
 

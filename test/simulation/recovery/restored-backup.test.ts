@@ -102,6 +102,24 @@ test('what ended and was buried after the backup never runs again', async () => 
   }
 });
 
+test('a board that returns after the end buries what it buried, also when nobody here knows', async () => {
+  world = await RecoveryWorld.open({ boards: 1 });
+  await world.apply(barePod('a'));
+  await world.until('it runs', () => world.readyPods().length === 1);
+  const backup = world.store.backup();
+  await world.hub.admin.resource('', 'pods').delete('default', 'a');
+  await world.until('it is gone', () => world.pods().length === 0);
+  await world.clock.advance(30_000);
+  world.boards.get('board-0')?.kill();
+  await world.restore(backup);
+  await world.startHub();
+  await world.finish();
+  expect(world.pods()).toHaveLength(1);
+  await world.boards.get('board-0')?.start();
+  await world.until('the pod is gone here too', () => world.pods().length === 0);
+  expect(world.starts()).toBe(1);
+});
+
 test('lessons 4: a delete missed: what was deleted before the backup does not come back with a board that missed it', async () => {
   world = await RecoveryWorld.open({ boards: 2 });
   await world.apply(barePod('goes', { nodeName: 'board-1' }), barePod('stays', { nodeName: 'board-1' }));

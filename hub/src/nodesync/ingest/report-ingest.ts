@@ -73,9 +73,10 @@ export class ReportIngest {
     if (report.sequence <= (this.#podSequences.get(report.uid) ?? -1)) return;
     const pod = this.#own(report);
     const of = { pod: `${report.namespace}/${report.name}` };
-    if (pod && report.gone && pod.metadata?.deletionTimestamp) {
+    // Nobody may have asked for it here: a restore forgets that a pod was deleted, but what its board buried never runs again.
+    if (pod && report.gone) {
       await this.#finally(this.#delete(pod), of);
-    } else if (pod && !report.gone && this.#merged(pod, report)) {
+    } else if (pod && this.#merged(pod, report)) {
       const pods = this.#options.client.resource<Pod>('', 'pods');
       const written = pods.updateStatus(report.namespace, report.name, (latest) => {
         const status = latest.metadata?.uid === report.uid ? this.#merged(latest, report) : undefined;

@@ -17,7 +17,7 @@ export interface RequestContext {
   readonly signal?: AbortSignal;
   /**
    * What is created was an object of this hub before: it keeps its uid, times, generation and status, and nothing is filled in; what is
-   * updated may get its uid back. Set by the hub's own recovery only; no request from outside carries it.
+   * updated may get its uid back and is not filled in either. Set by the hub's own recovery only; no request from outside carries it.
    */
   readonly recovered?: true;
   /** The field manager when none is named: the first word of the user agent, as Kubernetes derives it. */

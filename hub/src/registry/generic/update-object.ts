@@ -148,7 +148,7 @@ async function admitChanged<T extends KubeObject>(
   } else if (given.resourceVersion !== was.resourceVersion) throw modified(definition, name);
   const owners = dropDuplicateOwners(draft);
   if (owners) ctx.warn(owners);
-  definition.strategy.default?.(draft);
+  if (!ctx.recovered) definition.strategy.default?.(draft);
   const object = tracked(definition, { ctx, live: old, object: draft, options, now });
   const metadata = metadataOf(object);
   const operation = options.subresource === 'binding' ? 'CREATE' : 'UPDATE';
