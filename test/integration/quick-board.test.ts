@@ -45,7 +45,7 @@ test('whatever a board says from the moment it is let in is heard', async () => 
   const told = join(dir, 'told.json');
   await writeFile(told, JSON.stringify({ port: broker.port, clusterId, ca: pki.caCertPem, boards }));
   // In a process of its own, as a board is: in this one its answer would wait for the broker's turn to end.
-  const program = Program.node('boards', join(import.meta.dirname, 'quick-board.ts'), [told]);
+  const program = Program.node('boards', new URL('./quick-board.ts', import.meta.url).pathname, [told]);
   expect(await program.ended, program.tail()).toBe(0);
   expect(program.stdout).toBe('');
   await until('all were heard', () => heard.length === boards.length);
