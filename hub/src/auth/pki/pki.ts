@@ -74,7 +74,7 @@ const backdateMs = 3_600_000;
  * An authority is valid whatever the clock says, or said when it was made: it is trusted by its key, and a hub that believed it was
  * 1970, or 2099, at its first start must not be locked up with that. The end is RFC 5280's for "no end".
  */
-const authorityDates = { notBeforeMs: Date.UTC(2000, 0, 1), notAfterMs: Date.UTC(9999, 11, 31, 23, 59, 59) } as const;
+const authorityDates = { notBeforeMs: 0, notAfterMs: Date.UTC(9999, 11, 31, 23, 59, 59) } as const;
 const leafMs = 365 * dayMs;
 const boardMs = 30 * dayMs;
 const alwaysNamed = [
