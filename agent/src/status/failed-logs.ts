@@ -35,6 +35,8 @@ const againMs = 10 * 60_000;
 const writeAfterMs = 10_000;
 const writeAgainMs = 60_000;
 const sendAgainMs = 30_000;
+/** A hub that cannot take them, or is too old to, is not asked all the time. */
+const longestSendAgainMs = 3_600_000;
 /** More lines than fit are not asked for. */
 const mostLines = 4096;
 const mostRemembered = 2048;
@@ -59,6 +61,7 @@ export class FailedLogs implements LinkPart {
   readonly #timers = new Map<string, Timer>();
   #channel: LinkChannel | undefined;
   #sendTimer: Timer | undefined;
+  #sendDelayMs = sendAgainMs;
   #writeTimer: Timer | undefined;
   #tail: Promise<void> = Promise.resolve();
 
@@ -108,6 +111,7 @@ export class FailedLogs implements LinkPart {
 
   begin(channel: LinkChannel): void {
     this.#channel = channel;
+    this.#sendDelayMs = sendAgainMs;
     this.#send();
   }
 
@@ -122,6 +126,7 @@ export class FailedLogs implements LinkPart {
     if (session !== channel.session) return;
     const done = this.#waiting.filter(({ log }) => log.containerId === containerId);
     this.#drop(done);
+    this.#sendDelayMs = sendAgainMs;
     if (done.length > 0) this.#send();
   }
 
@@ -205,7 +210,8 @@ export class FailedLogs implements LinkPart {
     const [first] = this.#waiting;
     if (!channel || !first) return;
     void channel.send('log', { session: channel.session, ...first.log }).catch(() => {});
-    this.#sendTimer = this.#options.clock.after('logs: send again', sendAgainMs, () => this.#send());
+    this.#sendTimer = this.#options.clock.after('logs: send again', this.#sendDelayMs, () => this.#send());
+    this.#sendDelayMs = Math.min(longestSendAgainMs, this.#sendDelayMs * 2);
   }
 
   #writeSoon(delayMs: number): void {
