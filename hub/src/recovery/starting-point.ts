@@ -27,7 +27,7 @@ interface EpochMark {
   readonly recovery?: RecoveryCause;
 }
 
-const markKey = '/flotilla/epoch';
+const markKey = '/flotilla/history';
 /** An epoch gives out fewer revisions than this: 300 years at 100 writes a second. */
 const revisionsPerEpoch = 1e12;
 
