@@ -129,7 +129,7 @@ export async function handleDelete(
   const view = viewOf(request, resource.definition, nowMs);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const { object, deleted } = await resource.delete(ctx, target.namespace, target.name, options);
-  if (!deleted) warnOf(ctx, notice(resource.definition, object.object));
+  warnOf(ctx, deleted ? resource.definition.strategy.deleteNotice?.(object.object) : notice(resource.definition, object.object));
   setWarnings(exchange, ctx.warnings);
   if (!deleted || resource.definition.returnsDeletedObject) return replyCached(exchange, 200, view, object);
   const { group, resource: kind } = resource.definition;
@@ -151,6 +151,7 @@ export async function handleDeleteCollection(
   const view = viewOf(request, resource.definition, nowMs);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const removed = await resource.deleteCollection(ctx, target.namespace, readListOptions(info.query), options);
+  for (const { object } of removed) warnOf(ctx, resource.definition.strategy.deleteNotice?.(object));
   if (options.gracePeriodSeconds !== 0) for (const { object } of removed) warnOf(ctx, notice(resource.definition, object));
   setWarnings(exchange, ctx.warnings);
   const resourceVersion = String(Math.max(0, ...removed.map(({ revision }) => revision)));

@@ -60,6 +60,10 @@ const strategy: Strategy<NodeOperation> = {
   },
   validate: (object) => [...validateMetadata(object, { namespaced: false, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: (object, old) => [...validateSpec(object), ...validateSpecUpdate(object, old)],
+  deleteNotice({ metadata, spec, status }) {
+    if (status?.phase !== 'Delivered' && status?.phase !== 'Running') return undefined;
+    return `node operation ${metadata?.name} ${status.phase === 'Running' ? 'has begun' : 'may have begun'} on node ${spec.nodeName}; deleting it does not stop it`;
+  },
 };
 
 const kind = { group: 'fleet.flotilla.dev', version: 'v1alpha1', kind: 'NodeOperation' };
