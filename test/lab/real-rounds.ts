@@ -113,6 +113,14 @@ export const realFaults = {
       return async () => agent?.signal('SIGCONT');
     },
   },
+  'agent hangs for ever': {
+    hubAnswers: true,
+    ms: () => 0,
+    begin: async (world) => {
+      world.board.agent?.signal('SIGSTOP');
+      return () => world.watchdog();
+    },
+  },
   'hub frozen': {
     hubAnswers: false,
     ms: () => 60_000,

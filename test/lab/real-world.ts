@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, Pod, PodList } from '@flotilla/shared/api/generated/types.js';
 import type { SeededRandom } from '@flotilla/shared/platform/random.js';
@@ -9,6 +12,10 @@ import { until } from '../harness/until.ts';
 const boardAddress = '127.0.0.2';
 const node = 'board-1';
 const keepAliveSeconds = 8;
+
+/** How often the agent gives its service manager a sign of life, and how long one may be missing. */
+const feedMs = 1_000;
+const missingMs = 10_000;
 
 /** What a container of a pod nobody touches looks like; the same before and after means it did not notice. */
 interface StillContainer {
@@ -22,22 +29,26 @@ export class RealWorld {
   readonly stack: Stack;
   readonly #link: LinkProxy;
   readonly #board: Board;
+  /** Written with each sign of life. */
+  readonly #fed: string;
   #replicas = 2;
 
-  private constructor(stack: Stack, link: LinkProxy, board: Board) {
+  private constructor(stack: Stack, link: LinkProxy, board: Board, fed: string) {
     this.stack = stack;
+    this.#fed = fed;
     this.#link = link;
     this.#board = board;
   }
 
   static async open(): Promise<RealWorld> {
+    const fed = await notifySocket();
     const stack = new Stack({ hubArgs: ['--names', boardAddress] });
     let link: LinkProxy | undefined;
     try {
       await stack.startHub();
       link = await LinkProxy.open(boardAddress, '127.0.0.1', [stack.ports.api, stack.ports.mqtt ?? 0]);
       const board = await stack.addBoard(node, { address: boardAddress, args: ['--keep-alive', String(keepAliveSeconds)] });
-      const world = new RealWorld(stack, link, board);
+      const world = new RealWorld(stack, link, board, fed);
       for (const name of ['still', 'web']) await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(deployment(name, 2)) });
       await world.converged();
       return world;
@@ -52,6 +63,7 @@ export class RealWorld {
   async close(): Promise<void> {
     await this.#link.close();
     await this.stack.close();
+    await rm(dirname(this.#fed), { recursive: true, force: true });
   }
 
   get link(): LinkProxy {
@@ -136,15 +148,37 @@ export class RealWorld {
       .map(({ metadata }) => metadata?.name ?? '');
   }
 
+  /** What a service manager does: an agent that gives no sign of life is killed and started anew. Resolves when that was done. */
+  async watchdog(): Promise<void> {
+    await until('the agent is silent', async () => Date.now() - (await stat(this.#fed)).mtimeMs > missingMs);
+    await this.#board.stop('SIGKILL');
+    this.#board.start();
+    const restartedMs = Date.now();
+    await until('it gives signs of life again', async () => (await stat(this.#fed)).mtimeMs > restartedMs);
+  }
+
   /** podman's API service of this board; 0 when none runs. */
   async runtimeService(): Promise<number> {
-    const { readdir, readFile } = await import('node:fs/promises');
     for (const pid of await readdir('/proc')) {
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
       if (line.includes(this.#board.place.dir) && line.includes('\0service\0')) return Number(pid);
     }
     return 0;
   }
+}
+
+/** A service manager's end of sd_notify: its program writes a file. The agents that start from here on find it. */
+async function notifySocket(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'flotilla-notify-'));
+  const fed = join(dir, 'fed');
+  const program = join(dir, 'systemd-notify');
+  await writeFile(fed, '');
+  await writeFile(program, `#!/bin/sh\n[ "$1" = WATCHDOG=1 ] && echo fed > ${fed}\n`);
+  await chmod(program, 0o755);
+  process.env['PATH'] = `${dir}:${process.env['PATH']}`;
+  process.env['NOTIFY_SOCKET'] = join(dir, 'socket');
+  process.env['WATCHDOG_USEC'] = String(feedMs * 3 * 1000);
+  return fed;
 }
 
 function deployment(name: string, replicas: number): Deployment {

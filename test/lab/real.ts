@@ -37,7 +37,12 @@ export const agentKilled = goalOf('R3', 'agent killed at a random moment of a ch
 export const partitioned = goalOf('R6', 'cut off, one way too', 40, ['cut off', 'silent up', 'silent down', 'silent both ways']);
 export const rebooted = goalOf('R7', 'rebooted with the hub away', 20, ['rebooted, hub away']);
 export const lossy = goalOf('R8', 'loss, a slow line, a long way', 30, losses);
-export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, ['hub frozen', 'agent frozen', 'runtime hangs']);
+export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, [
+  'hub frozen',
+  'agent frozen',
+  'runtime hangs',
+  'agent hangs for ever',
+]);
 export const real = goalOf('real', 'a real hub, a real board, real containers, faults of every kind', 100, [
   ...(Object.keys(realFaults) as RealFaultName[]),
 ]);
