@@ -12,7 +12,7 @@ import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import { Life, MachineClock } from './life.ts';
 import { ProcessStore } from './process-store.ts';
-import { type LinkHooks, SimulatedBoard } from './simulated-board.ts';
+import { type LinkHooks, SimulatedBoard, type SimulatedBoardOptions } from './simulated-board.ts';
 
 export interface FleetOptions {
   readonly seed: number;
@@ -22,6 +22,8 @@ export interface FleetOptions {
   readonly traced?: boolean;
   readonly network?: Pick<SimulatedBrokerOptions, 'struck' | 'lateTimeoutEndsAny'>;
   readonly hooks?: LinkHooks;
+  /** Programs of the machines. */
+  readonly exec?: SimulatedBoardOptions['exec'];
   /** What the runtime of a board tells. */
   readonly observer?: (node: string) => FakeRuntimeObserver;
   /** Called before the hub starts. */
@@ -113,6 +115,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       gone: (name, noticed) => now().broker.deviceGone(name, noticed),
       logger: logger(node),
       ...(options.hooks ? { hooks: options.hooks } : {}),
+      ...(options.exec ? { exec: options.exec } : {}),
       ...(options.observer ? { observer: options.observer(node) } : {}),
     });
     boards.set(node, board);

@@ -8,6 +8,7 @@ import { RuntimeError } from '@flotilla/agent/runtime/types.js';
 import { gitVersion } from '@flotilla/shared/api/version.js';
 import type { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { type Logger, silentLogger } from '@flotilla/shared/log/logger.js';
+import type { Exec } from '@flotilla/shared/platform/exec.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import type { Dial } from '@flotilla/shared/protocol/courier.js';
@@ -29,6 +30,8 @@ export interface SimulatedBoardOptions {
   readonly gone: (node: string, noticed: boolean) => void;
   readonly observer?: FakeRuntimeObserver;
   readonly hooks?: LinkHooks;
+  /** Programs of the machine; without it there are none. */
+  readonly exec?: (board: SimulatedBoard) => Pick<Exec, 'run'>;
   readonly logger?: Logger;
 }
 
@@ -112,6 +115,7 @@ export class SimulatedBoard {
         logger,
         runtime,
         host: new FakeHost(),
+        ...(this.#options.exec ? { exec: this.#options.exec(this) } : {}),
         link: (handlers, parts) => {
           const link = createHubLink({
             courier: {
