@@ -36,6 +36,16 @@ describe('DurableRecord', () => {
     expect(await new DurableRecord<number>(files, '/d/r').read()).toEqual({ value: 3, damaged: false });
   });
 
+  it('gives out all that is whole, the newest first', async () => {
+    const files = await setUp();
+    const record = new DurableRecord<number>(files, '/d/r');
+    expect(await record.readAll()).toEqual({ values: [], damaged: false });
+    for (const value of [1, 2, 3]) await record.write(value);
+    expect(await record.readAll()).toEqual({ values: [3, 2], damaged: false });
+    files.corrupt('/d/r.1');
+    expect(await record.readAll()).toEqual({ values: [3], damaged: true });
+  });
+
   it('has nothing when both are damaged', async () => {
     const files = await setUp();
     const record = new DurableRecord<number>(files, '/d/r');
