@@ -34,7 +34,7 @@ export async function* backupChunks(header: BackupHeader, copy: string): AsyncGe
 }
 
 /** @throws Error when the file is no backup, is one of a later version, or is not complete */
-export async function readBackupHeader(file: string): Promise<BackupHeader & { readonly begin: number }> {
+async function readBackupHeader(file: string): Promise<BackupHeader & { readonly begin: number }> {
   const handle = await open(file, 'r');
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(mostHeaderBytes), 0, mostHeaderBytes, 0);
