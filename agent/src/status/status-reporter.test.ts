@@ -141,6 +141,15 @@ describe('sequence', () => {
     expect((await Sequence.open(files, '/d/run', clock)).next()).toBeGreaterThan(second.next());
   });
 
+  it.each([0, 1970, 2038, 2099, 9999])('are whole numbers on a board that thinks it is %s', async (year) => {
+    const files = new FakeFiles();
+    await files.mkdir('/d');
+    const clock = new FakeClock(year === 0 ? 0 : Date.UTC(year, 11, 31));
+    const first = (await Sequence.open(files, '/d/run', clock)).next();
+    const second = (await Sequence.open(files, '/d/run', clock)).next();
+    expect([Number.isSafeInteger(first), Number.isSafeInteger(second), first > 0, second > first]).toEqual([true, true, true, true]);
+  });
+
   it('is there on a full disk too', async () => {
     const [files, clock] = [new FakeFiles(), new FakeClock()];
     await files.mkdir('/d');
