@@ -10,7 +10,10 @@ dir=$1
 cd / || exit 1
 exec </dev/null >/dev/null 2>&1
 trap '' HUP INT TERM
-echo $$ >"$dir/guard.pid.$$" && mv "$dir/guard.pid.$$" "$dir/guard.pid" || exit 1
+begin() {
+  echo $$ >"$dir/guard.pid.$$" && mv "$dir/guard.pid.$$" "$dir/guard.pid" || exit 1
+}
+begin
 # Out of the agent's own cgroup, which its service manager may clear; and not the first to go when memory is short.
 for root in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
   [ -w "$root/cgroup.procs" ] && echo $$ >"$root/cgroup.procs"
@@ -62,7 +65,17 @@ while :; do
       fi
     done
   } <"$dir/state"
-  [ "$any" ] || exit 0
+  if [ -z "$any" ]; then
+    # First out of sight, then a last look: whoever wrote after it finds no guard, and begins one.
+    rm -f "$dir/guard.pid"
+    {
+      read -r written
+      read -r any
+    } <"$dir/state" || exit 0
+    [ "$any" ] || exit 0
+    begin
+    continue
+  fi
   if [ "$wait" -ge 100 ]; then sleep 1; else sleep "0.$(printf %02d "$wait")" || sleep 1; fi
 done
 `;
