@@ -4,6 +4,7 @@ import type { LabGoal } from './lab-goal.ts';
 export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   faults: async () => (await import('./faults.ts')).faults,
   R9: async () => (await import('./r09-messages.ts')).messages,
+  restore: async () => (await import('./restore.ts')).restore,
   R3: async () => (await import('./real.ts')).agentKilled,
   R6: async () => (await import('./real.ts')).partitioned,
   R7: async () => (await import('./real.ts')).rebooted,
@@ -15,4 +16,5 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   R14: async () => (await import('./r14-identity.ts')).identity,
   R10: async () => (await import('./r10-poison.ts')).poison,
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,
+  clocks: async () => (await import('./r11-processes.ts')).processClocks,
 };
