@@ -21,8 +21,8 @@ const stack = useStack({}, async (it) => {
   [killed, frozen] = [one, two];
   await it.kubectl.ok(['cordon', 'stays']);
   for (const app of apps) await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(exclusive(app)) });
-  await it.kubectl.ok(['rollout', 'status', 'deployment/first', '--timeout=60s'], { timeoutMs: 70_000 });
-  await it.kubectl.ok(['rollout', 'status', 'deployment/second', '--timeout=60s'], { timeoutMs: 70_000 });
+  await it.kubectl.ok(['rollout', 'status', 'deployment/first', '--timeout=120s']);
+  await it.kubectl.ok(['rollout', 'status', 'deployment/second', '--timeout=120s']);
   await it.kubectl.ok(['uncordon', 'stays']);
 });
 

@@ -142,13 +142,13 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
   });
   link.start();
   try {
-    await vi.waitFor(() => expect(link.connected).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(link.connected).toBe(true), { timeout: 60_000 });
     const name = `pod-${transport}`;
     await client
       .resource<ApiObject>('', 'configmaps')
       .create('default', { metadata: { name: transport, namespace: 'default' }, data: { big: random.bytes(300_000).toString('base64') } });
     await client.resource<ApiObject>('', 'pods').create('default', pod(name, node, { configMap: transport }));
-    await vi.waitFor(() => expect([...spec.pods()][0]?.metadata?.name).toBe(name), { timeout: 10_000 });
+    await vi.waitFor(() => expect([...spec.pods()][0]?.metadata?.name).toBe(name), { timeout: 60_000 });
     expect(spec.configMap('default', transport)?.data?.['big']).toHaveLength(400_000);
     const uid = [...spec.pods()][0]?.metadata?.uid ?? '';
     await link.report({
@@ -169,7 +169,7 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('from a token to a pod ov
     expect(bytes).toBe(50 * 20_000);
     const before = manifests;
     broker.disconnect(broker.session(node) ?? expect.fail('no session'), 'test');
-    await vi.waitFor(() => expect(connected).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(connected).toBe(2), { timeout: 60_000 });
     expect(manifests).toBe(before);
   } finally {
     await link.stop();
@@ -213,7 +213,7 @@ test('a board that was flashed anew is neither a duplicate nor silently another:
   const anew = () => token().then((text) => join_('flashed', { token: text, dir: join(dir, 'flashed-again') }));
   await expect(anew()).rejects.toThrow('delete the Secret kube-system/flotilla-board-flashed');
   await client.resource('', 'secrets').delete('kube-system', 'flotilla-board-flashed');
-  const second = await vi.waitFor(anew, { timeout: 10_000 });
+  const second = await vi.waitFor(anew, { timeout: 60_000 });
   expect(second.node).toBe('flashed');
   await expect(renewEnrolment({ files, dir: join(dir, 'flashed'), http: hubHttp }, first)).rejects.toThrow('is not enrolled with this key');
 });
@@ -247,9 +247,9 @@ test('a board that was removed is revoked: its certificate opens nothing any mor
   const closed: string[] = [];
   const end = { message: () => {}, closed: (reason: string) => closed.push(reason) };
   await courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end);
-  await vi.waitFor(() => expect(broker.session('leaver')).toBeDefined(), { timeout: 5_000 });
+  await vi.waitFor(() => expect(broker.session('leaver')).toBeDefined(), { timeout: 60_000 });
   await client.resource('', 'secrets').delete('kube-system', 'flotilla-board-leaver');
-  await vi.waitFor(() => expect(closed).toHaveLength(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(closed).toHaveLength(1), { timeout: 60_000 });
   await expect(courier.connect({ bootId: 'b', serial: '', keepAliveMs: 20_000 }, end)).rejects.toThrow(
     expect.objectContaining({ refusal: 'unauthorized' }),
   );

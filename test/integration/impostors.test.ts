@@ -89,7 +89,7 @@ async function serve(own: Identity, options: { port?: number; ticketKeys?: Buffe
 /** Connects, has a byte echoed so that the tickets are here, and hangs up. @returns whether the session was resumed */
 async function visit(port: number, more: Partial<DialOptions> = {}): Promise<boolean> {
   const { socket, resumed } = await dialHub({
-    ...{ host, port, ca: ca.cert, floorMs: 0, ended: 'refuse', timeoutMs: 10_000, certificate: board.cert, key: board.key },
+    ...{ host, port, ca: ca.cert, floorMs: 0, ended: 'refuse', timeoutMs: 60_000, certificate: board.cert, key: board.key },
     ...more,
   });
   try {

@@ -80,7 +80,7 @@ describe.each(Object.entries(found))('the %s kubectl and operations', (age, comm
   test('waits for its end, and is told when what it deletes may go on', async () => {
     const waited = `${name}-waited`;
     await apply(manifest(waited));
-    const waiting = kubectl.ok(['wait', '--for=condition=Complete', `nodeop/${waited}`, '--timeout=60s']);
+    const waiting = kubectl.ok(['wait', '--for=condition=Complete', `nodeop/${waited}`, '--timeout=120s']);
     await write(waited, (operation) => ({ ...operation, status: { phase: 'Running' } }));
     await write(waited, (operation) => endOperation(operation, { phase: 'Succeeded', message: 'done' }, '2026-01-01T00:00:00Z'));
     expect(await waiting).toBe(`nodeoperation.fleet.flotilla.dev/${waited} condition met`);
