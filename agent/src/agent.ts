@@ -213,7 +213,9 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       if (options.volatileDir) await files.mkdir(options.volatileDir, { mode: 0o700 });
       await spec.load();
       await tombstones.load();
-      await time.load(((await files.readText('/proc/sys/kernel/random/boot_id').catch(() => undefined)) ?? '').trim());
+      // Where boots cannot be told apart, each run is one.
+      const bootId = (await files.readText('/proc/sys/kernel/random/boot_id').catch(() => undefined))?.trim();
+      await time.load(bootId || random.uuid());
       const sequence = await Sequence.open(files, `${dataDir}/run`, clock);
       await events.load(sequence);
       await failedLogs.load();
