@@ -114,7 +114,13 @@ export class LeaseWorld {
   /** As the loss of power leaves a board: nothing runs, and what was in memory is gone. */
   async powerCut(board: Board): Promise<void> {
     await board.stop('SIGKILL');
-    this.signal(this.processesOf(board), 'SIGKILL');
+    const run = runDirOf(board);
+    this.signal(
+      allProcesses().flatMap(({ pid, words }) => (words.some((word) => word.startsWith(run)) ? [pid] : [])),
+      'SIGKILL',
+    );
+    // By podman, which else would not know: it takes a boot for news only where its own folders in memory are gone.
+    await board.place.podman('pod', 'kill', '--all');
     await rm(join(runDirOf(board), 'leases'), { recursive: true, force: true });
   }
 
