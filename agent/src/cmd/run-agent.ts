@@ -68,7 +68,6 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const time = await TrustedTime.open({ ...{ files, clock, logger }, dir: joining.dir, floorMs: enrolment.floorMs });
   const hubs = config.hubs.length > 0 ? config.hubs.map(hubAddress) : [enrolment.hub];
   const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs });
-  void identity.look();
 
   const agent = createAgent(
     {
@@ -118,7 +117,13 @@ export async function runAgent(config: AgentConfig): Promise<void> {
             manifestKeys: enrolment.manifestKeys,
           },
           // What was waiting for the hub's time, or for the hub.
-          handlers: { ...handlers, connected: () => (handlers.connected(), void identity.look()) },
+          handlers: {
+            ...handlers,
+            connected: () => {
+              handlers.connected();
+              void identity.look();
+            },
+          },
           parts,
           time,
           keepAliveMs: config.keepAliveMs,

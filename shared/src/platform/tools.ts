@@ -19,6 +19,7 @@ const tools = {
   },
   kubectl: { commands: ['kubectl'], packages: ['kubernetes-client'], why: 'drives the API in tests' },
   etcd: { commands: ['etcd'], packages: ['etcd-server'], why: 'the store is tested against it' },
+  faketime: { commands: ['faketime'], packages: ['faketime'], why: 'gives programs another wall clock in the lab' },
   busybox: { commands: ['busybox'], packages: ['busybox-static'], why: 'demo and test images are made of it' },
 } as const;
 
