@@ -33,7 +33,7 @@ const fleet = 10_000;
 const atOnce = 32;
 const clusterId = 'bench';
 
-/** P17: what boards hand back is verified and committed, and a store of that size goes through backup and restore; no board's part is in it. */
+/** P17: what boards hand back is verified and committed, and a store of that size is backed up and restored. No board's part is in it. */
 export async function measureRecovery(report: Report): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-bench-recovery-'));
   const of = { suite: 'link', id: 'P17', unit: 's', better: 'lower', aim: 600 } as const;

@@ -38,7 +38,13 @@ test('what is no whole backup of this format is refused', async () => {
 test('the state of a recovery is told in lines', () => {
   expect(recoveryText({ active: false, heard: [], missing: [], lines: [] })).toBe('No recovery is under way, and there was none\n');
   const heard = [
-    { node: 'a', taken: ['pods/default/p'], removed: ['default/q'], unrecovered: [{ what: 'secrets/kube-system/s', why: 'no' }] },
+    {
+      node: 'a',
+      taken: ['pods/default/p'],
+      takenCount: 3,
+      removed: ['default/q'],
+      unrecovered: [{ what: 'secrets/kube-system/s', why: 'no' }],
+    },
   ];
   const text = recoveryText({ active: true, reason: 'restored', heard, missing: [{ node: 'b' }, { node: 'c', why: 'forged' }], lines: [] });
   expect(text.split('\n')).toEqual([
@@ -47,7 +53,7 @@ test('the state of a recovery is told in lines', () => {
     'Boards missing: 2',
     '  b',
     '  c: what it gave back was refused: forged',
-    'Taken back: 1',
+    'Taken back: 3',
     '  pods/default/p (board a)',
     'Gone meanwhile: 1',
     '  pods/default/q (board a)',

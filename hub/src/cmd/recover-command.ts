@@ -31,7 +31,7 @@ export function recoveryText(state: RecoveryState): string {
       `Boards ${active ? '' : 'that were '}missing: ${missing.length}`,
       missing.map(({ node, why }) => `  ${node}${why ? `: what it gave back was refused: ${why}` : ''}`),
     ),
-    ...section(`Taken back: ${taken.length}`, taken),
+    ...section(`Taken back: ${heard.reduce((sum, { takenCount }) => sum + takenCount, 0)}`, taken),
     ...section(`Gone meanwhile: ${removed.length}`, removed),
     ...section(`Could not be recovered: ${unrecovered.length}`, unrecovered),
     ...section(

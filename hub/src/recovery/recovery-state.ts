@@ -10,8 +10,9 @@ export interface RecoveryState {
   readonly endedAt?: string;
   readonly heard: readonly {
     readonly node: string;
-    /** `pods/default/web`: what was missing here, or older. */
+    /** `pods/default/web`: what was missing here, or older. Not all of it where it is very much. */
     readonly taken: readonly string[];
+    readonly takenCount: number;
     /** `default/web`: pods that are no more. */
     readonly removed: readonly string[];
     readonly unrecovered: readonly { readonly what: string; readonly why: string }[];

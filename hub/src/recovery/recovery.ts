@@ -30,6 +30,8 @@ const heardPrefix = '/flotilla/recovery/';
 const lastKey = '/flotilla/last-recovery';
 const announceEveryMs = 10_000;
 const mostLines = 1000;
+/** What came back is named up to here, and counted beyond. */
+const mostNames = 10_000;
 
 /**
  * From the start of a hub on an empty or an older store until every board that it knows was heard, or an operator says that it is enough.
@@ -206,12 +208,12 @@ export class Recovery {
   }
 
   #found(): Pick<RecoveryState, 'heard' | 'missing'> {
-    const heard = [...this.#outcomes.values()].map(({ node, taken, removed, unrecovered }) => ({
-      node,
-      taken: taken.map(({ resource, namespace, name }) => [resource, namespace, name].filter(Boolean).join('/')),
-      removed,
-      unrecovered,
-    }));
+    let room = mostNames;
+    const heard = [...this.#outcomes.values()].map(({ node, taken, removed, unrecovered }) => {
+      const named = taken.slice(0, room).map(({ resource, namespace, name }) => [resource, namespace, name].filter(Boolean).join('/'));
+      room -= named.length;
+      return { node, taken: named, takenCount: taken.length, removed, unrecovered };
+    });
     return { heard, missing: this.#missing() };
   }
 

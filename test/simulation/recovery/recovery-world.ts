@@ -9,7 +9,7 @@ import { findStartingPoint, nextFirstRevision } from '@flotilla/hub/recovery/sta
 import { type MemoryBackup, MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
 import type { ConfigMap, Deployment, Event, Pod } from '@flotilla/shared/api/generated/types.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
-import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
+import { silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
@@ -99,9 +99,7 @@ export class RecoveryWorld {
       {
         clock,
         random,
-        logger: process.env['DBG']
-          ? createLogger({ level: 'debug', wallMs: () => 0, write: (l) => void process.stderr.write(l) })
-          : silentLogger,
+        logger: silentLogger,
         store: processStore,
         pki: this.pki,
         link,
