@@ -9,6 +9,7 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 
 /** Whoever is not the hub, or not the board, over real TLS on both ends; on first connections and on resumed ones. */
 
@@ -79,7 +80,8 @@ async function serve(own: Identity, options: { port?: number; ticketKeys?: Buffe
     },
   );
   server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, host, resolve));
+  const at = options.port ?? (await freePort());
+  await new Promise<void>((resolve) => server.listen(at, host, resolve));
   const address = server.address();
   const close = (): Promise<unknown> => new Promise((resolve) => server.close(resolve));
   closing.push(close);
