@@ -181,7 +181,7 @@ export class NodeSession {
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
     const start = (): void => this.#manifests.start(hello.applied, deltas);
     const held = first ? this.#options.hold?.manifests(session.node) : undefined;
-    if (held) void held.then(start);
+    if (held !== undefined) void held.then(start);
     else if (first) start();
   }
 

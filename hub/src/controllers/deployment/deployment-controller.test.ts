@@ -151,6 +151,30 @@ describe('deployment controller', () => {
     await plane.until('old ones are gone', () => complete(plane)() && sets(plane).length === 2);
   });
 
+  it('begins a rollout with as many replicas as there are pods to adopt, and deletes none of them', async () => {
+    const plane = await start();
+    await deployments(plane).create('default', deployment('web', 3, 'second'));
+    await plane.until('it is complete', complete(plane));
+    const before = plane.pods().map(({ metadata }) => metadata?.uid);
+    await deployments(plane).delete('default', 'web', { propagationPolicy: 'Orphan' });
+    await plane.until('it is gone', () => !get(plane));
+    for (const set of sets(plane)) {
+      await plane.client.resource('apps', 'replicasets').delete('default', set.metadata?.name ?? '', { propagationPolicy: 'Orphan' });
+    }
+    await plane.until('nobody owns them', () => plane.pods().every(({ metadata }) => !metadata?.ownerReferences?.length));
+    await deployments(plane).create('default', deployment('web', 3, 'first'));
+    await plane.until('it is complete', complete(plane));
+    expect(plane.pods()).toHaveLength(6);
+    await change(plane, () => ({ template: image('second') }));
+    await plane.until('it is complete', () => complete(plane)() && plane.pods().length === 3);
+    expect(
+      plane
+        .pods()
+        .map(({ metadata }) => metadata?.uid)
+        .sort(),
+    ).toEqual([...before].sort());
+  });
+
   it('goes with everything it made', async () => {
     const plane = await start();
     await deployments(plane).create('default', deployment('web', 3));
