@@ -261,7 +261,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await linkClient.synced();
       await recovery?.load();
       leases.start();
-      await keptLogs.start();
+      await keptLogs.start({ recovering: start?.recovery !== undefined });
       await nodeSync.start();
       boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
       if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);

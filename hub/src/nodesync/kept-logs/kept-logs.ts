@@ -37,13 +37,16 @@ export class KeptLogs implements NodePart {
     this.#disk = disk && new KeptLogDisk({ ...disk, ...bounds });
   }
 
-  /** Once the informers are filled. Never throws because of what is on disk. */
-  async start(): Promise<void> {
+  /**
+   * Once the informers are filled. Never throws because of what is on disk.
+   * @param options.recovering pods that this hub does not know may come back with their boards: what is kept of them stays
+   */
+  async start(options: { readonly recovering: boolean }): Promise<void> {
     const { client, logger } = this.#options;
     const pods = client.informer<Pod>('', 'pods');
     try {
       const uids = new Set(pods.list().map(({ metadata }) => metadata?.uid ?? ''));
-      await this.#disk?.load((uid) => uids.has(uid));
+      await this.#disk?.load((uid) => options.recovering || uids.has(uid));
     } catch (error) {
       logger.warn('cannot read the logs that were kept', { error });
     }
