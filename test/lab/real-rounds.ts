@@ -100,6 +100,7 @@ export const realFaults = {
   },
   '1 % loss': shaped(undefined, 20, 0.01),
   '10 % loss': shaped(undefined, 20, 0.1),
+  '10 % loss, briefly': { ...shaped(undefined, 20, 0.1), ms: between(1_000, 2_000) },
   '30 % loss': shaped(undefined, 20, 0.3),
   '64 kbit/s': shaped(8_000, 50, 0),
   '2 s round trip': shaped(undefined, 1_000, 0),

@@ -46,3 +46,9 @@ export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, [
 export const real = goalOf('real', 'a real hub, a real board, real containers, faults of every kind', 100, [
   ...(Object.keys(realFaults) as RealFaultName[]),
 ]);
+/** What `npm test` has the time for. */
+export const realShort = goalOf('real-short', 'three faults of the real ones', 3, [
+  'agent killed',
+  '10 % loss, briefly',
+  'agent hangs for ever',
+]);
