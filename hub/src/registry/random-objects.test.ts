@@ -62,6 +62,7 @@ const examples: Readonly<Record<string, object>> = {
   Lease: { spec: { holderIdentity: 'h', leaseDurationSeconds: 40, leaseTransitions: 1 } },
   Deployment: { spec: { ...workload, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: '25%' } } } },
   ReplicaSet: { spec: workload },
+  NodeOperation: { spec: { nodeName: 'n', action: 'RestartPod', pod: { namespace: 'default', name: 'p' }, ttlSeconds: 60 } },
 };
 
 const metadata = {
