@@ -234,7 +234,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await cache.start();
       loaded.resolve();
       await bootstrap(registry);
-      if (start) await agree({ ledger: start.ledger, client: linkClient, logger, shared: store.shared, recovering: !!start.recovery });
+      if (start) await agree({ ledger: start.ledger, client: linkClient, logger, shared: store.shared, recovery: start.recovery });
       const parts = { registry, informers, clock, random, logger };
       const { controllers, podCidr, scheduler = true } = options;
       const run = (only: (name: string) => boolean): Promise<void> =>

@@ -41,7 +41,8 @@ async function hub(ledger: Ledger, store?: MemoryStore) {
   const informers = new Informers({ registry, clock, random: new SeededRandom(2), logger: silentLogger });
   const client = createClient({ registry, informers, user: { name: 'admin', groups: ['system:masters'] }, logger: silentLogger });
   const directory = new BoardDirectory(client);
-  await agree({ ledger, client, logger: silentLogger, shared: false, recovering: store !== undefined });
+  const recovery = store && { base: await store.currentRevision() };
+  await agree({ ledger, client, logger: silentLogger, shared: false, recovery });
   close.push(() => informers.stop(), made.close);
   return { ...made, client, directory, secrets: registry.resource<Secret>('', 'secrets') };
 }
@@ -81,6 +82,25 @@ test('a hub that lost its store, or got an older one, knows the boards of the le
   await restored.directory.enter(board('revoked-later'));
   const again = await hub(await openLedger('/two'), new MemoryStore({ clock, restored: backup }));
   expect(again.directory.get('revoked-later')).toEqual(board('revoked-later'));
+});
+
+test('join tokens of the backup are good no more: some may have been taken back or used up since', async () => {
+  const ledger = await openLedger('/eight');
+  const before = await hub(ledger);
+  const token = (name: string): Secret => ({ metadata: { name: `flotilla-join-${name}` }, type: 'fleet.flotilla.dev/join-token' });
+  await before.secrets.create(before.ctx, 'kube-system', token('old'));
+  const store = new MemoryStore({ clock: before.clock, restored: before.store.backup() });
+  const { ctx, client, secrets: resource } = await hub(ledger, store);
+  const names = (): (string | undefined)[] =>
+    client
+      .informer('', 'secrets')
+      .list()
+      .map(({ metadata }) => metadata?.name);
+  expect(names()).toEqual([]);
+  await resource.create(ctx, 'kube-system', token('new'));
+  // The hub crashes and goes on with the same recovery.
+  await agree({ ledger, client, logger: silentLogger, shared: false, recovery: { base: store.restoredFrom?.revision ?? 0 } });
+  expect(names()).toEqual(['flotilla-join-new']);
 });
 
 test('a key that was replaced does not come back', async () => {

@@ -6,6 +6,7 @@ import type { Client, Informer } from '#client/types.ts';
 import type { AdmissionAttributes } from '#registry/generic/types.ts';
 import type { Secret } from '../objects.ts';
 import { boardOf, boardSecret, enrolNamespace } from './board-directory.ts';
+import { tokenType } from './join-token.ts';
 
 /**
  * Enters into the ledger what is about to happen to the Secrets that say which key is which board. Called as the last step of
@@ -30,15 +31,15 @@ export interface AgreeOptions {
   readonly logger: Logger;
   /** Other hubs write the same store: what they did while this one was away or is running stands in no ledger of its own. */
   readonly shared: boolean;
-  /** The store is older than the ledger, or new. */
-  readonly recovering: boolean;
+  /** The store is older than the ledger, or new; what was written above this revision was written since. */
+  readonly recovery: { readonly base: number } | undefined;
 }
 
 /**
  * Makes the Secrets of boards what the ledger says, before any board may connect: boards that joined after a backup are known, keys
  * that were revoked after it stay revoked. What the ledger has never heard of (a hub from before there was one) is entered.
  */
-export async function agree({ ledger, client, logger, shared, recovering }: AgreeOptions): Promise<void> {
+export async function agree({ ledger, client, logger, shared, recovery }: AgreeOptions): Promise<void> {
   const informer = client.informer<Secret>('', 'secrets');
   const secrets = client.resource<Secret>('', 'secrets');
   await client.synced();
@@ -51,12 +52,18 @@ export async function agree({ ledger, client, logger, shared, recovering }: Agre
   const missing = new Map(ledger.boards().map((board) => [board.node, board]));
   for (const secret of informer.list(enrolNamespace)) {
     const board = boardOf(secret);
+    if (!board && recovery && secret.type === tokenType && Number(secret.metadata?.resourceVersion) <= recovery.base) {
+      logger.warn('a join token came back with an older store; whether it was still good is not known: it is removed', {
+        token: secret.metadata?.name,
+      });
+      await remove(secret);
+    }
     if (!board) continue;
     const entered = ledger.board(board.node);
     if (entered ? same(entered, board) : !ledger.isRevoked(board.node, board.keyId)) {
       missing.delete(board.node);
       if (!entered) tasks.push(() => ledger.enter(board));
-    } else if (shared && !recovering) {
+    } else if (shared && !recovery) {
       missing.delete(board.node);
       tasks.push(() => ledger.enter(board));
     } else {
@@ -65,7 +72,7 @@ export async function agree({ ledger, client, logger, shared, recovering }: Agre
     }
   }
   // Without another hub only a crash before the Secret can be the reason.
-  const restore = recovering || !shared;
+  const restore = recovery !== undefined || !shared;
   for (const board of missing.values()) {
     tasks.push(() => (restore ? secrets.create(enrolNamespace, boardSecret(board)) : ledger.revoke(board.node, board.keyId)));
   }

@@ -8,7 +8,7 @@ import type { Client } from '#client/types.ts';
 import type { Secret } from '../objects.ts';
 import { enrolNamespace } from './board-directory.ts';
 
-const tokenType = 'fleet.flotilla.dev/join-token';
+export const tokenType = 'fleet.flotilla.dev/join-token';
 
 export interface JoinTokenOptions {
   /** Creates the Secret, in process or over the API. */
