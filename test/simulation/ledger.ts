@@ -232,7 +232,7 @@ export class Ledger {
 
   #event({ reportingComponent, involvedObject, reason = '', message = '', count = 1, source }: Event): void {
     if (reportingComponent !== 'kubelet') return;
-    const key = eventKey({ node: source?.host ?? '', involvedObject, reason, message });
+    const key = eventKey({ node: source?.host ?? '', involvedObject, reason, message: message.replace(estimate, '') });
     const ids = this.#emitted.get(key)?.size ?? 0;
     this.#counts.set(key, count);
     this.look('no event is delivered twice', count > ids && `${count} stand for ${ids} of ${key}`);
@@ -273,6 +273,9 @@ export class Ledger {
 }
 
 const longestApartMs = 60_000;
+
+/** What the hub adds to the message of a board that does not know the time. */
+const estimate = / \(time estimated: between \S+ and \S+\)$/;
 
 function text({ epoch, revision }: Generation): string {
   return `${epoch}.${revision}`;
