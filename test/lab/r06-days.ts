@@ -29,11 +29,13 @@ async function round(seed: number, lab: Lab, awayMs: number, plant?: typeof adop
     workload.change();
     await step(10_000);
   }
-  // Its agent is a new one by then, perhaps after the power went.
   const board = fleet.boards.get(node);
-  if (random.next() < 0.5 && board) {
-    tally.fault('rebooted offline');
-    board.powerCut();
+  const turn = random.next();
+  if (board && turn < 2 / 3) {
+    // Its containers ended with the power, or ran on without their agent.
+    if (turn < 1 / 3) board.powerCut();
+    else board.kill();
+    tally.fault(turn < 1 / 3 ? 'rebooted offline' : 'agent killed offline');
     await board.start();
   }
   await step(awayMs / 2);
