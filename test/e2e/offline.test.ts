@@ -51,6 +51,21 @@ const told = async (name: string): Promise<Record<string, number>> => {
   return counts;
 };
 
+interface KeptEvent {
+  readonly at: { readonly wallMs: number };
+  readonly event: { readonly reason: string };
+}
+
+/** The events that the agent has on disk. */
+function onDisk(): KeptEvent[] {
+  const dir = join(board.dataDir, 'events');
+  const files = existsSync(dir) ? readdirSync(dir).filter((name) => !name.startsWith('.')) : [];
+  return files.flatMap((name) => {
+    const text = readFileSync(join(dir, name), 'utf8');
+    return (JSON.parse(text.slice(text.indexOf('\n') + 1)) as { readonly events: KeptEvent[] }).events;
+  });
+}
+
 test('cut off, it says since when it is away and what was known; logs are what was sent, or refused at once', async () => {
   link.cut();
   const since = await until('the board is known to be away', async () => {
@@ -89,15 +104,14 @@ test('a hub that starts anew says the same', async () => {
 test('back again after SIGKILL, what was asked for is done, and what happened is told once', async () => {
   const before = await board.containers();
   const uid = (await get('stays')).metadata?.uid;
+  const killedMs = Date.now();
   await signal('stays', 'KILL');
   await signal('job', 'USR1');
   await until('the board started it again', async () => {
     const now = (await board.containers()).filter((one) => one.pod === 'stays' && one.state === 'running');
     return now.length === 1 && before.every(({ id }) => id !== now[0]?.id);
   });
-  const events = join(board.dataDir, 'events');
-  const onDisk = (): string[] => (existsSync(events) ? readdirSync(events).map((name) => readFileSync(join(events, name), 'utf8')) : []);
-  await until('what happened is on its disk', () => onDisk().some((text) => text.includes('"reason":"Started"')));
+  await until('what happened is on its disk', () => onDisk().some(({ at, event }) => event.reason === 'Started' && at.wallMs >= killedMs));
   await board.stop('SIGKILL');
   link.mend();
   board.start();

@@ -38,7 +38,7 @@ test.for<Endpoint['transport']>(['mqtt', 'websocket'])('joining, renewal and MQT
   world.broker.disconnect(world.broker.session('pi-1') ?? expect.fail('no session'), 'cut');
   await board.welcomed(1);
   await vi.waitFor(() => expect(board.renewal.current.certificate).not.toBe(enrolment.certificate), { timeout: 60_000 });
-  expect(proxy.asked.length).toBe(before + 2);
+  expect(proxy.asked.length).toBeGreaterThanOrEqual(before + 2);
   expect([...lines, ...board.log].join('\n')).not.toContain(secret);
 });
 

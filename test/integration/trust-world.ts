@@ -68,9 +68,11 @@ export class WallClock implements Clock {
     return { name, cancel: () => {} };
   }
 
-  /** The timer that is held fires. */
+  /** The timer that is held fires, once; nothing happens until it was set again. */
   fire(): void {
-    this.#fire?.();
+    const fire = this.#fire;
+    this.#fire = undefined;
+    fire?.();
   }
 }
 
@@ -147,8 +149,11 @@ export async function openTrustHub(
     renewals: () => count,
     async renewed() {
       const before = count;
-      clock.fire();
-      await until('the hub has new certificates', () => count > before);
+      // A look that began before may still be under way.
+      await until('the hub has new certificates', () => {
+        if (count === before) clock.fire();
+        return count > before;
+      });
     },
     join: async (node, { folder = node, serial = '', proxy, addresses = [address], logger: log = silentLogger } = {}) =>
       enrol({

@@ -44,7 +44,7 @@ export class LeaseWorld {
       for (const [index, address] of addresses.entries()) {
         const link = await LinkProxy.open(address, '127.0.0.1', [stack.ports.api, stack.ports.mqtt ?? 0]);
         links.push(link);
-        boards.push({ link, board: await stack.addBoard(`board-${index}`, { address, args: ['--keep-alive', '2'] }) });
+        boards.push({ link, board: await stack.addBoard(`board-${index}`, { address, args: ['--keep-alive', '4'] }) });
       }
       await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(exclusive) });
       await stack.kubectl.ok(['rollout', 'status', 'deployment/only', '--timeout=60s'], { timeoutMs: 70_000 });
