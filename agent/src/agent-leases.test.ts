@@ -151,6 +151,19 @@ describe('a pod that stops with its lease', () => {
     expect(await board.files.readText('/data/agent/leases/state')).toBe('boot-0\n');
   });
 
+  it('is not started where no cgroup is its alone', async () => {
+    const board = await makeBoard();
+    board.hub.termMs = 60_000;
+    board.runtime.cgroupOf = async () => '/';
+    await board.hub.want([leased(), makePod('other')]);
+    await board.pass(30_000);
+    expect(await running(board)).toEqual(['other']);
+    expect(waiting(board)).toEqual({
+      reason: 'CreateContainerError',
+      message: 'no pod is alone in the cgroup "/": its lease could not be enforced',
+    });
+  });
+
   it('costs a board without one nothing', async () => {
     const board = await makeBoard({ guard: { ensure: () => expect.fail('there is nothing to guard') } });
     await board.hub.want([makePod('other')]);

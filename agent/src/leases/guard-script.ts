@@ -23,7 +23,8 @@ echo -900 >/proc/$$/oom_score_adj
 kill_below() {
   [ -w "$1/cgroup.kill" ] && echo 1 >"$1/cgroup.kill"
   if [ -r "$1/cgroup.procs" ]; then
-    while read -r pid; do kill -9 "$pid"; done <"$1/cgroup.procs"
+    # A process of another pid namespace reads as 0, which would be this guard's own group.
+    while read -r pid; do [ "$pid" -gt 0 ] && kill -9 "$pid"; done <"$1/cgroup.procs"
   fi
   for below in "$1"/*/; do
     case $below in *conmon*) continue ;; esac
@@ -31,8 +32,13 @@ kill_below() {
   done
 }
 
-# In each hierarchy the pod's cgroup holds its containers'.
+# In each hierarchy the pod's cgroup holds its containers'. What is no path of one pod would be everybody's: the root, or a way out.
 kill_pod() {
+  case $1 in
+    *..* | *//* | */./* | */. | */) return ;;
+    /*) ;;
+    *) return ;;
+  esac
   for root in /sys/fs/cgroup /sys/fs/cgroup/*/; do
     for container in "\${root%/}$1"/*/; do
       case $container in *conmon*) continue ;; esac

@@ -9,6 +9,7 @@ import type { DownKind } from '@flotilla/shared/protocol/topics.js';
 import type { LinkChannel, LinkPart } from '#hublink/types.ts';
 import type { Runtime, SandboxState } from '#runtime/types.ts';
 import { BoardLease } from './board-lease.ts';
+import { isPodCgroup } from './pod-cgroup.ts';
 import type { LeaseGuard, Permit } from './types.ts';
 
 export interface PodLeasesOptions {
@@ -90,7 +91,9 @@ export class PodLeases implements LinkPart {
   async secure(uid: string, sandbox: SandboxState): Promise<boolean> {
     if (!this.#lease.get(uid)) return true;
     const { dir, guard, runtime } = this.#options;
-    if (this.#lease.place(uid, await runtime.cgroupOf(sandbox))) await this.#write();
+    const cgroup = await runtime.cgroupOf(sandbox);
+    if (!isPodCgroup(cgroup)) throw new Error(`no pod is alone in the cgroup ${JSON.stringify(cgroup)}: its lease could not be enforced`);
+    if (this.#lease.place(uid, cgroup)) await this.#write();
     await guard.ensure(dir);
     return this.#lease.mayRun(uid, this.#options.clock.bootMs());
   }
