@@ -117,6 +117,54 @@ describe('the API service', () => {
   });
 });
 
+describe('processes that were killed together with what watches over them', () => {
+  const pids = async (id: string): Promise<{ readonly conmon: number; readonly own: number }> => {
+    const [conmon, own] = (await place.podman('inspect', '--format', '{{.State.ConmonPid}} {{.State.Pid}}', id)).split(' ').map(Number);
+    return { conmon: conmon ?? expect.fail('no conmon'), own: own ?? expect.fail('no process') };
+  };
+  const kill = (...which: number[]): void => {
+    for (const pid of which) process.kill(pid, 'SIGKILL');
+  };
+
+  test('a container is seen to have ended, and can be removed and made again', async () => {
+    const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(40) });
+    const first = await runtime.createContainer(sandbox, forEver);
+    const { conmon, own } = await pids(first.id);
+    kill(conmon, own);
+    await expect
+      .poll(() => runtime.list(), { timeout: 60_000 })
+      .toMatchObject([
+        { ready: true, containers: [{ id: first.id, status: 'exited', exitCode: 137, finishedWallMs: expect.any(Number) }] },
+      ]);
+    const second = await runtime.createContainer(sandbox, { ...forEver, attempt: 1 });
+    await runtime.removeContainer(first.id);
+    expect(await runtime.list()).toMatchObject([{ containers: [{ id: second.id, status: 'running' }] }]);
+  });
+
+  test('one that only lost what watches over it runs on', async () => {
+    const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(41) });
+    const container = await runtime.createContainer(sandbox, forEver);
+    const { conmon, own } = await pids(container.id);
+    kill(conmon);
+    expect(await runtime.list()).toMatchObject([{ containers: [{ id: container.id, status: 'running' }] }]);
+    kill(own);
+    await expect.poll(() => runtime.list(), { timeout: 60_000 }).toMatchObject([{ containers: [{ status: 'exited' }] }]);
+  });
+
+  test('a pod without its network is not ready, and is made anew', async () => {
+    const sandbox = await runtime.createSandbox({ ...plainSandbox, uid: uid(42) });
+    const container = await runtime.createContainer(sandbox, forEver);
+    const infra = (await place.podman('pod', 'inspect', '--format', '{{.InfraContainerID}}', sandbox.id)).trim();
+    const all = [await pids(container.id), await pids(infra)];
+    kill(...all.flatMap(({ conmon, own }) => [conmon, own]));
+    await expect.poll(() => runtime.list(), { timeout: 60_000 }).toMatchObject([{ ready: false, containers: [{ status: 'exited' }] }]);
+    await runtime.removeSandbox(sandbox.id);
+    const fresh = await runtime.createSandbox({ ...plainSandbox, uid: uid(42) });
+    await runtime.createContainer(fresh, { ...forEver, attempt: 1 });
+    expect(await runtime.list()).toMatchObject([{ ready: true, containers: [{ status: 'running' }] }]);
+  });
+});
+
 describe('what an agent left half made', () => {
   test('a pod that was never started is adopted, or can be removed', async () => {
     const [sandbox] = await Promise.all([runtime.createSandbox({ ...plainSandbox, uid: uid(3) })]);

@@ -20,6 +20,8 @@ export interface LibpodContainer {
   readonly StartedAt: number;
   readonly ExitedAt: number;
   readonly ExitCode: number;
+  /** Of its first process, as this host counts; 0 or left out when it does not run. */
+  readonly Pid?: number;
 }
 
 export interface LibpodInspect {

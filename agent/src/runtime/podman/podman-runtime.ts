@@ -20,6 +20,7 @@ import { PodmanService } from './podman-service.ts';
 import { preflight, shortcomings } from './preflight.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
+import { UnnoticedEnds } from './unnoticed-ends.ts';
 
 export interface PodmanRuntimeOptions {
   readonly clock: Clock;
@@ -46,6 +47,7 @@ const inspectAtOnce = 4;
 /** How often, and after how long, a look that something's end has spoilt is taken again. */
 const lookAgain = 40;
 const lookAgainMs = 25;
+const removeAgain = 4;
 
 /** Pods with podman, through its REST API. How it works and how it fails: agent/docs/runtime.md. */
 export class PodmanRuntime implements Runtime {
@@ -61,6 +63,7 @@ export class PodmanRuntime implements Runtime {
   readonly #watchers = new Set<(podUid: string | undefined) => void>();
   readonly #index = new PodmanIndex();
   readonly #maker: SandboxMaker;
+  readonly #unnoticed: UnnoticedEnds;
 
   constructor(options: PodmanRuntimeOptions) {
     this.#options = options;
@@ -94,6 +97,7 @@ export class PodmanRuntime implements Runtime {
       remove: (id, signal) => this.removeSandbox(id, signal),
       folderOf: (uid) => this.#sandboxDir(uid),
     });
+    this.#unnoticed = new UnnoticedEnds({ clock, conmonOf: async (id) => (await this.#inspect(id, undefined))?.State.ConmonPid });
   }
 
   async version(): Promise<string> {
@@ -136,7 +140,7 @@ export class PodmanRuntime implements Runtime {
       this.#look('/containers/json', { query: { filters, all: 'true' }, signal }).then(({ body }) => (body ?? []) as LibpodContainer[]),
     ]);
     await this.#learnTimes(containers, signal);
-    const states = sandboxStates(pods, containers, this.#index.times);
+    const states = sandboxStates(pods, await this.#unnoticed.correct(containers), this.#index.times);
     this.#index.fill(states, pods, containers);
     return states;
   }
@@ -194,8 +198,7 @@ export class PodmanRuntime implements Runtime {
     if (statusOf(inspected.State.Status) === 'running') {
       await this.#call('POST', `/containers/${id}/kill`, { query: { signal: 'KILL' }, signal, accept: [404, 409, 500] });
     }
-    const query = { force: 'true', v: 'true', timeout: '0' };
-    await this.#call('DELETE', `/containers/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
+    await this.#remove(`/containers/${id}`, { force: 'true', v: 'true', timeout: '0' }, signal);
     if (logPath) await rm(logPath, { force: true });
     this.#index.times.delete(id);
   }
@@ -216,8 +219,7 @@ export class PodmanRuntime implements Runtime {
       signal,
       accept: [404, 409, 500],
     });
-    const query = { force: 'true', timeout: '0' };
-    await this.#call('DELETE', `/pods/${id}`, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
+    await this.#remove(`/pods/${id}`, { force: 'true', timeout: '0' }, signal);
     if (!uid) return;
     this.#index.forget(uid);
     await rm(this.#sandboxDir(uid), { recursive: true, force: true });
@@ -245,7 +247,8 @@ export class PodmanRuntime implements Runtime {
       path: inspected.HostConfig.LogConfig.Path,
       nowWallMs: this.#options.clock.wallMs(),
       // Without the caller's signal: the reader looks at that itself, and ends without an error.
-      ended: async () => statusOf((await this.#inspect(containerId, undefined))?.State.Status ?? 'exited') === 'exited',
+      ended: async () =>
+        this.#unnoticed.has(containerId) || statusOf((await this.#inspect(containerId, undefined))?.State.Status ?? 'exited') === 'exited',
       onMaybeEnded: (wake: () => void) => this.#exits.listen(containerId, wake),
     };
     yield* readK8sLog(source, options, signal);
@@ -290,6 +293,18 @@ export class PodmanRuntime implements Runtime {
       }
     };
     await Promise.all(Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker));
+  }
+
+  /** Of a process that ended unnoticed podman learns only when it fails to kill it: then it can remove it, and then what held it. */
+  async #remove(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<void> {
+    for (let again = removeAgain; ; again -= 1) {
+      try {
+        await this.#call('DELETE', path, { query, timeoutMs: createTimeoutMs, signal, accept: [404] });
+        return;
+      } catch (error) {
+        if (again === 0 || !(error instanceof LibpodError && /container state improper/.test(error.message))) throw error;
+      }
+    }
   }
 
   async #look(path: string, options: LibpodCall): Promise<LibpodAnswer> {
