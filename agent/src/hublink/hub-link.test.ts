@@ -6,7 +6,7 @@ import { ConnectRefused, type DeviceEnd } from '@flotilla/shared/protocol/courie
 import { envelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { downTopic } from '@flotilla/shared/protocol/topics.js';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHubLink } from './hub-link.ts';
 import type { HubLink } from './types.ts';
 
@@ -54,7 +54,16 @@ function setUp(seed: number, answer: () => Answer) {
     },
   });
   link.start();
-  return { clock, attempts, link, hangUp: () => end?.closed('cut') };
+  return {
+    clock,
+    attempts,
+    link,
+    hangUp: () => end?.closed('cut'),
+    /** What a hub says before it hangs up. */
+    say: (envelope: unknown) => {
+      for (const part of encodeJson(envelope)) end?.message(downTopic(scope, 'retry'), part);
+    },
+  };
 }
 
 const gaps = (attempts: readonly number[]): number[] => attempts.slice(1).map((atMs, index) => atMs - (attempts[index] ?? 0));
@@ -98,6 +107,52 @@ test('the wait begins anew only after a stable session', async () => {
   expect(await sessions(60_000)).toBeGreaterThan(0);
   expect(await sessions(60_000)).toBeLessThanOrEqual(1_100);
   await link.stop();
+});
+
+describe('a hub that says when to come again', () => {
+  const retry = (afterMs: unknown, bootId = 'b') => seal(signer, 'retry', scope, { bootId, afterMs });
+
+  /** Waits between what the hub said and the next attempt, one for each seed. */
+  async function waits(envelope: unknown, seeds = 20): Promise<number[]> {
+    const list: number[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { clock, attempts, link, hangUp, say } = setUp(seed, () => 'welcome');
+      await clock.advance(1_000);
+      const atMs = clock.monotonicMs();
+      say(envelope);
+      hangUp();
+      await clock.advance(20 * 60_000);
+      list.push((attempts[1] ?? Number.POSITIVE_INFINITY) - atMs);
+      await link.stop();
+    }
+    return list;
+  }
+
+  test('is obeyed, never in step', async () => {
+    const list = await waits(retry(40_000));
+    expect(Math.min(...list)).toBeGreaterThanOrEqual(40_000);
+    expect(Math.max(...list)).toBeLessThanOrEqual(50_000);
+    expect(new Set(list).size).toBe(list.length);
+  });
+
+  test('locks nobody out with any number, and makes nobody knock all the time', async () => {
+    expect(Math.max(...(await waits(retry(Number.MAX_SAFE_INTEGER))))).toBeLessThanOrEqual(750_000);
+    expect(Math.min(...(await waits(retry(0))))).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test.each([
+    [
+      'it is signed by another',
+      seal(envelopeSigner(generateKeyPairSync('ed25519').privateKey), 'retry', scope, { bootId: 'b', afterMs: 600_000 }),
+    ],
+    ['it is for another board', seal(signer, 'retry', { ...scope, node: 'pi-2' }, { bootId: 'b', afterMs: 600_000 })],
+    ['it is for another boot', retry(600_000, 'earlier')],
+    ['its number is none', retry('600000')],
+    ['it was signed for something else', seal(signer, 'operation', scope, { bootId: 'b', afterMs: 600_000 })],
+    ['it is not signed', { bootId: 'b', afterMs: 600_000 }],
+  ])('is not heard when %s', async (_why, envelope) => {
+    expect(Math.max(...(await waits(envelope, 3)))).toBeLessThanOrEqual(1_000);
+  });
 });
 
 test('one that is quarantined knocks at most every 15 s, for ever', async () => {

@@ -4,6 +4,7 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { ConnectRefused, type DevicePipe } from '@flotilla/shared/protocol/courier.js';
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { retryWaitMs } from '@flotilla/shared/protocol/retry-message.js';
 import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { Courier } from './courier.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
@@ -85,21 +86,24 @@ class ReconnectingLink implements HubLink {
     const { clock, logger, random } = this.#options;
     while (!signal.aborted) {
       let leastMs = 0;
+      let askedMs: number | undefined;
       try {
-        await this.#oneSession(signal);
+        askedMs = await this.#oneSession(signal);
       } catch (error) {
         if (error instanceof ConnectRefused) leastMs = leastWaitMs[error.refusal];
         logger.info('no connection to the hub', { error: describeError(error) });
       }
       if (signal.aborted) return;
-      this.#failures++;
-      const waitMs = leastMs + retryDelayMs(this.#options.retry ?? defaultRetry, this.#failures, random);
+      // A hub that says when it can take the board is neither a failure nor a success.
+      if (askedMs === undefined) this.#failures++;
+      const ownMs = leastMs + retryDelayMs(this.#options.retry ?? defaultRetry, this.#failures, random);
+      const waitMs = askedMs === undefined ? ownMs : retryWaitMs(askedMs, random.next());
       await clock.sleep('hublink: reconnect', waitMs, signal).catch(() => {});
     }
   }
 
-  /** Resolves when a session that was reached has ended. */
-  async #oneSession(signal: AbortSignal): Promise<void> {
+  /** Resolves when a session that was reached has ended, with the hub's wish when to come again. */
+  async #oneSession(signal: AbortSignal): Promise<number | undefined> {
     const { clock, courier, handlers, identity, logger, random } = this.#options;
     let stable: Timer | undefined;
     let live = false;
@@ -126,6 +130,7 @@ class ReconnectingLink implements HubLink {
       session.greet(await orAborted(courier.connect(introduction, session), signal));
       const reason = await session.ended;
       logger.info('disconnected from the hub', { reason });
+      return session.retryAfterMs;
     } finally {
       session.closed('never connected');
       this.#session = undefined;

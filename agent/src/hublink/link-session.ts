@@ -4,11 +4,13 @@ import type { DeviceEnd, DevicePipe } from '@flotilla/shared/protocol/courier.js
 import { open, type PinnedKey } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
-import type { Hello, Refusal, StreamMessage, TokenAnswer, TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
+import type { Hello, Refusal, TokenAnswer, TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
-import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
+import { parseRefusal } from '@flotilla/shared/protocol/parse-both.js';
 import { parseAck, parseEnvelope, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
+import { parseStream } from '@flotilla/shared/protocol/stream-messages.js';
+import { parseRetry } from '@flotilla/shared/protocol/retry-message.js';
 import { type DownKind, downKindOf, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import { accepts, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import { BoardStreams } from './board-streams.ts';
@@ -48,7 +50,7 @@ interface Waiting<T> {
 
 type Token = { token: string; expirationWallMs: number };
 
-const coreKinds: readonly DownKind[] = ['welcome', 'update', 'refusal'];
+const coreKinds: readonly DownKind[] = ['welcome', 'update', 'retry', 'refusal'];
 
 const helloAgainMs = 5_000;
 const welcomeWithinMs = 30_000;
@@ -78,6 +80,7 @@ export class LinkSession implements DeviceEnd {
   #reportNumber = 0;
   #tokenNumber = 0;
   #reason: string | undefined;
+  #retryAfterMs: number | undefined;
 
   constructor(options: LinkSessionOptions) {
     this.#options = options;
@@ -94,6 +97,11 @@ export class LinkSession implements DeviceEnd {
   /** Resolves with the reason when the session is over. */
   get ended(): Promise<string> {
     return this.#ended;
+  }
+
+  /** When the hub wants to see this board again; undefined when it did not say. */
+  get retryAfterMs(): number | undefined {
+    return this.#retryAfterMs;
   }
 
   get isLive(): boolean {
@@ -199,12 +207,15 @@ export class LinkSession implements DeviceEnd {
         this.#token(parseTokenAnswer(value));
         return;
       case 'stream': {
-        const message: StreamMessage = parseStream(value);
+        const message = parseStream(value);
         if (message.session === this.#session) this.#streams.receive(message);
         return;
       }
       case 'refusal':
         this.#refused(parseRefusal(value));
+        return;
+      case 'retry':
+        this.#retry(value);
         return;
       default:
         if (this.#channel) this.#options.parts.find((part) => part.kinds.includes(kind))?.receive(kind, value, this.#channel);
@@ -244,6 +255,14 @@ export class LinkSession implements DeviceEnd {
     }
     this.#options.live();
     for (const part of this.#options.parts) part.begin?.(this.#channel);
+  }
+
+  #retry(value: unknown): void {
+    const { bootId, manifestKeys, scope } = this.#options.identity;
+    const retry = parseRetry(open(manifestKeys, 'retry', scope, parseEnvelope(value)));
+    if (retry.bootId !== bootId) throw new ProtocolError('Untrusted', 'the retry is for another boot of this board');
+    this.#retryAfterMs = retry.afterMs;
+    this.close(`the hub asks to come again in ${Math.round(retry.afterMs / 1000)} s`);
   }
 
   #refused(refusal: Refusal): void {

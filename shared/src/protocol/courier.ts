@@ -41,11 +41,14 @@ export const connackCodes: Readonly<Record<ConnectRefusal, number>> = { quaranti
 
 export class ConnectRefused extends Error {
   readonly refusal: ConnectRefusal;
+  /** On the hub: when the board shall come again; it is told so in a message, for which CONNACK has no room. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(refusal: ConnectRefusal, message: string) {
+  constructor(refusal: ConnectRefusal, message: string, retryAfterMs?: number) {
     super(message);
     this.name = 'ConnectRefused';
     this.refusal = refusal;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

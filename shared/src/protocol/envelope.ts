@@ -3,7 +3,7 @@ import { ProtocolError } from './protocol-error.ts';
 import type { TopicScope } from './topics.ts';
 
 /** What the signature is for, so that one kind of message never passes as another. */
-export type EnvelopePurpose = 'manifest' | 'welcome' | 'update' | 'operation';
+export type EnvelopePurpose = 'manifest' | 'welcome' | 'update' | 'operation' | 'retry';
 
 /** A message signed for one board. */
 export interface Envelope {

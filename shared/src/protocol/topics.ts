@@ -15,6 +15,7 @@ const downKinds = [
   'grant',
   'recall',
   'log',
+  'retry',
   'refusal',
 ] as const;
 export type UpKind = (typeof upKinds)[number];
