@@ -85,6 +85,9 @@ export async function startApiHub({ definitions, nodeConnector = noNodes }: ApiH
 }
 
 const noNodes: NodeConnector = {
+  open: () => {
+    throw new Error('this hub has no boards');
+  },
   logs: () => {
     throw new Error('this hub has no boards');
   },

@@ -8,11 +8,12 @@ import { parseLeaseGrant, parseLeaseRequest } from '@flotilla/shared/protocol/le
 import { parseKeptLog, parseKeptLogAck } from '@flotilla/shared/protocol/log-messages.js';
 import { openManifest, parseObjects, parseWant } from '@flotilla/shared/protocol/manifest-messages.js';
 import { parseOperationNote, parseOperationOrder } from '@flotilla/shared/protocol/operation-messages.js';
-import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
+import { parseRefusal } from '@flotilla/shared/protocol/parse-both.js';
 import { parseAck, parseEnvelope, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { parseRecallAnswer, parseRecallQuestion } from '@flotilla/shared/protocol/recall-messages.js';
+import { parseStream } from '@flotilla/shared/protocol/stream-messages.js';
 import { downKindOf, upKindOf } from '@flotilla/shared/protocol/topics.js';
 import { parseUpdate } from '@flotilla/shared/protocol/update-message.js';
 
@@ -26,6 +27,7 @@ const pinned: PinnedKey[] = [{ keyId: signer.keyId, publicKey: keys.publicKey.ex
 const envelope = seal(signer, 'manifest', scope, { node: scope.node, generation: { epoch: 1, revision: 2, digest } });
 const generation = { epoch: 1, revision: 2, digest };
 const pod = { namespace: 'default', name: 'web', uid: 'u-1' };
+const wanted = { stdin: true, stdout: true, stderr: true, tty: false };
 
 interface Parser {
   readonly name: string;
@@ -65,8 +67,15 @@ export const parsers: readonly Parser[] = [
     parse: parseStream,
     good: [
       { session: 1, op: 'open', id: 1, credit: 100, logs: { pod, options: { container: 'c', follow: true, tailLines: 10 } } },
-      { session: 1, op: 'credit', id: 1, bytes: 10 },
+      { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'exec', pod, container: 'c', command: ['sh'], ...wanted } },
+      { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'attach', pod, container: 'c', ...wanted } },
+      { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'forward', pod, port: 80 } },
+      { session: 1, op: 'opened', id: 1, credit: 10 },
+      { session: 1, op: 'credit', id: 1, bytes: 10, total: 20 },
+      { session: 1, op: 'end', id: 1, length: 10 },
+      { session: 1, op: 'resize', id: 1, width: 80, height: 24 },
       { session: 1, op: 'close', id: 1, length: 10 },
+      { session: 1, op: 'close', id: 1, length: 10, error: 'no', code: 404, exitCode: 1 },
     ],
   },
   { name: 'refusal', parse: parseRefusal, good: [{ about: 'report', reason: 'Busy', message: 'later' }] },

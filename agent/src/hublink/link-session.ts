@@ -9,13 +9,14 @@ import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal } from '@flotilla/shared/protocol/parse-both.js';
 import { parseAck, parseEnvelope, parseTokenAnswer, parseWelcome } from '@flotilla/shared/protocol/parse-down.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { parseStream } from '@flotilla/shared/protocol/stream-messages.js';
 import { parseRetry } from '@flotilla/shared/protocol/retry-message.js';
-import { type DownKind, downKindOf, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { parseStream } from '@flotilla/shared/protocol/stream-messages.js';
+import { type DownKind, downKindOf, type TopicScope, type UpKind } from '@flotilla/shared/protocol/topics.js';
 import { accepts, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import { BoardStreams } from './board-streams.ts';
 import type { TrustedTime } from './trusted-time.ts';
-import type { LinkChannel, LinkHandlers, LinkPart } from './types.ts';
+import type { LinkChannel, LinkHandlers, LinkMeter, LinkPart } from './types.ts';
+import { type Lane, Uplink } from './uplink.ts';
 
 export interface LinkIdentity {
   readonly scope: TopicScope;
@@ -39,6 +40,10 @@ export interface LinkSessionOptions {
   readonly parts: readonly LinkPart[];
   /** Learns the hub's time before anybody else. */
   readonly time?: Pick<TrustedTime, 'proven'>;
+  /** Counts what is sent and received. */
+  readonly meter?: LinkMeter;
+  /** A ping was answered on a silent line, see DeviceEnd. */
+  readonly pinged?: (idleMs: number) => void;
   /** Greeted: the session is good for everything. */
   readonly live: () => void;
 }
@@ -73,6 +78,7 @@ export class LinkSession implements DeviceEnd {
   readonly #ended: Promise<string>;
   #end: (reason: string) => void = () => {};
   #pipe: DevicePipe | undefined;
+  #uplink: Uplink | undefined;
   #session: number | undefined;
   /** The hub is too far ahead or behind: the pods run on, and the hub may send an update. */
   #coreOnly = false;
@@ -89,7 +95,8 @@ export class LinkSession implements DeviceEnd {
     });
     this.#streams = new BoardStreams({
       handlers: options.handlers,
-      sendJson: (message) => this.#send('stream', message),
+      // What lets the other end go on does not wait behind what this end sends.
+      sendJson: (message) => this.#send('stream', message, message.op === 'credit' ? 'sync' : undefined),
       sendBytes: (payload) => this.#sendBytes('stream', payload),
     });
   }
@@ -115,9 +122,15 @@ export class LinkSession implements DeviceEnd {
       return;
     }
     this.#pipe = pipe;
+    const { clock, identity, meter } = this.#options;
+    this.#uplink = new Uplink({ pipe, clock, scope: identity.scope, meter });
     const applied = this.#options.handlers.applied();
     const { agentVersion, bootId } = this.#options.identity;
-    const hello: Hello = { agentVersion, versions: this.#versions, bootId, nonce: this.#options.nonce, ...(applied ? { applied } : {}) };
+    const hello: Hello = {
+      ...{ agentVersion, versions: this.#versions, bootId, nonce: this.#options.nonce },
+      ...(this.#options.handlers.openStream ? { streams: 1 } : {}),
+      ...(applied ? { applied } : {}),
+    };
     const say = (): void => {
       if (this.#session !== undefined || this.#reason !== undefined) return;
       void this.#send('hello', hello).catch(() => {});
@@ -139,6 +152,7 @@ export class LinkSession implements DeviceEnd {
     this.#timers.clear();
     this.#streams.end(reason);
     const error = new Error(`the session with the hub ended: ${reason}`);
+    this.#uplink?.close(error);
     for (const { waiting } of this.#reports.splice(0)) waiting.reject(error);
     for (const waiting of this.#tokens.values()) waiting.reject(error);
     this.#tokens.clear();
@@ -146,11 +160,16 @@ export class LinkSession implements DeviceEnd {
     this.#end(reason);
   }
 
+  pinged(idleMs: number): void {
+    this.#options.pinged?.(idleMs);
+  }
+
   message(topic: string, payload: Buffer): void {
     if (this.#reason !== undefined) return;
     let kind: DownKind | undefined;
     try {
       kind = downKindOf(this.#options.identity.scope, topic);
+      this.#options.meter?.message('down', kind, topic.length + payload.length);
       const decoded = this.#reader.read(payload);
       if (decoded?.type === 'data') this.#streams.data(decoded.frame);
       else if (decoded) this.#receive(kind, decoded.value);
@@ -309,13 +328,13 @@ export class LinkSession implements DeviceEnd {
     void this.#send('refusal', refusal).catch(() => {});
   }
 
-  async #send(kind: UpKind, value: unknown): Promise<void> {
-    for (const payload of encodeJson(value)) await this.#sendBytes(kind, payload);
+  async #send(kind: UpKind, value: unknown, lane?: Lane): Promise<void> {
+    for (const payload of encodeJson(value)) await this.#sendBytes(kind, payload, lane);
   }
 
-  async #sendBytes(kind: UpKind, payload: Buffer): Promise<void> {
-    if (!this.#pipe || this.#reason !== undefined) throw new Error('the hub is away');
-    await this.#pipe.send(upTopic(this.#options.identity.scope, kind), payload);
+  async #sendBytes(kind: UpKind, payload: Buffer, lane?: Lane): Promise<void> {
+    if (!this.#uplink || this.#reason !== undefined) throw new Error('the hub is away');
+    await this.#uplink.send(kind, payload, lane);
   }
 
   #after(name: string, delayMs: number, fire: () => void): void {

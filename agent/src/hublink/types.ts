@@ -3,6 +3,7 @@ import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { ManifestUpdate, ObjectPart, ObjectWant } from '@flotilla/shared/protocol/manifest-messages.js';
 import type { Generation, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { PodStream, PodStreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 
 /** What the rest of the agent asks of the link. Implemented over MQTT, and by a simulated courier. */
@@ -35,7 +36,15 @@ export interface LinkHandlers {
   time?(hubWallMs: number): void;
   /** Log text of a container. @throws Error with a message for the client */
   logs(pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** Exec, attach and port-forward; a board without it says so to its hub. */
+  openStream?: OpenStream;
 }
+
+/**
+ * Opens a stream to a pod of this board. The signal's end closes it; what an exec started is killed then.
+ * @throws StatusError whose words and code go to the client
+ */
+export type OpenStream = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
 
 /** What came of a message about the manifest. */
 export interface ManifestOutcome {
@@ -54,6 +63,14 @@ export interface LinkChannel {
   send(kind: UpKind, value: unknown): Promise<void>;
   /** What the hub signed for this very board and purpose. @throws ProtocolError */
   open(purpose: EnvelopePurpose, value: unknown): unknown;
+}
+
+/** Counts what travels over the link. */
+export interface LinkMeter {
+  /** @param bytes of topic and payload */
+  message(direction: 'up' | 'down', kind: UpKind | DownKind, bytes: number): void;
+  /** A ping, or the answer to one. */
+  ping(direction: 'up' | 'down', bytes: number): void;
 }
 
 /** Kinds of messages with a class of their own, registered with the link; lives over all sessions. */

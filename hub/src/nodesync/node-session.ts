@@ -7,18 +7,20 @@ import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal, ReportMessage, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
 import { type ManifestMessage, parseWant } from '@flotilla/shared/protocol/manifest-messages.js';
 import type { Generation } from '@flotilla/shared/protocol/messages.js';
-import { parseRefusal, parseStream } from '@flotilla/shared/protocol/parse-both.js';
+import { parseRefusal } from '@flotilla/shared/protocol/parse-both.js';
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
+import { parseStream } from '@flotilla/shared/protocol/stream-messages.js';
+import type { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 import { agree, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import type { Broker, DeviceSession } from '#broker/types.ts';
-import { HubStreams } from './hub-streams.ts';
 import type { ReportIngest } from './ingest/report-ingest.ts';
 import type { ManifestContent } from './manifest/manifest-content.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
 import type { BoardHold, NodeChannel, NodePart } from './node-part.ts';
+import { HubStreams } from './streams/hub-streams.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
 export type IssueToken = (request: {
@@ -44,6 +46,7 @@ export interface NodeSessionOptions {
   readonly mayHaveToken: (request: TokenMessage) => boolean;
   readonly issueToken: IssueToken;
   readonly parts: readonly NodePart[];
+  readonly streamWindows: StreamWindows;
   readonly hold?: BoardHold | undefined;
   /** Protocol versions that the hub speaks; those of this build when undefined. */
   readonly versions?: readonly number[] | undefined;
@@ -71,7 +74,14 @@ export class NodeSession {
   constructor(options: NodeSessionOptions) {
     this.#options = options;
     this.device = options.session;
-    this.streams = new HubStreams({ session: options.session.epoch, send: (message) => this.#send('stream', message) });
+    this.streams = new HubStreams({
+      node: options.session.node,
+      session: options.session.epoch,
+      clock: options.clock,
+      windows: options.streamWindows,
+      send: (message) => this.#send('stream', message),
+      sendBytes: (payload) => options.broker.send(options.session, 'stream', payload),
+    });
     this.#manifests = new ManifestSender({
       clock: options.clock,
       build: options.build,
@@ -178,6 +188,7 @@ export class NodeSession {
       this.streams.end(unavailable(`the agent of node ${session.node} needs an update`));
       return;
     }
+    this.streams.greeted(hello.streams);
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
     const start = (): void => this.#manifests.start(hello.applied, deltas);
     const held = first ? this.#options.hold?.manifests(session.node) : undefined;

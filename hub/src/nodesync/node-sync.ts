@@ -1,14 +1,15 @@
 import { offlineWords } from '@flotilla/shared/api/offline.js';
 import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
-import { unavailable } from '@flotilla/shared/errors/status.js';
+import { type StatusError, unavailable } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
 import { type Broker, type BrokerHandler, type DeviceSession, type Incident, sessionsPerIncarnation } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
-import type { NodeConnector, UserInfo } from '#registry/generic/types.ts';
+import type { NodeConnector, NodeStream, NodeStreamRequest, UserInfo } from '#registry/generic/types.ts';
 import { ReportIngest } from './ingest/report-ingest.ts';
 import type { KeptLogs } from './kept-logs/kept-logs.ts';
 import { Leases } from './leases.ts';
@@ -17,6 +18,7 @@ import { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSources } from './manifest/manifest-sources.ts';
 import type { BoardHold, NodePart } from './node-part.ts';
 import { type IssueToken, NodeSession } from './node-session.ts';
+import { refusedStream } from './streams/hub-stream.ts';
 
 export interface NodeSyncOptions {
   /** nodesync's own identity: reads everything a node may need, keeps the leases. */
@@ -64,6 +66,9 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
   return new DeviceLink(options);
 }
 
+/** Streams of all boards, and what may be held for those whose clients do not read, in full windows. */
+const streamLimits = { streams: 4096, ampleBytes: 64 * 1024 * 1024 };
+
 /** Hub side of the device link: one NodeSession per connection, told of changes by the informers. */
 class DeviceLink implements NodeSync {
   readonly liveness: NodeSync['liveness'];
@@ -75,6 +80,7 @@ class DeviceLink implements NodeSync {
   readonly #leases: Leases;
   readonly #sessions = new Map<string, NodeSession>();
   readonly #watches: { stop(): void }[] = [];
+  readonly #streamWindows = new StreamWindows(streamLimits);
 
   constructor(options: NodeSyncOptions) {
     const { client, clock, logger } = options;
@@ -95,6 +101,7 @@ class DeviceLink implements NodeSync {
       isConnected: (node) => this.#sessions.has(node),
     });
     this.connector = {
+      open: (node, request, signal) => this.#open(node, request, signal),
       logs: (node, pod, logOptions, signal) => this.#logs(node, pod, logOptions, signal),
       awaySinceMs: (node) => (this.#sessions.has(node) ? undefined : (this.#awaySinceWallMs(node) ?? clock.wallMs())),
       keptLog: async (node, containerId, logOptions) => options.keptLogs?.read(node, containerId, logOptions),
@@ -172,6 +179,7 @@ class DeviceLink implements NodeSync {
       mayHaveToken: (request) => this.#mayHaveToken(node, request),
       issueToken,
       parts: this.#options.parts ?? [],
+      streamWindows: this.#streamWindows,
       hold: this.#options.hold,
       versions: this.#options.versions,
       warn: (reason, message) => this.#warn(node, reason, message),
@@ -195,11 +203,16 @@ class DeviceLink implements NodeSync {
 
   async *#logs(node: string, pod: Parameters<NodeConnector['logs']>[1], options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
     const session = this.#sessions.get(node);
-    if (!session) {
-      const since = kubeTime(this.#awaySinceWallMs(node) ?? this.#options.clock.wallMs());
-      throw unavailable(offlineWords(node, since));
-    }
+    if (!session) throw this.#offline(node);
     yield* session.streams.logs(pod, options, signal);
+  }
+
+  #open(node: string, request: NodeStreamRequest, signal: AbortSignal): NodeStream {
+    return this.#sessions.get(node)?.streams.open(request, signal) ?? refusedStream(this.#offline(node));
+  }
+
+  #offline(node: string): StatusError {
+    return unavailable(offlineWords(node, kubeTime(this.#awaySinceWallMs(node) ?? this.#options.clock.wallMs())));
   }
 
   /** By this hub, else as hubs before it wrote it down: in the Node when it went away, in its Lease while it was there. */

@@ -27,10 +27,13 @@ export const linkLimits = {
   /** Objects in one request, and bytes of their texts in one answer: what a hub deflates in a few milliseconds. */
   wants: 128,
   pageBytes: 256 * 1024,
-  /** Open streams of one device. */
-  streams: 64,
-  /** What a sender may have on its way, per stream, before the receiver grants more. */
+  /** Open streams of one device: a hundred people and tools at one board, and some to spare. */
+  streams: 128,
+  /** What a sender may have on its way, per stream, before the receiver grants more: at most, and where many are open. */
   streamWindowBytes: 256 * 1024,
+  streamSmallWindowBytes: 32 * 1024,
+  /** What a board holds of input that its pods do not read, in full windows; beyond it the windows are small. */
+  boardInputBytes: 4 * 1024 * 1024,
   /** The data of one stream frame. */
   streamFrameBytes: 16 * 1024,
   podsPerReport: 1024,

@@ -1,4 +1,3 @@
-import type { LogOptions } from './log-options.ts';
 import type { Generation, StatusReport } from './messages.ts';
 import type { RefusalReason } from './protocol-error.ts';
 
@@ -11,6 +10,8 @@ export interface Hello {
   readonly bootId: string;
   /** Chosen anew for each connection; comes back in the signed welcome. */
   readonly nonce: string;
+  /** 1: it opens exec, attach and forward streams; missing: only those of logs. */
+  readonly streams?: number;
   readonly applied?: Generation;
 }
 
@@ -69,20 +70,6 @@ export interface PodReference {
   readonly name: string;
   readonly uid: string;
 }
-
-/** Streams are opened by the hub; data travels in frames of their own (frame.ts). */
-export type StreamMessage =
-  | {
-      readonly session: number;
-      readonly op: 'open';
-      readonly id: number;
-      readonly credit: number;
-      readonly logs: { readonly pod: PodReference; readonly options: LogOptions };
-    }
-  /** The receiver of data allows its sender this many bytes more. */
-  | { readonly session: number; readonly op: 'credit'; readonly id: number; readonly bytes: number }
-  /** `length` is how much data the sender sent in all; `error` why it ended early. */
-  | { readonly session: number; readonly op: 'close'; readonly id: number; readonly length?: number; readonly error?: string };
 
 /** A message that was not taken, and why. */
 export interface Refusal {

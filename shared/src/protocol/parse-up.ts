@@ -8,11 +8,13 @@ import { Shape } from './shape.ts';
 export function parseHello(value: unknown): Hello {
   const shape = new Shape('hello', value);
   const applied = shape.generation('applied');
+  const streams = shape.optionalInteger('streams');
   return {
     agentVersion: shape.text('agentVersion'),
     versions: shape.list('versions', 16).filter((version) => typeof version === 'number'),
     bootId: shape.text('bootId'),
     nonce: shape.text('nonce'),
+    ...(streams === undefined ? {} : { streams }),
     ...(applied ? { applied } : {}),
   };
 }

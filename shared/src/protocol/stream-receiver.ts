@@ -1,39 +1,72 @@
 import type { DataFrame } from './frame.ts';
 import { linkLimits } from './limits.ts';
 
+type Received = Pick<DataFrame, 'channel' | 'data'>;
+
+/** Frames that wait for one before them, and pieces that wait for the consumer: tiny ones cost more than their bytes. */
+const earlyFrames = 256;
+const piecesBeforeMerging = 512;
+const mostPieces = 16_384;
+
 /**
  * The receiving end of a stream. Puts frames in order by their offset, drops what comes twice, gives new credit as the consumer
  * takes data away, and never holds more than the window. One consumer iterates over it, once.
  */
-export class StreamReceiver implements AsyncIterable<Buffer> {
-  readonly #grant: (bytes: number) => void;
-  readonly #early = new Map<number, Buffer>();
-  readonly #ready: Buffer[] = [];
+export class StreamReceiver implements AsyncIterable<Received> {
+  readonly #grant: (bytes: number, total: number) => void;
+  readonly #windowBytes: number;
+  readonly #early = new Map<number, DataFrame>();
+  #ready: Received[] = [];
+  #mergeAbove = piecesBeforeMerging;
   /** The next byte that is missing. */
   #received = 0;
   #consumed = 0;
-  #granted: number = linkLimits.streamWindowBytes;
+  #granted: number;
   #length: number | undefined;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  /** @param grant tells the sender that it may send so many bytes more; the first window is granted by opening. */
-  constructor(grant: (bytes: number) => void) {
+  /**
+   * @param grant tells the sender that it may send so many bytes more, and how many it was ever allowed
+   * @param windowBytes the first credit, which opening gave, and the most that is held
+   */
+  constructor(grant: (bytes: number, total: number) => void, windowBytes: number = linkLimits.streamWindowBytes) {
     this.#grant = grant;
+    this.#windowBytes = windowBytes;
+    this.#granted = windowBytes;
   }
 
-  data({ offset, data }: DataFrame): void {
-    if (this.#over() || offset < this.#received || data.length === 0) return;
+  /** All that was sent has arrived, or it never will. */
+  get isOver(): boolean {
+    return this.#failure !== undefined || (this.#length !== undefined && this.#received >= this.#length);
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  data(frame: DataFrame): void {
+    const { offset, data } = frame;
+    if (this.isOver || offset < this.#received || data.length === 0) return;
+    if (data.length > linkLimits.streamFrameBytes) {
+      this.fail(new Error(`the sender sent a frame of ${data.length} bytes; the limit is ${linkLimits.streamFrameBytes}`));
+      return;
+    }
     if (offset + data.length > this.#granted) {
       this.fail(new Error('the sender exceeded its credit'));
       return;
     }
-    this.#early.set(offset, data);
+    this.#early.set(offset, frame);
+    if (this.#early.size > earlyFrames) {
+      this.fail(new Error('a part of the stream is missing'));
+      return;
+    }
     for (let next = this.#early.get(this.#received); next; next = this.#early.get(this.#received)) {
       this.#early.delete(this.#received);
-      this.#ready.push(next);
-      this.#received += next.length;
+      this.#ready.push({ channel: next.channel, data: next.data });
+      this.#received += next.data.length;
     }
+    if (this.#ready.length > this.#mergeAbove) this.#merge();
     this.#wake?.();
   }
 
@@ -46,15 +79,16 @@ export class StreamReceiver implements AsyncIterable<Buffer> {
   /** What has arrived in order is still given out; then the consumer gets the error. */
   fail(error: Error): void {
     this.#failure ??= error;
+    this.#early.clear();
     this.#wake?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Received> {
     for (;;) {
       const next = this.#ready.shift();
       if (next) {
         yield next;
-        this.#take(next.length);
+        this.#take(next.data.length);
         continue;
       }
       if (this.#failure) throw this.#failure;
@@ -66,15 +100,26 @@ export class StreamReceiver implements AsyncIterable<Buffer> {
     }
   }
 
-  #over(): boolean {
-    return this.#failure !== undefined || (this.#length !== undefined && this.#received >= this.#length);
+  /** Neighbours of one channel become one piece. */
+  #merge(): void {
+    const merged: { channel: number; parts: Buffer[]; bytes: number }[] = [];
+    for (const { channel, data } of this.#ready) {
+      const last = merged.at(-1);
+      if (last && last.channel === channel && last.bytes + data.length <= linkLimits.streamFrameBytes) {
+        last.parts.push(data);
+        last.bytes += data.length;
+      } else merged.push({ channel, parts: [data], bytes: data.length });
+    }
+    this.#ready = merged.map(({ channel, parts }) => ({ channel, data: Buffer.concat(parts) }));
+    this.#mergeAbove = this.#ready.length + piecesBeforeMerging;
+    if (this.#ready.length > mostPieces) this.fail(new Error('the sender cuts its data into too small pieces'));
   }
 
   #take(bytes: number): void {
     this.#consumed += bytes;
-    const due = this.#consumed + linkLimits.streamWindowBytes - this.#granted;
-    if (due < linkLimits.streamWindowBytes / 2 || this.#over()) return;
+    const due = this.#consumed + this.#windowBytes - this.#granted;
+    if (due < this.#windowBytes / 2 || this.isOver) return;
     this.#granted += due;
-    this.#grant(due);
+    this.#grant(due, this.#granted);
   }
 }

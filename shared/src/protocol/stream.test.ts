@@ -4,6 +4,7 @@ import type { DataFrame } from './frame.ts';
 import { linkLimits } from './limits.ts';
 import { StreamReceiver } from './stream-receiver.ts';
 import { StreamSender } from './stream-sender.ts';
+import { StreamWindows } from './stream-windows.ts';
 
 test('reordered and repeated frames come out as one text, within the credit', async () => {
   await fc.assert(
@@ -29,9 +30,11 @@ test('reordered and repeated frames come out as one text, within the credit', as
             if (choice >= 2) while (wire.length > 0) receiver.data(wire.shift() as DataFrame);
           },
         });
-        const receiver = new StreamReceiver((bytes) => {
+        const receiver = new StreamReceiver((bytes, total) => {
           unconfirmed -= bytes;
-          sender.credit(bytes);
+          sender.credit(bytes, total);
+          // A copy changes nothing.
+          sender.credit(bytes, total);
         });
         const sending = (async () => {
           for (const part of parts) {
@@ -41,7 +44,7 @@ test('reordered and repeated frames come out as one text, within the credit', as
           receiver.end(sender.length);
         })();
         const received: Buffer[] = [];
-        for await (const chunk of receiver) received.push(chunk);
+        for await (const { data } of receiver) received.push(data);
         await sending;
         expect(Buffer.concat(received).equals(Buffer.concat(parts))).toBe(true);
       },
@@ -62,9 +65,59 @@ test('a sender without credit waits, and ends with its signal', async () => {
 });
 
 test('a sender that ignores its credit fails the stream', async () => {
+  const receiver = new StreamReceiver(() => {}, 10);
+  receiver.data({ stream: 1, channel: 1, offset: 0, data: Buffer.alloc(10) });
+  receiver.data({ stream: 1, channel: 1, offset: 10, data: Buffer.alloc(1) });
+  const iterator = receiver[Symbol.asyncIterator]();
+  expect((await iterator.next()).value?.data.length).toBe(10);
+  await expect(iterator.next()).rejects.toThrow('exceeded its credit');
+});
+
+test('a frame may have so many bytes and no more', async () => {
+  const frame = (bytes: number): DataFrame => ({ stream: 1, channel: 1, offset: 0, data: Buffer.alloc(bytes) });
+  const [fits, over] = [new StreamReceiver(() => {}), new StreamReceiver(() => {})];
+  fits.data(frame(linkLimits.streamFrameBytes));
+  expect(fits.failure).toBeUndefined();
+  over.data(frame(linkLimits.streamFrameBytes + 1));
+  expect(over.failure?.message).toContain('a frame of 16385 bytes');
+});
+
+test('bytes that come one by one to a reader that does not read cost little, and are all there', async () => {
   const receiver = new StreamReceiver(() => {});
-  receiver.data({ stream: 1, channel: 1, offset: 0, data: Buffer.alloc(linkLimits.streamWindowBytes + 1) });
-  await expect(receiver[Symbol.asyncIterator]().next()).rejects.toThrow('exceeded its credit');
+  for (let offset = 0; offset < 20_000; offset++)
+    receiver.data({ stream: 1, channel: offset < 15_000 ? 1 : 2, offset, data: Buffer.from('x') });
+  receiver.end(20_000);
+  let [pieces, bytes] = [0, 0];
+  for await (const { data } of receiver) [pieces, bytes] = [pieces + 1, bytes + data.length];
+  expect(bytes).toBe(20_000);
+  expect(pieces).toBeLessThan(1_000);
+});
+
+test('channels that take turns byte by byte end the stream before they eat the memory', () => {
+  const receiver = new StreamReceiver(() => {});
+  const send = (offset: number): void => receiver.data({ stream: 1, channel: 1 + (offset % 2), offset, data: Buffer.from('x') });
+  for (let offset = 0; offset < 16_000; offset++) send(offset);
+  expect(receiver.failure).toBeUndefined();
+  for (let offset = 16_000; offset < 20_000; offset++) send(offset);
+  expect(receiver.failure?.message).toContain('too small pieces');
+});
+
+test('a gap is waited for, and not with any number of frames behind it', () => {
+  const receiver = new StreamReceiver(() => {});
+  for (let offset = 1; offset <= 256; offset++) receiver.data({ stream: 1, channel: 1, offset, data: Buffer.from('x') });
+  expect(receiver.failure).toBeUndefined();
+  receiver.data({ stream: 1, channel: 1, offset: 257, data: Buffer.from('x') });
+  expect(receiver.failure?.message).toBe('a part of the stream is missing');
+});
+
+test('windows are full while there is ample room, small then, and there are only so many', () => {
+  const windows = new StreamWindows({ streams: 4, ampleBytes: 2 * linkLimits.streamWindowBytes });
+  const full = linkLimits.streamWindowBytes;
+  const small = linkLimits.streamSmallWindowBytes;
+  expect([1, 2, 3, 4, 5].map(() => windows.take())).toEqual([full, full, small, small, undefined]);
+  windows.give(full);
+  windows.give(small);
+  expect([1, 2, 3].map(() => windows.take())).toEqual([small, small, undefined]);
 });
 
 test('what arrived before a failure is given out first', async () => {
@@ -72,6 +125,6 @@ test('what arrived before a failure is given out first', async () => {
   receiver.data({ stream: 1, channel: 1, offset: 0, data: Buffer.from('last words') });
   receiver.fail(new Error('the board went away'));
   const iterator = receiver[Symbol.asyncIterator]();
-  expect((await iterator.next()).value?.toString()).toBe('last words');
+  expect((await iterator.next()).value?.data.toString()).toBe('last words');
   await expect(iterator.next()).rejects.toThrow('the board went away');
 });

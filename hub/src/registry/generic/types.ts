@@ -1,6 +1,7 @@
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { PodStreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { CachedObject } from '#store/cache.ts';
 
 /** Who asks. In-process callers carry one too: `system:serviceaccount:kube-system:deployment-controller`. */
@@ -227,8 +228,31 @@ export interface Admission {
   validate(attributes: AdmissionAttributes): void | Promise<void>;
 }
 
+/** What can be opened to a pod: a program in a container, a container's own process, or one connection to a port of the pod. */
+export type NodeStreamRequest = PodStreamRequest;
+
+/** Bytes both ways between the hub and a pod. Channels as in Kubernetes: 0 to the process, 1 output, 2 error output. */
+export interface NodeStream {
+  /**
+   * Resolves when the board accepted it. @throws StatusError in the kubelet's words: 404 no such container, 400 it does not run,
+   * 503 the board is offline or went away, 429 too many streams
+   */
+  readonly opened: Promise<void>;
+  /** Resolves when there is credit for more. Rejects when the stream is over. */
+  write(data: Buffer): Promise<void>;
+  /** No more input: half-close. */
+  end(): void;
+  resize(size: { readonly width: number; readonly height: number }): void;
+  /** Output in order, once; ends when both outputs were read to the end; throws when the board went away. One consumer, once. */
+  readonly output: AsyncIterable<{ readonly channel: 1 | 2; readonly data: Buffer }>;
+  /** Settles after the output ended: the exit code (0…255) of an exec, undefined for the others. @throws StatusError or Error */
+  readonly result: Promise<{ readonly exitCode: number | undefined }>;
+}
+
 /** The port to what happens on a node; implemented by nodesync over the device link. */
 export interface NodeConnector {
+  /** The signal's end closes the stream, and an exec's process with its children is killed. Never throws: `opened` says what is wrong. */
+  open(node: string, request: NodeStreamRequest, signal: AbortSignal): NodeStream;
   /** Chunks of log text. @throws StatusError when the node is away or the container unknown */
   logs(
     node: string,
