@@ -103,7 +103,8 @@ describe('node', () => {
     await files.write('/proc/meminfo', 'MemTotal: 1000000 kB\nMemAvailable: 100 kB\n');
     runtime.failNext('images', new RuntimeError('Unavailable', 'podman is not there'));
     const { bytes, freeBytes } = await files.space();
-    files.capacityBytes = bytes - freeBytes + 1;
+    const used = bytes - freeBytes;
+    files.capacityBytes = used + 1;
     await clock.advance(300_000);
     expect(conditions()).toEqual([
       'MemoryPressure=True KubeletHasInsufficientMemory',
@@ -111,9 +112,18 @@ describe('node', () => {
       'PIDPressure=False KubeletHasSufficientPID',
       'Ready=False KubeletNotReady',
     ]);
-    files.capacityBytes = Number.POSITIVE_INFINITY;
-    await files.write('/proc/meminfo', 'MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n');
-    await clock.advance(300_000);
+    // The runtime is there again; a little more than the least is still too little.
+    files.capacityBytes = Math.ceil(used / (1 - 0.12));
+    await files.write('/proc/meminfo', 'MemTotal: 1000000 kB\nMemAvailable: 150000 kB\n');
+    await clock.advance(30_000);
+    expect(conditions()).toEqual([
+      'MemoryPressure=True KubeletHasInsufficientMemory',
+      'DiskPressure=True KubeletHasDiskPressure',
+      ...well.slice(2),
+    ]);
+    files.capacityBytes = Math.ceil(used / (1 - 0.16));
+    await files.write('/proc/meminfo', 'MemTotal: 1000000 kB\nMemAvailable: 160000 kB\n');
+    await clock.advance(30_000);
     expect(conditions()).toEqual(well);
   });
 

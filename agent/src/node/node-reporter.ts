@@ -30,11 +30,15 @@ export interface NodeReporterOptions {
 }
 
 const lookMs = 300_000;
+/** While something is wrong: it may be over in a moment, and nothing new is scheduled here meanwhile. */
+const ailingLookMs = 30_000;
 const mostImages = 50;
 const mostPods = '110';
 /** The kubelet's hard eviction limits: what it keeps back of memory, and the shares of the disk and of process ids. */
 const memoryKept = 100 * 2 ** 20;
 const diskShareKept = 0.1;
+/** What is short is well again when it is so many times beyond its limit: nothing swings to and fro at it. */
+const recovered = 1.5;
 
 type ConditionType = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure' | 'Ready';
 const healthy: Readonly<Record<ConditionType, readonly [reason: string, message: string]>> = {
@@ -50,7 +54,7 @@ const ailing: typeof healthy = {
   Ready: ['KubeletNotReady', 'the container runtime is down'],
 };
 
-/** The Node as its board knows it. Looks at /proc at the start and every five minutes, and tells only of changes. */
+/** The Node as its board knows it. Looks at /proc at the start and every five minutes, more often while something is wrong, and tells only of changes. */
 export class NodeReporter {
   readonly #options: NodeReporterOptions;
   readonly #stop = new AbortController();
@@ -75,7 +79,7 @@ export class NodeReporter {
       await this.#probe().catch((error: unknown) => logger.warn('cannot find out more about the board', { error }));
       while (!this.#stop.signal.aborted) {
         await this.look();
-        await this.#options.clock.sleep('look at the board', lookMs, this.#stop.signal).catch(() => {});
+        await this.#options.clock.sleep('look at the board', this.#ails ? ailingLookMs : lookMs, this.#stop.signal).catch(() => {});
       }
     };
     void background();
@@ -92,9 +96,9 @@ export class NodeReporter {
       this.#addresses = await hostAddresses(files, host);
       const memory = (await files.readText('/proc/meminfo')) ?? '';
       const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(memory)?.[1] ?? Number.MAX_SAFE_INTEGER / 1024) * 1024;
-      this.#set('MemoryPressure', available < memoryKept);
+      this.#set('MemoryPressure', available < this.#limit('MemoryPressure', memoryKept));
       const { bytes, freeBytes } = await files.space(dataDir);
-      this.#set('DiskPressure', freeBytes < bytes * diskShareKept);
+      this.#set('DiskPressure', freeBytes < this.#limit('DiskPressure', bytes * diskShareKept));
       const processes = Number(/\/(\d+)/.exec((await files.readText('/proc/loadavg')) ?? '')?.[1] ?? 0);
       const most = Number((await files.readText('/proc/sys/kernel/pid_max')) ?? Number.MAX_SAFE_INTEGER);
       this.#set('PIDPressure', processes > 0.9 * most);
@@ -194,6 +198,14 @@ export class NodeReporter {
     const message = noNetwork ? `container runtime network not ready: ${this.#networkFailure}` : words;
     const status = bad === (type !== 'Ready') ? 'True' : 'False';
     return { type, status, reason, message, lastTransitionTime: kubeTime(correct(sinceWallMs)) };
+  }
+
+  get #ails(): boolean {
+    return [...this.#bad.values()].some(({ bad }) => bad);
+  }
+
+  #limit(type: ConditionType, limit: number): number {
+    return this.#bad.get(type)?.bad ? limit * recovered : limit;
   }
 
   #setReady(): void {
