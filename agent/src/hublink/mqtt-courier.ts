@@ -15,7 +15,10 @@ import type { Courier } from './courier.ts';
 import { HubMemory } from './hub-memory.ts';
 import { watchAddress } from './mqtt-address.ts';
 import { dialHub } from './mqtt-door.ts';
+import { watchPings } from './mqtt-pings.ts';
 import type { ProxyFor } from './mqtt-proxy.ts';
+import type { LinkMeter } from './types.ts';
+import type { WireCount } from './wire-count.ts';
 
 export interface Endpoint {
   readonly transport: 'mqtt' | 'websocket';
@@ -34,6 +37,10 @@ export interface MqttCourierOptions {
   readonly logger: Logger;
   readonly timeoutMs?: number;
   readonly proxy?: ProxyFor;
+  /** Counts pings, which no one else sees. */
+  readonly meter?: Pick<LinkMeter, 'ping'>;
+  /** Counts the bytes of connections. */
+  readonly wire?: WireCount;
   /** The machine's own addresses now; those of its interfaces when left out. */
   readonly addresses?: () => ReadonlySet<string>;
 }
@@ -77,6 +84,7 @@ async function attempt(
     ...{ host, port, ca, memory, timeoutMs, ...options.credentials() },
     ...{ floorMs: options.floorMs(), ended: 'doubt' },
     ...(proxy ? { proxy } : {}),
+    ...(options.wire ? { wire: options.wire } : {}),
   });
   options.logger.debug('reached the hub', { ...endpoint, resumed });
   const client = mqttClient(endpoint, socket, {
@@ -96,6 +104,7 @@ async function attempt(
     let reason = 'the connection was closed';
     let up = false;
     let unwatch = (): void => {};
+    const pings = watchPings(client, { meter: options.meter, pinged: (idleMs) => end.pinged?.(idleMs) });
     client.on('connect', () => {
       up = true;
       client.subscribe(downFilter(options.scope), { qos: 0 });
@@ -104,7 +113,12 @@ async function attempt(
         client.end(true);
         socket.destroy();
       });
-      resolve({ send: (topic, payload) => send(client, topic, payload), close: () => void client.end(), certificateEndMs });
+      resolve({
+        send: (topic, payload) => send(client, topic, payload),
+        arrived: pings.arrived,
+        close: () => void client.end(),
+        certificateEndMs,
+      });
     });
     client.on('message', (topic, payload) => end.message(topic, payload));
     client.on('error', (error) => {
@@ -114,6 +128,7 @@ async function attempt(
     });
     client.on('close', () => {
       unwatch();
+      pings.end();
       socket.destroy();
       reject(new Error(reason));
       if (up) end.closed(reason);

@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import { isIP } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import type { HubMemory, KeptSession } from './hub-memory.ts';
 import { type ProxyFor, throughProxy } from './mqtt-proxy.ts';
 import { checkServer, type ServerExpectation } from './server-check.ts';
+import type { WireCount } from './wire-count.ts';
 
 /** The only file of the link that opens sockets. */
 
@@ -27,6 +28,8 @@ export interface DialOptions {
   readonly proxy?: ProxyFor;
   /** Sessions are resumed, and kept for the next connection. */
   readonly memory?: HubMemory;
+  /** Counts the bytes of this connection. */
+  readonly wire?: WireCount;
 }
 
 export interface DialedHub {
@@ -44,10 +47,12 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
   const trusted = ca ? { ca: new X509Certificate(ca), host } : undefined;
   const kept = trusted && resumable(memory?.session(endpoint), trusted, options.floorMs);
   const proxy = options.proxy?.(host, port);
-  const through = proxy && (await throughProxy(proxy, { host, port }, timeoutMs));
+  // A socket of its own below TLS: it knows what really travels.
+  const raw = proxy ? await throughProxy(proxy, { host, port }, timeoutMs) : await direct(host, port, timeoutMs);
+  options.wire?.count(raw);
   return new Promise((resolve, reject) => {
     const socket = connect({
-      ...(through ? { socket: through } : { host, port }),
+      socket: raw,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       ...(isIP(host) ? {} : { servername: host }),
@@ -56,13 +61,9 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
       ...(key ? { key } : {}),
       ...(kept ? { session: kept.session } : {}),
     });
-    let reached = through !== undefined;
-    socket.once('connect', () => {
-      reached = true;
-    });
     const fail = (error: Error): void => {
-      // Whatever was wrong with the session, the next attempt begins anew; a hub that is away says nothing about it.
-      if (reached) memory?.drop(endpoint);
+      // Whatever was wrong with the session, the next attempt begins anew; a hub that cannot be reached says nothing about it.
+      memory?.drop(endpoint);
       socket.destroy();
       reject(error);
     };
@@ -80,10 +81,26 @@ export async function dialHub(options: DialOptions): Promise<DialedHub> {
       chain = shown;
       socket.setTimeout(0);
       // Messages are small and follow one another: none waits for the acknowledgement of the one before.
-      socket.setNoDelay(true);
-      through?.setNoDelay(true);
+      raw.setNoDelay(true);
       socket.removeAllListeners('error').removeAllListeners('close').removeAllListeners('timeout');
       resolve({ socket, certificateEndMs: check.endMs, resumed: socket.isSessionReused() });
+    });
+  });
+}
+
+function direct(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, noDelay: true });
+    const fail = (error: Error): void => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.setTimeout(timeoutMs, () => fail(new Error(`no answer from ${host}:${port} within ${timeoutMs} ms`)));
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.removeAllListeners('error').removeAllListeners('timeout');
+      resolve(socket);
     });
   });
 }

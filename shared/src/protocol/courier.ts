@@ -15,12 +15,16 @@ export interface DeviceEnd {
   message(topic: string, payload: Buffer): void;
   /** The connection is over; called once. */
   closed(reason: string): void;
+  /** A sign of life was answered after the line had been silent for so long. Not every connection tells. */
+  pinged?(idleMs: number): void;
 }
 
 export interface DevicePipe {
   /** Resolves when it is on its way; says nothing of arrival. */
   send(topic: string, payload: Buffer): Promise<void>;
   close(): void;
+  /** Resolves when all that was sent before has reached the other end; costs a few bytes. Missing where the connection cannot tell. */
+  arrived?(): Promise<void>;
   /** When the hub's certificate on this connection ends; undefined where there is none. */
   readonly certificateEndMs?: number;
 }

@@ -1,7 +1,20 @@
 import { ProtocolError } from './protocol-error.ts';
 
 /** What a board may send. */
-const upKinds = ['hello', 'report', 'applied', 'want', 'token', 'stream', 'operation', 'lease', 'recall', 'log', 'refusal'] as const;
+const upKinds = [
+  'hello',
+  'report',
+  'applied',
+  'want',
+  'token',
+  'stream',
+  'operation',
+  'lease',
+  'recall',
+  'log',
+  'traffic',
+  'refusal',
+] as const;
 /** What the hub may send. */
 const downKinds = [
   'welcome',
@@ -15,6 +28,7 @@ const downKinds = [
   'grant',
   'recall',
   'log',
+  'traffic',
   'retry',
   'refusal',
 ] as const;

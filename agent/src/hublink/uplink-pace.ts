@@ -1,0 +1,116 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+
+export interface UplinkPaceOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Asks the other end to answer behind all that was sent so far; undefined where the line cannot tell. */
+  readonly arrived: (() => Promise<void> | undefined) | undefined;
+  /** More has arrived: there may be room now. */
+  readonly moved: () => void;
+}
+
+/** How long a heartbeat may have to wait behind what was sent before it, beside the time that the line itself takes. */
+const queueMs = 1000;
+const firstWindowBytes = 8 * 1024;
+const leastWindowBytes = 2 * 1024;
+const mostWindowBytes = 1024 * 1024;
+const leastShare = 0.5;
+/** So little is sent without asking whether it arrived: an idle board asks nothing. */
+const unaskedBytes = 4 * 1024;
+const firstFrameBytes = 4 * 1024;
+const leastFrameBytes = 1024;
+const mostFrameBytes = 16 * 1024;
+
+interface Mark {
+  readonly sentBytes: number;
+  readonly atMs: number;
+  readonly arrivedBytes: number;
+  /** Nothing else was under way. */
+  readonly alone: boolean;
+  /** More was waiting than the line took. */
+  readonly full: boolean;
+}
+
+/**
+ * Measures what the line carries, by asking now and then whether what was sent has arrived (MQTT's ping is answered in order), and says
+ * how much more may go under way: what the line carries in its own round trip and one second. What the kernel's and the carrier's
+ * buffers would swallow counts as under way; the drain of the socket would not show it.
+ */
+export class UplinkPace {
+  readonly #options: UplinkPaceOptions;
+  readonly #marks: Mark[] = [];
+  #sentBytes = 0;
+  #arrivedBytes = 0;
+  #windowBytes = firstWindowBytes;
+  /** Of the line when nothing queues on it. */
+  #roundTripMs: number | undefined;
+  #bytesPerMs: number | undefined;
+  /** Of what the line could have under way; less while it stalls. */
+  #share = 1;
+
+  constructor(options: UplinkPaceOptions) {
+    this.#options = options;
+  }
+
+  /** So much data a frame should have: half a second of the line. */
+  get frameBytes(): number {
+    if (this.#options.arrived === undefined) return mostFrameBytes;
+    if (this.#bytesPerMs === undefined) return firstFrameBytes;
+    return clamp(Math.floor((this.#bytesPerMs * queueMs) / 2), leastFrameBytes, mostFrameBytes);
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes;
+    const asked = this.#marks.at(-1)?.sentBytes ?? this.#arrivedBytes;
+    if (this.#sentBytes - asked >= Math.max(unaskedBytes, this.#windowBytes / 4)) this.#ask(false);
+  }
+
+  /** Whether more may be sent. When not, `moved` is called as soon as it may be otherwise. */
+  room(): boolean {
+    if (this.#options.arrived === undefined || this.#sentBytes - this.#arrivedBytes < this.#windowBytes) return true;
+    if ((this.#marks.at(-1)?.sentBytes ?? this.#arrivedBytes) < this.#sentBytes) this.#ask(true);
+    return false;
+  }
+
+  #ask(full: boolean): void {
+    const answer = this.#options.arrived?.();
+    if (!answer) return;
+    const mark: Mark = {
+      sentBytes: this.#sentBytes,
+      atMs: this.#options.clock.monotonicMs(),
+      arrivedBytes: this.#arrivedBytes,
+      alone: this.#sentBytes - this.#arrivedBytes <= 2 * leastWindowBytes,
+      full: full || this.#marks.length > 0,
+    };
+    this.#marks.push(mark);
+    // When it fails the connection is over, and whoever waits learns of it from there.
+    answer.then(() => this.#answered(mark)).catch(() => {});
+  }
+
+  #answered(mark: Mark): void {
+    const at = this.#marks.indexOf(mark);
+    if (at < 0) return;
+    this.#marks.splice(0, at + 1);
+    this.#arrivedBytes = Math.max(this.#arrivedBytes, mark.sentBytes);
+    const tookMs = Math.max(1, this.#options.clock.monotonicMs() - mark.atMs);
+    if (this.#roundTripMs === undefined || tookMs < this.#roundTripMs || mark.alone) this.#roundTripMs = tookMs;
+    this.#measured((this.#arrivedBytes - mark.arrivedBytes) / tookMs, mark.full);
+    // A line that stalls (lost packets) lets more queue than its rate tells.
+    if (tookMs - this.#roundTripMs > 2 * queueMs) this.#share = Math.max(leastShare, this.#share * 0.6);
+    else this.#share = Math.min(1, this.#share * 1.03);
+    const fullBytes = (this.#bytesPerMs ?? 0) * (this.#roundTripMs + queueMs);
+    this.#windowBytes = clamp(fullBytes * this.#share, leastWindowBytes, mostWindowBytes);
+    this.#options.moved();
+  }
+
+  /** What was sent too little to fill the line tells only that it carries at least so much. */
+  #measured(bytesPerMs: number, full: boolean): void {
+    const known = this.#bytesPerMs;
+    if (known === undefined) this.#bytesPerMs = bytesPerMs;
+    else if (bytesPerMs > known) this.#bytesPerMs = (known + bytesPerMs) / 2;
+    else if (full) this.#bytesPerMs = (3 * known + bytesPerMs) / 4;
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
