@@ -24,7 +24,7 @@ async function rebootAlone(board: Board, wallMs?: number): Promise<void> {
 const main = (status: PodStatus): ContainerStatus | undefined => status.containerStatuses?.[0];
 
 describe('a board that starts without its hub', () => {
-  it('has its pods back after a reboot, with nothing asked of the network (lesson 2)', async () => {
+  it('has its pods back after a reboot, with nothing asked of the network', async () => {
     const board = await makeBoard();
     await board.hub.want([makePod('a'), makePod('b', { volumes: [{ name: 'v', configMap: { name: 'c' } }] })], {
       configMaps: [{ metadata: { namespace: 'default', name: 'c' }, data: { key: 'x' } } as object],
@@ -37,7 +37,7 @@ describe('a board that starts without its hub', () => {
     expect(board.runtime.pulls).toEqual(pulls);
   });
 
-  it('starts pods whose mounted token expired while it was away (lesson 3)', async () => {
+  it('starts pods whose mounted token expired while it was away', async () => {
     const board = await makeBoard();
     const sources = [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }];
     const pod = makePod('p', { serviceAccountName: 'robot', volumes: [{ name: 't', projected: { sources } }] });
@@ -55,7 +55,7 @@ describe('a board that starts without its hub', () => {
     expect(board.hub.tokens).toBe(2);
   });
 
-  it('makes a container again that somebody deleted, from the image it ran with, whatever its pull policy (lesson 5)', async () => {
+  it('makes a container again that somebody deleted, from the image it ran with, whatever its pull policy', async () => {
     const board = await makeBoard();
     await board.hub.want([makePod('p', { containers: [makeContainer('main', {}, { imagePullPolicy: 'Always' })] })]);
     await board.pass(2000);

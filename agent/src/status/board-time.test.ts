@@ -20,7 +20,7 @@ async function board(startWallMs: number) {
 }
 
 describe('what time it is on a board', () => {
-  it('is known for the whole boot once the hub told it, whatever the clock says (lesson 19)', async () => {
+  it('is known for the whole boot once the hub told it, whatever the clock says', async () => {
     const { clock, start } = await board(0);
     const time = await start('a');
     const early = time.now();

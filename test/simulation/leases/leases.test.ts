@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { leaseFaults, leaseLife } from './lease-life.ts';
 import type { Mistakes } from './sim-board.ts';
 
-/** Lessons from peers, 10: the same pod on two nodes after a partition. */
+/** What a partition must never do: the same pod on two boards. */
 it('an exclusive pod never runs twice, whatever strikes when', () => {
   const struck = new Map<string, number>();
   const sums = { replaced: 0, kills: 0, starts: 0 };

@@ -18,7 +18,7 @@ async function atWork(boards = 2): Promise<void> {
   );
 }
 
-test('lessons 6: the hub restarts and loses everything: from nothing but its keys it takes back what its boards run', async () => {
+test('the hub restarts and loses everything: from nothing but its keys it takes back what its boards run', async () => {
   await atWork();
   const before = { identities: world.identities(), containers: world.containers(), starts: world.starts() };
   const node = world.object<{ spec?: { podCIDR?: string }; metadata?: { uid?: string } }>('', 'nodes', 'board-0');

@@ -120,7 +120,7 @@ test('a board that returns after the end buries what it buried, also when nobody
   expect(world.starts()).toBe(1);
 });
 
-test('lessons 4: a delete missed: what was deleted before the backup does not come back with a board that missed it', async () => {
+test('a delete missed: what was deleted before the backup does not come back with a board that missed it', async () => {
   world = await RecoveryWorld.open({ boards: 2 });
   await world.apply(barePod('goes', { nodeName: 'board-1' }), barePod('stays', { nodeName: 'board-1' }));
   await world.until('both run', () => world.readyPods().length === 2);
