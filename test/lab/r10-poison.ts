@@ -4,8 +4,11 @@ import { feed } from '../simulation/hostile.ts';
 import { hostileBoard } from '../simulation/hostile-board.ts';
 import type { LabGoal } from './lab-goal.ts';
 
-const inputs = 1000;
+/** For each parser in each round: a million of them in a long run. */
+const inputs = 200;
 const messages = 60;
+/** Rounds from one hostile board to the next. */
+const boardEvery = 5;
 /** What may stay after a round, without the garbage. */
 const mostBytes = 20 * 1024 * 1024;
 const warmRounds = 100;
@@ -17,21 +20,22 @@ function collect(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-/** Each round: 1,000 inputs for the parsers, and 60 messages of a hostile board to a hub. */
+/** Each round: 200 inputs for each parser; each fifth: 60 messages of a hostile board to a hub. */
 export const poison: LabGoal = {
   id: 'R10',
   title: "truncated, oversized, deeply nested, bad UTF-8, __proto__, another node's topic: no crash, no write across boards",
-  rounds: 1000,
+  rounds: 5000,
   async round(seed, { random, tally }) {
     const { taken, refused } = feed(random, inputs);
     tally.fault('refused input', refused);
     tally.fault('taken input', taken);
     tally.invariant('taken or refused in words');
-    await hostileBoard({
-      ...{ seed, messages },
-      struck: (fault) => tally.fault(fault),
-      looked: (invariant) => tally.invariant(invariant),
-    });
+    if (seed % boardEvery === 0)
+      await hostileBoard({
+        ...{ seed, messages },
+        struck: (fault) => tally.fault(fault),
+        looked: (invariant) => tally.invariant(invariant),
+      });
     tally.invariant('memory');
     // What the first rounds load and compile stays; in a short run there is nothing else to see.
     const round = tally.invariants['memory'] ?? 0;

@@ -3,19 +3,12 @@ import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
-import { type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { upTopic } from '@flotilla/shared/protocol/topics.js';
 import { type ApiObject, clusterId, openWorld, pod, simulated } from '../integration/link-world.ts';
-import { bytes, foreignTopic, parsers, poisoned } from './hostile.ts';
+import { bytes, foreignTopic, poisoned } from './hostile.ts';
+import { parsers } from './hostile-parsers.ts';
 
-const kinds: Readonly<Record<string, UpKind>> = {
-  hello: 'hello',
-  applied: 'applied',
-  report: 'report',
-  token: 'token',
-  stream: 'stream',
-  refusal: 'refusal',
-};
-const up = parsers.filter(({ name }) => name in kinds);
+const up = parsers.filter((parser) => parser.up !== undefined);
 const watched = [
   ['', 'pods'],
   ['', 'nodes'],
@@ -93,7 +86,7 @@ export async function hostileBoard({ seed, messages, struck, looked }: HostileOp
           .replaceAll('"web"', '"web-of-board-2"'),
       ) as unknown;
       const value = random.next() < 0.3 ? aimed : poisoned(aimed, random);
-      const own = upTopic({ clusterId, node: 'board-1' }, kinds[parser.name] ?? 'report');
+      const own = upTopic({ clusterId, node: 'board-1' }, parser.up ?? 'report');
       const foreign = random.next() < 0.05;
       struck?.(foreign ? "another's topic" : 'poisoned message');
       await pipe.send(foreign ? foreignTopic(random) : own, bytes(value, random)).catch(() => {});
