@@ -13,6 +13,7 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   R7: async () => (await import('./real.ts')).rebooted,
   R8: async () => (await import('./real.ts')).lossy,
   R15: async () => (await import('./real.ts')).stalled,
+  R13: async () => (await import('./real.ts')).fullDisks,
   'real-short': async () => (await import('./real.ts')).realShort,
   real: async () => (await import('./real.ts')).real,
   leases: async () => (await import('./leases.ts')).leases,

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SeededRandom } from '@flotilla/shared/platform/random.js';
+import { fillHub } from './full-disk.ts';
 import type { Lab } from './lab-goal.ts';
 import { RealWorld } from './real-world.ts';
 
@@ -14,6 +15,8 @@ interface RealFault {
   readonly hubAnswers: boolean;
   /** Containers end with it, and are started again. */
   readonly endsContainers?: boolean;
+  /** Hub and board have disks of their own. */
+  readonly smallDisks?: boolean;
 }
 
 const between =
@@ -146,15 +149,42 @@ export const realFaults = {
       };
     },
   },
+  'hub disk full': {
+    // It answers, and takes no changes.
+    hubAnswers: false,
+    smallDisks: true,
+    ms: between(0, 5_000),
+    begin: async (world) => {
+      const full = await fillHub(world);
+      return () => full.end();
+    },
+  },
+  'board disk full': {
+    hubAnswers: true,
+    smallDisks: true,
+    ms: between(5_000, 15_000),
+    begin: async ({ board, disks }, random) => {
+      await disks?.board.fill();
+      // The agent starts on a full disk as well.
+      if (random.next() < 0.5) {
+        await board.stop('SIGKILL');
+        board.start();
+      }
+      return async () => disks?.board.free();
+    },
+  },
 } as const satisfies Readonly<Record<string, RealFault>>;
 
 export type RealFaultName = keyof typeof realFaults;
 
+/** Whether one of these wants disks that can be filled. */
+export const needsDisks = (names: readonly RealFaultName[]): boolean => names.some((name) => (realFaults[name] as RealFault).smallDisks);
+
 /** One change of what is wanted, one fault in the midst of it: in the end all is as wanted, and what nobody changed did not notice. */
-export async function realRound(lab: Lab, name: RealFaultName): Promise<void> {
+export async function realRound(lab: Lab, name: RealFaultName, smallDisks = needsDisks([name])): Promise<void> {
   const { random, tally, once, log } = lab;
   const fault: RealFault = realFaults[name];
-  const world = await once('world', () => RealWorld.open());
+  const world = await once('world', () => RealWorld.open({ smallDisks }));
   await world.converged();
   const before = await world.still();
   const counted = await world.restarted();

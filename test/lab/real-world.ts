@@ -6,6 +6,7 @@ import type { Deployment, Pod, PodList } from '@flotilla/shared/api/generated/ty
 import type { SeededRandom } from '@flotilla/shared/platform/random.js';
 import type { Board } from '../harness/board.ts';
 import { LinkProxy } from '../harness/link-proxy.ts';
+import { SmallDisk } from '../harness/small-disk.ts';
 import { Stack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 
@@ -17,6 +18,15 @@ const keepAliveSeconds = 8;
 const feedMs = 1_000;
 const missingMs = 10_000;
 
+/** Room for a store with its reserve, and for an agent's state. */
+const hubDiskBytes = 48 << 20;
+const boardDiskBytes = 4 << 20;
+
+interface Disks {
+  readonly hub: SmallDisk;
+  readonly board: SmallDisk;
+}
+
 /** What a container of a pod nobody touches looks like; the same before and after means it did not notice. */
 interface StillContainer {
   readonly id: string;
@@ -24,37 +34,56 @@ interface StillContainer {
   readonly pod: string;
 }
 
+interface Parts {
+  readonly stack: Stack;
+  readonly disks: Disks | undefined;
+  readonly link: LinkProxy;
+  readonly board: Board;
+  /** Written with each sign of life. */
+  readonly fed: string;
+}
+
 /** A hub and a board in processes of their own, real containers, a real kubectl, and a line between them that can be harmed. */
 export class RealWorld {
   readonly stack: Stack;
+  /** Where they were asked for. */
+  readonly disks: Disks | undefined;
   readonly #link: LinkProxy;
   readonly #board: Board;
   /** Written with each sign of life. */
   readonly #fed: string;
   #replicas = 2;
 
-  private constructor(stack: Stack, link: LinkProxy, board: Board, fed: string) {
+  private constructor({ stack, disks, link, board, fed }: Parts) {
     this.stack = stack;
+    this.disks = disks;
     this.#fed = fed;
     this.#link = link;
     this.#board = board;
   }
 
-  static async open(): Promise<RealWorld> {
+  /** With small disks hub and agent keep their data on disks of their own, which can be filled. */
+  static async open({ smallDisks = false } = {}): Promise<RealWorld> {
     const fed = await notifySocket();
     const stack = new Stack({ hubArgs: ['--names', boardAddress] });
     let link: LinkProxy | undefined;
+    let hubDisk: SmallDisk | undefined;
     try {
+      if (smallDisks) hubDisk = await SmallDisk.mount(join(stack.dir, 'hub'), hubDiskBytes);
       await stack.startHub();
       link = await LinkProxy.open(boardAddress, '127.0.0.1', [stack.ports.api, stack.ports.mqtt ?? 0]);
-      const board = await stack.addBoard(node, { address: boardAddress, args: ['--keep-alive', String(keepAliveSeconds)] });
-      const world = new RealWorld(stack, link, board, fed);
+      const board = await stack.makeBoard(node, { address: boardAddress, args: ['--keep-alive', String(keepAliveSeconds)] });
+      const disks = hubDisk && { hub: hubDisk, board: await SmallDisk.mount(board.dataDir, boardDiskBytes) };
+      board.start();
+      await stack.nodeReady(node);
+      const world = new RealWorld({ stack, disks, link, board, fed });
       for (const name of ['still', 'web']) await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(deployment(name, 2)) });
       await world.converged();
       return world;
     } catch (error) {
       const said = `${stack.boards.map((board) => board.agent?.tail()).join('')}`;
       await link?.close();
+      await hubDisk?.unmount();
       await stack.close();
       throw new Error(`the world did not begin: ${error instanceof Error ? error.message : error}\n${said}`, { cause: error });
     }
@@ -62,6 +91,8 @@ export class RealWorld {
 
   async close(): Promise<void> {
     await this.#link.close();
+    // The board's goes with its place.
+    await this.disks?.hub.unmount();
     await this.stack.close();
     await rm(dirname(this.#fed), { recursive: true, force: true });
   }

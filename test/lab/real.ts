@@ -1,5 +1,6 @@
+import { fillHub } from './full-disk.ts';
 import type { Control, LabGoal } from './lab-goal.ts';
-import { type RealFaultName, realFaults, realInvariants, realRound } from './real-rounds.ts';
+import { needsDisks, type RealFaultName, realFaults, realInvariants, realRound } from './real-rounds.ts';
 import { RealWorld } from './real-world.ts';
 
 const tools = ['podman', 'kubectl', 'busybox'] as const;
@@ -18,15 +19,30 @@ const restartsUnchanged: Control = {
   },
 };
 
-function goalOf(id: string, title: string, rounds: number, names: readonly RealFaultName[]): LabGoal {
+/** The disk has room: whoever says that a full one refuses writes must find that it does not. */
+const diskHasRoom: Control = {
+  mistake: 'writes are taken on a disk that should be full',
+  round: async (_seed, lab) => {
+    const world = await lab.once('world', () => RealWorld.open());
+    await fillHub(world, { fills: false });
+  },
+};
+
+function goalOf(
+  id: string,
+  title: string,
+  rounds: number,
+  names: readonly RealFaultName[],
+  controls: readonly Control[] = [restartsUnchanged],
+): LabGoal {
   return {
     id,
     title,
     rounds,
-    round: (seed, lab) => realRound(lab, names[seed % names.length] as RealFaultName),
+    round: (seed, lab) => realRound(lab, names[seed % names.length] as RealFaultName, needsDisks(names)),
     faults: { kinds: names, atLeast: 1 },
     invariants: realInvariants,
-    controls: [restartsUnchanged],
+    controls,
     tools,
   };
 }
@@ -43,6 +59,13 @@ export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, [
   'runtime hangs',
   'agent hangs for ever',
 ]);
+export const fullDisks = goalOf(
+  'R13',
+  "the hub's disk is full, or a board's",
+  20,
+  ['hub disk full', 'board disk full'],
+  [restartsUnchanged, diskHasRoom],
+);
 export const real = goalOf('real', 'a real hub, a real board, real containers, faults of every kind', 100, [
   ...(Object.keys(realFaults) as RealFaultName[]),
 ]);
