@@ -10,8 +10,9 @@ import type { Dispatch } from './dispatch.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
-import type { RequestLimiter } from './request-limiter.ts';
+import { type RequestLimiter, streamSubresources } from './request-limiter.ts';
 import type { RequestMetrics } from './request-metrics.ts';
+import { subprotocolBearer } from './streams/sub-protocols.ts';
 import { WarningContext } from './warning-context.ts';
 
 export interface ApiHandlerOptions {
@@ -66,7 +67,14 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
   const user = await identify(options.authenticator, exchange);
   const attributes: Attributes = { user, verb: info.verb, path: info.path, ...(info.resource ? { resource: scoped(info) } : {}) };
   const decision = await options.authorizer.authorize(attributes);
-  if (decision.verdict !== 'allow') throw user === anonymous ? unauthorized() : forbiddenError(attributes, decision);
+  if (decision.verdict !== 'allow') {
+    const { subresource = '', namespace, name } = attributes.resource ?? {};
+    if (streamSubresources.has(subresource)) {
+      const { remoteAddress: remote } = exchange;
+      options.logger.warn('refused a stream to a pod', { user: user.name, verb: info.verb, subresource, namespace, name, remote });
+    }
+    throw user === anonymous ? unauthorized() : forbiddenError(attributes, decision);
+  }
 
   if (info.resource) {
     if (!options.endpoints.hasVersion(info.resource.group, info.resource.version)) return noSuchPage(exchange);
@@ -79,7 +87,7 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
 }
 
 async function identify(authenticator: Authenticator, exchange: Exchange): Promise<UserInfo> {
-  const bearer = bearerToken(exchange.header('authorization'));
+  const bearer = bearerToken(exchange.header('authorization')) ?? subprotocolBearer(exchange.upgrade?.subprotocols ?? []);
   if (bearer === undefined && exchange.header('authorization') !== undefined) throw unauthorized();
   const peer = exchange.peer;
   return (await authenticator.authenticate({ ...(peer ? { peer } : {}), ...(bearer === undefined ? {} : { bearer }) })) ?? anonymous;

@@ -18,6 +18,9 @@ import { RequestLimiter, type RequestLimits } from './request-limiter.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { accessReviews, authenticationReviews } from './reviews.ts';
 import { createHttpsServer, type HttpsServer } from './server.ts';
+import { podProxySubresource } from './streams/pod-proxy.ts';
+import { portForwardSubresource } from './streams/port-forward.ts';
+import { attachSubresource, execSubresource } from './streams/remote-command.ts';
 import { tokenSubresource } from './token-request.ts';
 
 export interface ApiServerOptions {
@@ -41,7 +44,14 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
   const { registry, authenticator, authorizer, tokens, nodeConnector, tls, health, metrics, clock, random, logger, limits } = options;
   const endpoints = new Endpoints(
     registry.resources(),
-    [logSubresource(nodeConnector), tokenSubresource({ registry, tokens, clock })],
+    [
+      logSubresource(nodeConnector),
+      execSubresource(nodeConnector, clock),
+      attachSubresource(nodeConnector, clock),
+      portForwardSubresource(nodeConnector, clock),
+      podProxySubresource(nodeConnector),
+      tokenSubresource({ registry, tokens, clock }),
+    ],
     [...authenticationReviews(tokens, clock), ...accessReviews(authorizer)],
   );
   const limiter = new RequestLimiter(limits);

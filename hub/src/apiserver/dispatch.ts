@@ -87,8 +87,8 @@ function handleSubresource(
   const own = special.get(target.subresource);
   const known = stored.definition.subresources?.find(({ name }) => name === target.subresource);
   const verbs = own?.description.verbs ?? known?.verbs;
-  if (!verbs || target.rest.length > 0) throw noSuchResource();
-  if (!verbs.includes(verb)) throw methodNotAllowed();
+  if (!verbs || (target.rest.length > 0 && !own?.hasPaths)) throw noSuchResource();
+  if (!verbs.includes(verb) && !own?.hasPaths) throw methodNotAllowed();
   if (own) return own.handle(request, stored, target);
   if (!known) throw noSuchResource();
   switch (verb) {

@@ -21,6 +21,8 @@ export interface SpecialSubresource {
   readonly group: string;
   readonly resource: string;
   readonly description: Pick<Subresource, 'name' | 'kind' | 'verbs'>;
+  /** Whether it also takes paths below it, and every method. */
+  readonly hasPaths?: true;
   handle(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget): void | Promise<void>;
 }
 

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { PeerCertificate } from '#auth/authn/authenticator.ts';
 import type { RequestContext } from '#registry/generic/types.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -25,6 +27,34 @@ export interface Exchange {
   reply(code: number, contentType: string, body: string | Buffer): void | Promise<void>;
   /** An answer in parts. */
   stream(code: number, contentType: string, options?: { readonly compress?: boolean }): AnswerStream;
+  /** Undefined when the client asks for an answer in HTTP. */
+  readonly upgrade?: UpgradeOffer | undefined;
+  /** Sends the request on to another HTTP server and gives back what that answers, bodies and upgrades streamed both ways. */
+  relay(relay: Relay): Promise<void>;
+}
+
+/** A client that asks to leave HTTP. It is answered in HTTP unless one of these is called. */
+export interface UpgradeOffer {
+  /** What it asks for, in lower case: `websocket`, `spdy/3.1`. */
+  readonly protocol: string;
+  /** Subprotocols a WebSocket client offers, in its order; empty when it names none. */
+  readonly subprotocols: readonly string[];
+  /** Answers 101 with these headers; bytes both ways from then on. */
+  accept(headers: Readonly<Record<string, string>>): Duplex;
+  /** Resolves when the handshake is done. @throws StatusError BadRequest when it is none */
+  webSocket(subprotocol: string | undefined): Promise<WebSocket>;
+}
+
+export interface Relay {
+  readonly path: string;
+  /** What goes to the other server instead of the client's own headers; undefined takes one away. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** A new connection to the other server. */
+  connect(): Duplex;
+  /** Whether TLS is spoken on it; what it presents as certificate is not looked at. */
+  readonly tls: boolean;
+  /** Changes the headers of the answer in place. */
+  answered(headers: Record<string, string | string[] | undefined>): void;
 }
 
 export interface AnswerStream {

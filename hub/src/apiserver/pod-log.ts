@@ -1,12 +1,13 @@
 import { offlineWords } from '@flotilla/shared/api/offline.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { type FieldError, invalid, invalidObject } from '@flotilla/shared/errors/field.js';
-import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
+import { StatusError, unavailable } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { keptLogBytes } from '@flotilla/shared/protocol/log-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { NodeConnector } from '#registry/generic/types.ts';
 import { replyText, setWarnings } from './answers.ts';
+import { chosenContainer } from './chosen-container.ts';
 import type { SpecialSubresource } from './endpoints.ts';
 import type { AnswerStream, ApiRequest } from './exchange.ts';
 import { integer } from './query-options.ts';
@@ -31,8 +32,6 @@ interface ContainerStatus {
 interface Terminated {
   readonly containerID?: string;
 }
-
-const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';
 
 /** `GET pods/NAME/log` (registry/core/pod, `LogREST`, and the kubelet's answers): text, as it comes from the board. */
 export function logSubresource(connector: NodeConnector): SpecialSubresource {
@@ -128,23 +127,6 @@ function readLogOptions(query: URLSearchParams, pod: PodView): LogOptions {
     ...(tailLines === undefined ? {} : { tailLines }),
     ...(limitBytes === undefined ? {} : { limitBytes }),
   };
-}
-
-/** The container asked for, or the only one. @throws StatusError BadRequest in kube-apiserver's words */
-function chosenContainer(pod: PodView, asked: string): string {
-  const podName = pod.metadata?.name ?? '';
-  const containers = (pod.spec?.containers ?? []).map(({ name }) => name);
-  const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
-  if (asked) {
-    if (containers.includes(asked) || init.includes(asked)) return asked;
-    throw badRequest(`container ${asked} is not valid for pod ${podName}`);
-  }
-  const [only] = containers;
-  if (only !== undefined && containers.length === 1) return only;
-  const preferred = pod.metadata?.annotations?.[defaultContainerAnnotation];
-  if (preferred && containers.includes(preferred)) return preferred;
-  const named = `a container name must be specified for pod ${podName}, choose one of: [${containers.join(' ')}]`;
-  throw badRequest(init.length > 0 ? `${named} or one of the init containers: [${init.join(' ')}]` : named);
 }
 
 /** What the kubelet says when there can be no log yet. @throws StatusError BadRequest */

@@ -6,11 +6,14 @@ export interface RequestLimits {
   readonly reads: number;
   /** Requests that write, at once (kube-apiserver: 200). */
   readonly writes: number;
-  /** Watches and followed logs, at once. */
+  /** Watches, followed logs and streams to pods, at once. */
   readonly streams: number;
 }
 
 const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
+
+/** What may go on for hours (kube-apiserver's long running requests). */
+export const streamSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
 
@@ -40,5 +43,6 @@ export class RequestLimiter {
 
 function kindOf({ verb, resource, query }: RequestInfo): keyof RequestLimits {
   if (verb === 'watch' || (resource?.subresource === 'log' && query.has('follow'))) return 'streams';
+  if (resource && streamSubresources.has(resource.subresource)) return 'streams';
   return readVerbs.has(verb) ? 'reads' : 'writes';
 }

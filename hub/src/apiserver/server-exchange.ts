@@ -1,14 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { constants, createGzip, type Gzip, gzip } from 'node:zlib';
-import { tooLarge } from '@flotilla/shared/errors/status.js';
+import { StatusError, tooLarge } from '@flotilla/shared/errors/status.js';
 import type { PeerCertificate } from '#auth/authn/authenticator.ts';
-import type { AnswerStream, Exchange } from './exchange.ts';
+import type { AnswerStream, Exchange, Relay, UpgradeOffer } from './exchange.ts';
+import { relayRequest } from './server-relay.ts';
 
 /** What kube-apiserver takes at most. */
 const maxBodyBytes = 3 * 1024 * 1024;
 /** From this size on an answer is compressed (apiserver, `defaultGzipThresholdBytes`). */
 const compressFromBytes = 128 * 1024;
+/** A body that is read as a whole has this long to come; what is relayed takes its time. */
+const bodyTimeoutMs = 60_000;
 
 const peers = new WeakMap<object, { peer: PeerCertificate | undefined }>();
 
@@ -28,10 +31,12 @@ export class ServerExchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #headers: Record<string, string | readonly string[]> = {};
   #abort: AbortController | undefined;
+  readonly upgrade: (UpgradeOffer & { readonly taken: boolean }) | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradeOffer & { readonly taken: boolean }) {
     this.#request = request;
     this.#response = response;
+    this.upgrade = upgrade;
   }
 
   get method(): string {
@@ -59,17 +64,19 @@ export class ServerExchange implements Exchange {
     if (!this.#abort) {
       const abort = new AbortController();
       this.#abort = abort;
-      if (this.#response.destroyed) abort.abort();
-      else
-        this.#response.once('close', () => {
-          if (!this.#response.writableFinished) abort.abort();
-        });
+      const end = (): void => {
+        if (!this.#response.writableFinished) abort.abort();
+      };
+      // What left HTTP lives as long as its connection.
+      const life = this.upgrade ? this.#request.socket : this.#response;
+      if (life.destroyed) abort.abort();
+      else life.once('close', end);
     }
     return this.#abort.signal;
   }
 
   get answered(): boolean {
-    return this.#response.headersSent;
+    return this.#response.headersSent || this.upgrade?.taken === true;
   }
 
   get code(): number {
@@ -78,6 +85,7 @@ export class ServerExchange implements Exchange {
 
   readBody(limitBytes = maxBodyBytes): Promise<Buffer> {
     const request = this.#request;
+    if (this.upgrade) return Promise.resolve(Buffer.alloc(0));
     const refuse = (): Error => {
       this.setHeader('Connection', 'close');
       return tooLarge(`Request entity too large: limit is ${limitBytes}`);
@@ -86,6 +94,10 @@ export class ServerExchange implements Exchange {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
+      const late = setTimeout(() => {
+        this.setHeader('Connection', 'close');
+        reject(new StatusError(408, 'Timeout', 'the body of the request did not come in time'));
+      }, bodyTimeoutMs).unref();
       request.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size > limitBytes) {
@@ -94,9 +106,15 @@ export class ServerExchange implements Exchange {
           reject(refuse());
         } else chunks.push(chunk);
       });
-      request.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+      request.once('end', () => {
+        clearTimeout(late);
+        resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      });
       request.once('error', reject);
-      request.once('close', () => reject(new Error('the client went away before its request was complete')));
+      request.once('close', () => {
+        clearTimeout(late);
+        reject(new Error('the client went away before its request was complete'));
+      });
     });
   }
 
@@ -129,6 +147,11 @@ export class ServerExchange implements Exchange {
     this.#response.writeHead(code, this.#headers as Record<string, string | string[]>);
     this.#response.flushHeaders();
     return new ServerStream(this.#response, compress ? createGzip({ level: constants.Z_BEST_SPEED }) : undefined);
+  }
+
+  relay(relay: Relay): Promise<void> {
+    const own = { 'Audit-Id': this.#headers['Audit-Id'] as string };
+    return relayRequest({ request: this.#request, response: this.#response, offer: this.upgrade, own, ...relay });
   }
 
   #takesGzip(): boolean {

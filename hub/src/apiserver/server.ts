@@ -3,12 +3,14 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { PeerCertificate } from '#auth/authn/authenticator.ts';
 import type { ServerTls } from '#auth/pki/pki.ts';
 import { replyError } from './answers.ts';
 import type { ExchangeHandler } from './exchange.ts';
 import { peerOf, ServerExchange } from './server-exchange.ts';
+import { foreignOrigin, upgradeExchange } from './server-upgrade.ts';
 
 /**
  * The one HTTPS port: API, join endpoint and WebSocket upgrades share it.
@@ -40,7 +42,6 @@ export interface HttpsServerOptions {
 
 const maxHeaderBytes = 64 * 1024;
 const headersTimeoutMs = 32_000;
-const requestTimeoutMs = 60_000;
 /** Longer than the 90 s after which Go clients close an idle connection: the client closes, so no request meets a closing door. */
 const keepAliveTimeoutMs = 120_000;
 const handshakeTimeoutMs = 15_000;
@@ -60,7 +61,8 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
     handshakeTimeout: handshakeTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: headersTimeoutMs,
-    requestTimeout: requestTimeoutMs,
+    // A relayed body may take any time; one that is read as a whole has a limit of its own.
+    requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     noDelay: true,
   });
@@ -79,16 +81,15 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    const handler = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '');
-    if (!handler) {
-      socket.end(
-        'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n404 page not found\n',
-      );
-      return;
-    }
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
-    handler(request, socket, head, peerOf(socket as TLSSocket));
+    const handler = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '');
+    if (handler) return handler(request, socket, head, peerOf(socket as TLSSocket));
+    const exchange = upgradeExchange(request, socket, head);
+    const origin = foreignOrigin(request);
+    if (origin === undefined) return void run(exchange, find(request.url ?? '/'), logger);
+    logger.warn('refused an upgrade that a page of another site asked for', { origin, path: request.url, remote: exchange.remoteAddress });
+    void replyError(exchange, new StatusError(403, 'Forbidden', `origin ${JSON.stringify(origin)} is not allowed`, {}));
   });
   server.on('tlsClientError', (error, socket) => {
     logger.debug('TLS handshake failed', { remote: socket.remoteAddress, error });

@@ -1,0 +1,107 @@
+import { badRequest } from '@flotilla/shared/errors/status.js';
+import type { NodeConnector } from '#registry/generic/types.ts';
+import type { SpecialSubresource } from '../endpoints.ts';
+import type { Exchange, Relay } from '../exchange.ts';
+import { nodeStreamDuplex } from './node-stream-duplex.ts';
+import { findPod, type PodView, podOf } from './pod-target.ts';
+
+/** What the hub's own callers prove who they are with; no pod gets to see it. */
+const secretHeaders = ['authorization', 'impersonate-user', 'impersonate-group', 'impersonate-uid', 'x-remote-user', 'x-remote-group'];
+/** Pages of pods must not open the API's origin to others. */
+const corsHeaders = /^access-control-/;
+
+/** `pods/[SCHEME:]NAME[:PORT]/proxy/PATH` (registry/core/pod/rest, `ProxyREST`): HTTP to a pod with the hub in between. */
+export function podProxySubresource(connector: NodeConnector): SpecialSubresource {
+  return {
+    group: '',
+    resource: 'pods',
+    description: {
+      name: 'proxy',
+      kind: { group: '', version: 'v1', kind: 'PodProxyOptions' },
+      verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    },
+    hasPaths: true,
+    async handle(request, resource, target) {
+      const { exchange } = request;
+      const { scheme, name, port: asked } = splitName(target.name);
+      const pod = findPod(request, resource, { namespace: target.namespace, name });
+      const port = asked ?? firstPort(pod) ?? (scheme === 'https' ? 443 : 80);
+      const { node, reference } = podOf(connector, pod);
+      const { prefix, path, query } = splitUrl(exchange.url);
+      if (path === '' && !exchange.upgrade && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
+        exchange.setHeader('Location', `${prefix}/${query}`);
+        return exchange.reply(301, 'text/plain', '');
+      }
+      const over = new AbortController();
+      exchange.signal.addEventListener('abort', () => over.abort(), { once: true });
+      try {
+        await exchange.relay({
+          path: (path === '' ? '/' : path) + query,
+          headers: forwardHeaders(exchange, prefix, path),
+          tls: scheme === 'https',
+          connect: () => nodeStreamDuplex(connector.open(node, { kind: 'forward', pod: reference, port }, over.signal), () => over.abort()),
+          answered(headers) {
+            for (const header of Object.keys(headers)) if (corsHeaders.test(header)) headers[header] = undefined;
+            const location = headers['location'];
+            if (typeof location === 'string')
+              headers['location'] = rewritten(location, prefix, {
+                host: exchange.header('host') ?? '',
+                pod: `${pod.status?.podIP}:${port}`,
+              });
+          },
+        });
+      } finally {
+        over.abort();
+      }
+    },
+  };
+}
+
+interface ProxyName {
+  readonly scheme: 'http' | 'https';
+  readonly name: string;
+  readonly port: number | undefined;
+}
+
+/** `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`. @throws StatusError BadRequest */
+export function splitName(id: string): ProxyName {
+  const parts = id.split(':');
+  const [scheme = '', name = '', text = ''] = parts.length === 3 ? parts : ['', ...parts];
+  const port = Number(text);
+  const wrong = parts.length > 3 || name === '' || !/^(https?)?$/.test(scheme) || !/^\d{0,5}$/.test(text) || port > 65_535;
+  if (wrong || (text !== '' && port === 0)) throw badRequest(`invalid pod request ${JSON.stringify(id)}`);
+  return { scheme: scheme === 'https' ? 'https' : 'http', name, port: text === '' ? undefined : port };
+}
+
+function firstPort({ spec }: PodView): number | undefined {
+  return spec?.containers?.find(({ ports = [] }) => ports.length > 0)?.ports?.[0]?.containerPort;
+}
+
+/** Where the pod's own paths begin, in the form the client wrote them. */
+function splitUrl(url: string): { readonly prefix: string; readonly path: string; readonly query: string } {
+  const mark = url.indexOf('?');
+  const whole = mark < 0 ? url : url.slice(0, mark);
+  const prefix = /^.*?\/pods\/+[^/]+\/+proxy(?=\/|$)/.exec(whole)?.[0] ?? whole;
+  return { prefix, path: whole.slice(prefix.length), query: mark < 0 ? '' : url.slice(mark) };
+}
+
+function forwardHeaders(exchange: Exchange, prefix: string, path: string): Relay['headers'] {
+  const before = exchange.header('x-forwarded-for');
+  const address = exchange.remoteAddress.replace(/^::ffff:/, '');
+  return {
+    ...Object.fromEntries(secretHeaders.map((name) => [name, undefined])),
+    'x-forwarded-for': before ? `${before}, ${address}` : address,
+    'x-forwarded-uri': prefix + path,
+    'x-forwarded-host': exchange.header('host'),
+    'x-forwarded-proto': 'https',
+  };
+}
+
+/** A redirect within the pod stays behind the proxy (apimachinery, `proxy.Transport`). */
+export function rewritten(location: string, prefix: string, { host, pod }: { readonly host: string; readonly pod: string }): string {
+  const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(location);
+  const [own, rest] = absolute ? [absolute[1] === host || absolute[1] === pod, absolute[2] ?? ''] : [true, location];
+  if (!own || !rest.startsWith('/') || rest.startsWith('//')) return location;
+  const path = rest.startsWith(`${prefix}/`) ? rest : prefix + rest;
+  return absolute ? `https://${host}${path}` : path;
+}
