@@ -36,6 +36,11 @@ export class BoardStreams {
     this.#options = options;
   }
 
+  /** How many are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   receive(message: StreamMessage): void {
     const stream = this.#open.get(message.id);
     if (message.op === 'open') this.#start(message);

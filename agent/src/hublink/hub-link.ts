@@ -7,10 +7,11 @@ import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { retryWaitMs } from '@flotilla/shared/protocol/retry-message.js';
 import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { Courier } from './courier.ts';
+import type { KeepAlive } from './keep-alive.ts';
 import { type LinkIdentity, LinkSession } from './link-session.ts';
 import { ManifestInbox } from './manifest-inbox.ts';
 import type { TrustedTime } from './trusted-time.ts';
-import type { HubLink, LinkHandlers, LinkPart } from './types.ts';
+import type { HubLink, LinkHandlers, LinkMeter, LinkPart } from './types.ts';
 import { UpdateAnswer } from './update-answer.ts';
 
 export interface HubLinkOptions {
@@ -26,6 +27,10 @@ export interface HubLinkOptions {
   readonly time?: Pick<TrustedTime, 'proven'>;
   /** Between two pings on a silent line; the hub counts the board as offline after 2.5 times this. 20 s by default. */
   readonly keepAliveMs?: number;
+  /** Takes the place of `keepAliveMs` where it adapts to the carrier. */
+  readonly keepAlive?: KeepAlive;
+  /** Counts what is sent and received. */
+  readonly meter?: LinkMeter;
   readonly retry?: RetrySchedule;
 }
 
@@ -33,6 +38,8 @@ export interface HubLinkOptions {
 const defaultRetry: RetrySchedule = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' };
 /** A session that lasted this long counts as success; shorter ones make the next wait longer. */
 const stableMs = 60_000;
+/** Nobody said that the connection was over: the answer to a ping did not come. */
+const silentEnd = /keep-?alive timeout|no answer to a ping/i;
 /** The least wait after a refusal: a clone must not knock all the time. */
 const leastWaitMs = { quarantined: 15_000, busy: 5_000, unauthorized: 5_000 } as const;
 
@@ -46,6 +53,8 @@ class ReconnectingLink implements HubLink {
   #session: LinkSession | undefined;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #failures = 0;
+  /** Tries since the last connection. */
+  #attempts = 0;
 
   constructor(options: HubLinkOptions) {
     this.#options = options;
@@ -105,18 +114,32 @@ class ReconnectingLink implements HubLink {
   /** Resolves when a session that was reached has ended, with the hub's wish when to come again. */
   async #oneSession(signal: AbortSignal): Promise<number | undefined> {
     const { clock, courier, handlers, identity, logger, random } = this.#options;
+    const { keepAlive, keepAliveMs = 20_000, meter, time } = this.#options;
+    const agreedMs = keepAlive?.next(++this.#attempts) ?? keepAliveMs;
     let stable: Timer | undefined;
     let live = false;
+    const adapt = (): void => {
+      // What is under way is worth more than a better keep-alive; the next silence will do.
+      if (live && keepAlive && keepAlive.ms !== agreedMs && session.isQuiet) session.close('another keep-alive is to be agreed');
+    };
+    keepAlive?.onReconnect(adapt);
     const session = new LinkSession({
       clock,
       logger,
       identity,
       handlers,
       parts: this.#parts,
-      ...(this.#options.time ? { time: this.#options.time } : {}),
+      ...(time ? { time } : {}),
+      ...(meter ? { meter } : {}),
+      pinged: (idleMs) => {
+        keepAlive?.pinged(idleMs);
+        adapt();
+      },
       nonce: random.bytes(16).toString('base64url'),
       live: () => {
         live = true;
+        keepAlive?.connected(this.#attempts);
+        this.#attempts = 0;
         stable = clock.after('hublink: stable', stableMs, () => {
           this.#failures = 0;
         });
@@ -126,10 +149,11 @@ class ReconnectingLink implements HubLink {
     });
     this.#session = session;
     try {
-      const introduction = { bootId: identity.bootId, serial: identity.serial, keepAliveMs: this.#options.keepAliveMs ?? 20_000 };
+      const introduction = { bootId: identity.bootId, serial: identity.serial, keepAliveMs: agreedMs };
       session.greet(await orAborted(courier.connect(introduction, session), signal));
       const reason = await session.ended;
       logger.info('disconnected from the hub', { reason });
+      if (live) keepAlive?.ended(silentEnd.test(reason));
       return session.retryAfterMs;
     } finally {
       session.closed('never connected');

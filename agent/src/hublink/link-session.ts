@@ -115,6 +115,11 @@ export class LinkSession implements DeviceEnd {
     return this.#session !== undefined && !this.#coreOnly && this.#reason === undefined;
   }
 
+  /** Nothing waits for an answer, and no stream is open. */
+  get isQuiet(): boolean {
+    return this.#reports.length === 0 && this.#tokens.size === 0 && this.#streams.open === 0;
+  }
+
   /** Says hello over an open connection. */
   greet(pipe: DevicePipe): void {
     if (this.#reason !== undefined) {
