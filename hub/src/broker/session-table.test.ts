@@ -1,7 +1,7 @@
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { beforeEach, expect, test } from 'vitest';
 import { SessionTable } from './session-table.ts';
-import type { Incident } from './types.ts';
+import { brokerLimits, type Incident } from './types.ts';
 
 const identity = { node: 'board-1', keyId: 'key-1' };
 const boot = (bootId: string, serial = '') => ({ bootId, serial, keepAliveMs: 20_000 });
@@ -68,10 +68,19 @@ test('who is not enrolled, or with another key, is refused', () => {
 });
 
 test('a board that connects all the time is slowed down, and let in again later', async () => {
-  for (let count = 0; count < 20; count++) connect('a');
-  expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'busy' }));
-  await clock.advance(500);
+  for (let count = 0; count < brokerLimits.connectBurst; count++) connect('a');
+  for (let count = 0; count < 5; count++) expect(() => connect('a')).toThrow(expect.objectContaining({ refusal: 'busy' }));
+  expect(incidents.map(({ type }) => type)).toEqual(['ConnectsTooOften']);
+  await clock.advance(1000 / brokerLimits.connectsPerSecond);
   connect('a');
+});
+
+test('a vehicle that changes its address all day is no crowd', async () => {
+  for (let change = 0; change < 1000; change++) {
+    connect('a');
+    await clock.advance(10_000);
+  }
+  expect(incidents).toEqual([]);
 });
 
 test('a clone that goes on knocking is told of every 10 s, and takes nothing from what the honest board may connect', async () => {
@@ -81,14 +90,14 @@ test('a clone that goes on knocking is told of every 10 s, and takes nothing fro
     await clock.advance(1000);
   }
   expect(incidents).toHaveLength(6);
-  for (let count = 0; count < 19; count++) connect('a', 'S1');
+  for (let count = 1; count < brokerLimits.connectBurst; count++) connect('a', 'S1');
 });
 
 test('rate limits are per board: a fleet behind one address is no crowd', () => {
   const fleet = new SessionTable({ clock, boards: { get: (node) => ({ node, keyId: 'key', serial: '' }) } });
   for (let board = 0; board < 1000; board++) {
     const own = { node: `board-${board}`, keyId: 'key' };
-    for (let count = 0; count < 20; count++) fleet.admit(own, boot('a'), () => {});
+    for (let count = 0; count < brokerLimits.connectBurst; count++) fleet.admit(own, boot('a'), () => {});
     expect(() => fleet.admit(own, boot('a'), () => {})).toThrow(expect.objectContaining({ refusal: 'busy' }));
   }
 });

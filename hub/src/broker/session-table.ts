@@ -1,5 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { ConnectRefused, type DeviceIntroduction } from '@flotilla/shared/protocol/courier.js';
+import { TokenBucket } from './token-bucket.ts';
 import { type Boards, brokerLimits, type DeviceIdentity, type DeviceSession, type Incident, sessionsPerIncarnation } from './types.ts';
 
 /**
@@ -65,7 +66,14 @@ export class SessionTable {
       }
       throw new ConnectRefused('quarantined', clone);
     }
-    if (!history.bucket.take(nowMs)) throw new ConnectRefused('busy', `node ${node} connects too often`);
+    if (!history.bucket.take(nowMs)) {
+      const message = `node ${node} connects too often`;
+      if (nowMs - history.reportedMs >= reportEveryMs) {
+        history.reportedMs = nowMs;
+        report({ node, type: 'ConnectsTooOften', message });
+      }
+      throw new ConnectRefused('busy', message);
+    }
   }
 
   /** Enters an admitted device. `previous` is the session it takes over: the caller ends it first. */
@@ -109,7 +117,7 @@ export class SessionTable {
   #history(node: string): History {
     let history = this.#histories.get(node);
     if (!history) {
-      history = { bootId: '', superseded: [], lastSeenMs: -quarantineMs, reportedMs: -reportEveryMs, bucket: new TokenBucket() };
+      history = { bootId: '', superseded: [], lastSeenMs: -quarantineMs, reportedMs: -reportEveryMs, bucket: new TokenBucket(connects) };
       this.#histories.set(node, history);
     }
     return history;
@@ -121,6 +129,8 @@ const quarantineMs = 10 * 60_000;
 /** A clone that goes on knocking is told of so often. */
 const reportEveryMs = 10_000;
 
+const connects = { perSecond: brokerLimits.connectsPerSecond, burst: brokerLimits.connectBurst };
+
 /** Kept per enrolled node, not per connection. */
 interface History {
   /** The newest. */
@@ -129,18 +139,4 @@ interface History {
   lastSeenMs: number;
   reportedMs: number;
   readonly bucket: TokenBucket;
-}
-
-class TokenBucket {
-  #tokens: number = brokerLimits.connectBurst;
-  #filledMs = 0;
-
-  take(nowMs: number): boolean {
-    const refill = ((nowMs - this.#filledMs) / 1000) * brokerLimits.connectsPerSecond;
-    this.#tokens = Math.min(brokerLimits.connectBurst, this.#tokens + refill);
-    this.#filledMs = nowMs;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
-  }
 }

@@ -30,7 +30,7 @@ export interface Boards {
 /** Something an operator should know; the counters count them, nodesync makes events of them. */
 export interface Incident {
   readonly node: string;
-  readonly type: 'Cloned' | 'DeniedPublish' | 'DeniedSubscribe' | 'SlowConsumer';
+  readonly type: 'Cloned' | 'DeniedPublish' | 'DeniedSubscribe' | 'SlowConsumer' | 'TooMuch' | 'ConnectsTooOften' | 'NotAllowed';
   readonly message: string;
 }
 
@@ -46,6 +46,12 @@ export interface BrokerHandler {
   /** In the order the device sent them. */
   message(session: DeviceSession, kind: UpKind, payload: Buffer): void;
   incident(incident: Incident): void;
+  /**
+   * Whether new sessions have to wait, and for how long about; 0 when they need not. Asked at each connect.
+   */
+  backlogMs?(): number;
+  /** The payloads that ask a board to come again after a time (`retry`). Without it connections just end. */
+  farewell?(node: string, bootId: string, afterMs: number): readonly Buffer[];
 }
 
 /** The port to whatever carries messages: the embedded broker, an external one, the simulated one. One contract suite for all. */
@@ -57,9 +63,23 @@ export interface Broker {
   send(session: DeviceSession, kind: DownKind, payload: Buffer): Promise<void>;
   /** Ends the session; a session that is over already is left alone. */
   disconnect(session: DeviceSession, reason: string): void;
+  /** So many bytes of this board were asked for: they do not count against what it may send. */
+  expect(session: DeviceSession, bytes: number): void;
   /** The session that is live now. */
   session(node: string): DeviceSession | undefined;
   readonly counters: Readonly<BrokerCounters>;
+  readonly load: BrokerLoad;
+}
+
+/** What the link carries at this moment. */
+export interface BrokerLoad {
+  readonly sessions: number;
+  /** What waits to be sent, over all boards. */
+  readonly queuedBytes: number;
+  /** New connections a second that the loop was found to carry, those that wait, and those that waited in vain. */
+  readonly admittedPerSecond: number;
+  readonly waiting: number;
+  readonly dropped: number;
 }
 
 export interface BrokerCounters {
@@ -68,6 +88,13 @@ export interface BrokerCounters {
   messages: number;
   deniedPublishes: number;
   deniedSubscribes: number;
+  /** Sessions that were asked to come again later: the hub stopped, or had too much to do. */
+  sentAway: number;
+  /** Sessions ended because the board did not read, or sent too much for too long. */
+  slowConsumers: number;
+  floods: number;
+  /** Pauses in reading, because a board sent too much. */
+  slowed: number;
   refused: Record<ConnectRefusal, number>;
 }
 
@@ -78,6 +105,10 @@ export function newCounters(): BrokerCounters {
     messages: 0,
     deniedPublishes: 0,
     deniedSubscribes: 0,
+    sentAway: 0,
+    slowConsumers: 0,
+    floods: 0,
+    slowed: 0,
     refused: { quarantined: 0, busy: 0, unauthorized: 0 },
   };
 }
@@ -89,10 +120,38 @@ export const brokerLimits = {
   /** Connections in all; one more is not accepted. */
   connections: 20_000,
   /** Connects of one device: so many at once, and so many a second on average. */
-  connectBurst: 20,
-  connectsPerSecond: 2,
-  /** What may wait in one connection's buffer; a device that reads slower is disconnected. */
+  connectBurst: 60,
+  connectsPerSecond: 0.2,
+  /** TLS handshakes a second: what is tried first, and between which bounds it follows what the loop carries. */
+  handshakesPerSecond: { first: 200, least: 20, most: 2_000 },
+  handshakeBurst: 64,
+  /** Connections that wait for their handshake, and for how long; a board gives up after 15 s. */
+  waitingHandshakes: 10_000,
+  handshakeWaitMs: 9_000,
+  /** Handshakes that have begun; the oldest gives way. */
+  handshakesUnderWay: 2_000,
+  handshakeMs: 15_000,
+  /** New sessions wait when so much is to be done for those that are there. */
+  backlogMs: 3_000,
+  /** The furthest away that the hub itself sends a board. */
+  longestRetryMs: 120_000,
+  /** A device that is refused again and again gets its answer so late: meanwhile it does not knock. */
+  refusalHeldMs: 5_000,
+  heldRefusals: 2_000,
+  /** What one device may send on average and at once, beside what it was asked for. */
+  messagesPerSecond: 40,
+  messageBurst: 600,
+  bytesPerSecond: 256 * 1024,
+  byteBurst: 8 * 1024 * 1024,
+  /** Too much without a pause: after so long it is reported, after so long it is disconnected; so long a rest ends it. */
+  excessReportedMs: 10_000,
+  excessEndedMs: 60_000,
+  excessEndsMs: 2_000,
+  /** What may wait for one device, and for all; one that reads slower is disconnected. */
   queuedBytes: 16 * 1024 * 1024,
+  queuedBytesInAll: 256 * 1024 * 1024,
+  /** How full a connection's own buffer may be before the next message goes into it. */
+  bufferedBytes: 16 * 1024,
   /** How long a full buffer may stay full. */
   drainMs: 30_000,
   /** Denied publishes and subscribes before the device is disconnected. */

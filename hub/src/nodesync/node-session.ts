@@ -1,4 +1,4 @@
-import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { StatusError, unavailable } from '@flotilla/shared/errors/status.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import { type EnvelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js';
@@ -6,7 +6,7 @@ import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal, ReportMessage, TokenMessage, Welcome } from '@flotilla/shared/protocol/link-messages.js';
 import { type ManifestMessage, parseWant } from '@flotilla/shared/protocol/manifest-messages.js';
-import type { Generation } from '@flotilla/shared/protocol/messages.js';
+import type { Generation, StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { parseRefusal } from '@flotilla/shared/protocol/parse-both.js';
 import { parseApplied, parseHello, parseReport, parseToken } from '@flotilla/shared/protocol/parse-up.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
@@ -20,6 +20,8 @@ import type { ManifestContent } from './manifest/manifest-content.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
 import type { BoardHold, NodeChannel, NodePart } from './node-part.ts';
+import type { Slots } from './storm/slots.ts';
+import type { WorkLanes } from './storm/work-lanes.ts';
 import { HubStreams } from './streams/hub-streams.ts';
 
 /** @throws StatusError or Error whose message goes to the board */
@@ -48,6 +50,10 @@ export interface NodeSessionOptions {
   readonly parts: readonly NodePart[];
   readonly streamWindows: StreamWindows;
   readonly hold?: BoardHold | undefined;
+  /** Where what takes long waits for its turn; at once when left out. */
+  readonly lanes?: Pick<WorkLanes, 'offer'> | undefined;
+  /** Reports that are written at one time, over all boards; any number when left out. */
+  readonly reportSlots?: Slots | undefined;
   /** Protocol versions that the hub speaks; those of this build when undefined. */
   readonly versions?: readonly number[] | undefined;
   /** Something an operator should see as an Event of the Node. */
@@ -63,6 +69,7 @@ export class NodeSession {
   readonly #manifests: ManifestSender;
   readonly #channel: NodeChannel;
   #greeted = false;
+  #helloTimer: Timer | undefined;
   /** The two releases are too far apart for more than time and updates. */
   #coreOnly = false;
   #over = false;
@@ -79,7 +86,12 @@ export class NodeSession {
       session: options.session.epoch,
       clock: options.clock,
       windows: options.streamWindows,
-      send: (message) => this.#send('stream', message),
+      send: (message) => {
+        // What the hub allows a board to send is no flood.
+        if (message.op === 'open') options.broker.expect(options.session, message.credit);
+        else if (message.op === 'credit') options.broker.expect(options.session, message.bytes);
+        return this.#send('stream', message);
+      },
       sendBytes: (payload) => options.broker.send(options.session, 'stream', payload),
     });
     this.#manifests = new ManifestSender({
@@ -95,6 +107,7 @@ export class NodeSession {
       device: session,
       send: (kind, value) => this.#send(kind, value),
       seal: (purpose, payload) => seal(signer, purpose, { clusterId, node: session.node }, payload),
+      open: (request, signal) => this.streams.open(request, signal),
       warn,
     };
   }
@@ -102,6 +115,7 @@ export class NodeSession {
   end(): void {
     if (this.#greeted && !this.#coreOnly && !this.#over) for (const part of this.#options.parts) part.end?.(this.#channel);
     this.#over = true;
+    this.#helloTimer?.cancel();
     this.#manifests.stop();
     this.streams.end(unavailable(`node ${this.device.node} went away`));
   }
@@ -109,6 +123,16 @@ export class NodeSession {
   /** What this node shall have may be another now. */
   changed(): void {
     this.#manifests.changed();
+  }
+
+  /** Calls `silent` when nobody says hello in time. */
+  expectHello(withinMs: number, silent: () => void): void {
+    this.#helloTimer = this.#options.clock.after('nodesync: hello', withinMs, silent);
+  }
+
+  /** There is no room for a message that came. */
+  refuseBusy(kind: UpKind): void {
+    if (kind !== 'refusal' && !this.#over) this.#refuse(kind, 'Busy', 'the hub has too much to do; say it again later');
   }
 
   message(kind: UpKind, payload: Buffer): void {
@@ -180,6 +204,7 @@ export class NodeSession {
     this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
     const first = !this.#greeted;
     this.#greeted = true;
+    this.#helloTimer?.cancel();
     if (version === coreVersion) {
       if (!first) return;
       this.#coreOnly = true;
@@ -190,7 +215,10 @@ export class NodeSession {
     }
     this.streams.greeted(hello.streams);
     if (first) for (const part of this.#options.parts) part.begin?.(this.#channel);
-    const start = (): void => this.#manifests.start(hello.applied, deltas);
+    const start = (): void => {
+      const begin = (): void => this.#manifests.start(hello.applied, deltas);
+      if (!this.#options.lanes?.offer('sync', session.node, 0, begin)) begin();
+    };
     const held = first ? this.#options.hold?.manifests(session.node) : undefined;
     if (held !== undefined) void held.then(start);
     else if (first) start();
@@ -206,15 +234,29 @@ export class NodeSession {
     this.#taking = number;
     try {
       await this.#options.hold?.reports(this.device.node);
-      if (this.#over) return;
-      this.#manifests.applied(report.applied);
-      await this.#options.ingest.take(report, this.#manifests.settled);
+      if (!(await this.#write(report))) return;
       this.#acknowledged = number;
       if (!this.#over) this.#quietly('ack', { session, number });
     } catch (error) {
       this.#taking = this.#acknowledged;
       this.#options.logger.error('could not write a report', { error });
       this.#refuse('report', 'Busy', 'the hub could not write this report now');
+    }
+  }
+
+  /** @returns false when the session ended before it began */
+  async #write(report: StatusReport): Promise<boolean> {
+    const slots = this.#options.reportSlots;
+    const turn = slots?.enter();
+    if (turn === 'full') throw new Error('too many reports are waiting to be written');
+    if (turn !== undefined) await turn;
+    try {
+      if (this.#over) return false;
+      this.#manifests.applied(report.applied);
+      await this.#options.ingest.take(report, this.#manifests.settled);
+      return true;
+    } finally {
+      slots?.leave();
     }
   }
 

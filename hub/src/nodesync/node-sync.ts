@@ -3,9 +3,11 @@ import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import { type StatusError, unavailable } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
-import type { EnvelopeSigner } from '@flotilla/shared/protocol/envelope.js';
+import { type EnvelopeSigner, seal } from '@flotilla/shared/protocol/envelope.js';
+import { encodeJson } from '@flotilla/shared/protocol/frame.js';
 import type { TokenMessage } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { RetryMessage } from '@flotilla/shared/protocol/retry-message.js';
 import { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
 import { type Broker, type BrokerHandler, type DeviceSession, type Incident, sessionsPerIncarnation } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
@@ -18,6 +20,9 @@ import { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSources } from './manifest/manifest-sources.ts';
 import type { BoardHold, NodePart } from './node-part.ts';
 import { type IssueToken, NodeSession } from './node-session.ts';
+import { IncidentLog, incidentReasons } from './storm/incident-log.ts';
+import { Slots } from './storm/slots.ts';
+import { type LanesLoad, laneOf, WorkLanes } from './storm/work-lanes.ts';
 import { refusedStream } from './streams/hub-stream.ts';
 
 export interface NodeSyncOptions {
@@ -60,6 +65,14 @@ export interface NodeSync {
   connectedNodes(): readonly string[];
   /** Ends the session of a board that may no longer connect. */
   hangUp(node: string, reason: string): void;
+  readonly load: LinkLoad;
+}
+
+/** What waits to be done for boards. */
+export interface LinkLoad {
+  readonly lanes: LanesLoad;
+  readonly reportsWritten: number;
+  readonly reportsWaiting: number;
 }
 
 export function createNodeSync(options: NodeSyncOptions): NodeSync {
@@ -68,6 +81,11 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
 
 /** Streams of all boards, and what may be held for those whose clients do not read, in full windows. */
 const streamLimits = { streams: 4096, ampleBytes: 64 * 1024 * 1024 };
+
+/** Reports that are written at one time, and that wait for it: what a slow disk may hold in memory. */
+const reportLimits = { atOnce: 128, waiting: 4_096 };
+/** A session in which nobody says hello ends. */
+const helloWithinMs = 60_000;
 
 /** Hub side of the device link: one NodeSession per connection, told of changes by the informers. */
 class DeviceLink implements NodeSync {
@@ -81,10 +99,15 @@ class DeviceLink implements NodeSync {
   readonly #sessions = new Map<string, NodeSession>();
   readonly #watches: { stop(): void }[] = [];
   readonly #streamWindows = new StreamWindows(streamLimits);
+  readonly #lanes: WorkLanes;
+  readonly #reportSlots = new Slots(reportLimits);
+  readonly #incidents: IncidentLog;
 
   constructor(options: NodeSyncOptions) {
     const { client, clock, logger } = options;
     this.#options = options;
+    this.#lanes = new WorkLanes(clock);
+    this.#incidents = new IncidentLog(clock);
     this.#sources = new ManifestSources(client);
     this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
     this.#liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
@@ -129,9 +152,13 @@ class DeviceLink implements NodeSync {
       disconnected: (session, reason, idleMs) => this.#disconnected(session, reason, idleMs),
       message: (session, kind, payload) => {
         const own = this.#sessions.get(session.node);
-        if (own?.device.epoch === session.epoch) own.message(kind, payload);
+        if (own?.device.epoch !== session.epoch) return;
+        const taken = this.#lanes.offer(laneOf(kind), session.node, payload.length, () => own.message(kind, payload));
+        if (!taken) own.refuseBusy(kind);
       },
       incident: (incident) => this.#incident(incident),
+      backlogMs: () => this.#lanes.backlogMs,
+      farewell: (node, bootId, afterMs) => this.#farewell(node, { bootId, afterMs }),
     };
     await broker.start(handler, incarnation);
   }
@@ -143,7 +170,13 @@ class DeviceLink implements NodeSync {
     await this.#options.broker.stop();
     for (const session of this.#sessions.values()) session.end();
     this.#sessions.clear();
+    this.#lanes.stop();
     this.#liveness.stop();
+  }
+
+  get load(): LinkLoad {
+    const { busy, waiting } = this.#reportSlots.load;
+    return { lanes: this.#lanes.load, reportsWritten: busy, reportsWaiting: waiting };
   }
 
   presentLease(lease: KubeObject): KubeObject {
@@ -181,11 +214,15 @@ class DeviceLink implements NodeSync {
       parts: this.#options.parts ?? [],
       streamWindows: this.#streamWindows,
       hold: this.#options.hold,
+      lanes: this.#lanes,
+      reportSlots: this.#reportSlots,
       versions: this.#options.versions,
       warn: (reason, message) => this.#warn(node, reason, message),
     });
     this.#sessions.get(node)?.end();
+    this.#lanes.drop(node);
     this.#sessions.set(node, session);
+    session.expectHello(helloWithinMs, () => broker.disconnect(device, 'it did not say hello'));
     log.info('a board connected', { transport: device.transport, bootId: device.bootId });
     this.#liveness.connected(node);
     this.#leases.renew(node);
@@ -196,6 +233,7 @@ class DeviceLink implements NodeSync {
     // Compare and delete: the end of an old session says nothing about the new one.
     if (session?.device.epoch !== device.epoch) return;
     session.end();
+    this.#lanes.drop(device.node);
     this.#sessions.delete(device.node);
     this.#options.logger.info('a board disconnected', { node: device.node, session: device.epoch, reason });
     this.#liveness.disconnected(device.node, device.keepAliveMs, idleMs);
@@ -233,15 +271,18 @@ class DeviceLink implements NodeSync {
     return pod?.metadata?.uid === podUid && pod.spec?.nodeName === node && (pod.spec.serviceAccountName ?? 'default') === serviceAccount;
   }
 
-  #incident({ node, type, message }: Incident): void {
+  /** What asks a board to come again. */
+  #farewell(node: string, retry: RetryMessage): Buffer[] {
+    const { clusterId, signer } = this.#options;
+    return encodeJson(seal(signer, 'retry', { clusterId, node }, retry));
+  }
+
+  #incident(incident: Incident): void {
+    const { node, type } = incident;
+    const message = this.#incidents.message(incident);
+    if (message === undefined) return;
     this.#options.logger.warn('incident on the device link', { node, type, incident: message });
-    const reasons = {
-      Cloned: 'NodeIdentityCloned',
-      DeniedPublish: 'PublishDenied',
-      DeniedSubscribe: 'SubscribeDenied',
-      SlowConsumer: 'SlowConsumer',
-    };
-    this.#warn(node, reasons[type], message);
+    this.#warn(node, incidentReasons[type], message);
   }
 
   #warn(node: string, reason: string, message: string): void {

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import { ConnectRefused, connackCodes, mqttUserName } from '@flotilla/shared/protocol/courier.js';
@@ -9,30 +9,27 @@ import { encodeJson } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import { type DownKind, downFilter, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
-import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { type DownKind, downFilter, upKindOf } from '@flotilla/shared/protocol/topics.js';
+import type { Aedes, AuthenticateError, Client } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { Admission } from '../admission.ts';
+import { Refusals } from '../refusals.ts';
 import { SessionTable } from '../session-table.ts';
 import {
   type Boards,
   type Broker,
   type BrokerHandler,
+  type BrokerLoad,
   brokerLimits,
   type DeviceIdentity,
   type DeviceSession,
   newCounters,
 } from '../types.ts';
+import { createAedes, type MqttHooks } from './aedes-server.ts';
+import { DeviceConnection } from './device-connection.ts';
 import { deviceIdentity, readAuthorities } from './device-identity.ts';
 import { guardReads } from './read-guard.ts';
-
-/** The hub's certificate, chain and key; `ca` is what issues the boards' certificates. */
-export interface BrokerTls {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: readonly string[];
-  /** How sessions are resumed; OpenSSL's way when left out. */
-  readonly session?: { readonly ticketKeys: Buffer; readonly sessionTimeout: number; readonly sessionIdContext: string };
-}
+import { type BrokerTls, TlsDoor } from './tls-door.ts';
 
 export interface EmbeddedBrokerOptions {
   readonly clusterId: string;
@@ -42,19 +39,6 @@ export interface EmbeddedBrokerOptions {
   readonly tls: BrokerTls;
   /** MQTT's own port; undefined when boards come over the API port only. Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number } | undefined;
-}
-
-/** A connection from its first byte; becomes a session when CONNECT was accepted. */
-interface Connection {
-  readonly identity: DeviceIdentity | undefined;
-  readonly transport: 'mqtt' | 'websocket';
-  bootId: string;
-  serial: string;
-  keepAliveMs: number;
-  heardMs: number;
-  denials: number;
-  session: DeviceSession | undefined;
-  reason: string;
 }
 
 /**
@@ -67,7 +51,10 @@ export class EmbeddedBroker implements Broker {
   readonly #options: EmbeddedBrokerOptions;
   readonly #sessions: SessionTable;
   readonly #clients = new Map<number, Client>();
-  readonly #connections = new WeakMap<object, Connection>();
+  readonly #connections = new WeakMap<object, DeviceConnection>();
+  readonly #admission: Admission;
+  readonly #refusals: Refusals;
+  #queuedBytes = 0;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: 2 * linkLimits.packetBytes,
@@ -75,7 +62,7 @@ export class EmbeddedBroker implements Broker {
     handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
   });
   #aedes: Aedes | undefined;
-  #server: Server | undefined;
+  #door: TlsDoor | undefined;
   #handler: BrokerHandler | undefined;
   #authorities: readonly X509Certificate[];
 
@@ -83,59 +70,63 @@ export class EmbeddedBroker implements Broker {
     this.#options = options;
     this.#authorities = readAuthorities(options.tls.ca);
     this.#sessions = new SessionTable(options);
+    this.#admission = new Admission(options.clock);
+    this.#refusals = new Refusals(options.clock);
   }
 
   /** The port that listens; undefined without one. */
   get port(): number | undefined {
-    const address = this.#server?.address();
-    return typeof address === 'object' && address ? address.port : undefined;
+    return this.#door?.port;
+  }
+
+  /** What the hub carries and what waits, for those who watch it. */
+  get load(): BrokerLoad {
+    const { perSecond, waiting, dropped } = this.#admission;
+    return { sessions: this.#clients.size, queuedBytes: this.#queuedBytes, admittedPerSecond: perSecond, waiting, dropped };
   }
 
   /** After a renewal; connections that stand keep their certificate. */
   setTls(tls: BrokerTls): void {
     this.#authorities = readAuthorities(tls.ca);
-    this.#server?.setSecureContext(secureContext(tls));
+    this.#door?.setTls(tls);
   }
 
   async start(handler: BrokerHandler, incarnation = 0): Promise<void> {
     this.#handler = handler;
     this.#sessions.begin(incarnation);
-    this.#aedes = await this.#createAedes();
-    const { listen, tls } = this.#options;
+    this.#aedes = await createAedes(this.#hooks, this.#options.logger);
+    const { listen, logger, tls } = this.#options;
     if (!listen) return;
-    const server = createServer(
-      // Who may connect is decided here, not by OpenSSL: see deviceIdentity.
-      // Messages are small and follow one another: none waits for the acknowledgement of the one before.
-      { ...secureContext(tls), requestCert: true, rejectUnauthorized: false, noDelay: true },
-      (socket) => {
+    const door = new TlsDoor({
+      ...{ admission: this.#admission, logger, tls },
+      connected: (socket) => {
         const identity = deviceIdentity(socket, this.#authorities);
         if (identity) return this.#accept(socket, identity, 'mqtt');
         socket.on('error', () => {});
         socket.destroy();
       },
-    );
-    server.maxConnections = brokerLimits.connections;
-    server.on('tlsClientError', (error) => this.#options.logger.debug('TLS handshake failed', { error }));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(listen.port, listen.host, () => {
-        server.off('error', reject);
-        resolve();
-      });
     });
-    server.on('error', (error) => this.#options.logger.error('the MQTT port failed', { error }));
-    this.#server = server;
+    await door.listen(listen);
+    this.#door = door;
   }
 
+  /** Asks every board to come again at a time of its own: a fleet does not come back in one wave. */
   async stop(): Promise<void> {
     const aedes = this.#aedes;
-    const server = this.#server;
+    const door = this.#door;
     this.#aedes = undefined;
-    this.#server = undefined;
-    const closed = server ? new Promise<void>((resolve) => server.close(() => resolve())) : undefined;
+    this.#door = undefined;
+    const closed = door?.close();
+    this.#admission.stop();
+    const words = [...this.#clients].map(([epoch, client]) => {
+      const session = this.#connections.get(client)?.session;
+      return session?.epoch === epoch ? this.#sendAway(client, session, 'the hub stops', leastRetryMs) : undefined;
+    });
+    await Promise.race([Promise.all(words), this.#options.clock.sleep('broker: farewells', farewellsMs)]);
     if (aedes) await new Promise<void>((resolve) => aedes.close(() => resolve()));
     for (const socket of this.#webSockets.clients) socket.terminate();
     this.#webSockets.close();
+    door?.hangUp();
     await closed;
   }
 
@@ -156,15 +147,14 @@ export class EmbeddedBroker implements Broker {
     return true;
   }
 
-  send(session: DeviceSession, kind: DownKind, payload: Buffer): Promise<void> {
+  async send(session: DeviceSession, kind: DownKind, payload: Buffer): Promise<void> {
     const client = this.#clients.get(session.epoch);
-    if (!client) return Promise.reject(new Error(`the session of node ${session.node} is over`));
-    if (client.conn.writableLength > brokerLimits.queuedBytes) {
-      this.#handler?.incident({ node: session.node, type: 'SlowConsumer', message: `node ${session.node} does not read what it is sent` });
-      this.disconnect(session, 'slow consumer');
-      return Promise.reject(new Error(`node ${session.node} does not read what it is sent`));
-    }
-    return this.#publish(client, session.node, kind, payload);
+    const queue = client && this.#connections.get(client)?.queue;
+    if (!queue) throw new Error(`the session of node ${session.node} is over`);
+    if (queue.bytes + payload.length > brokerLimits.queuedBytes) throw this.#tooSlow(session);
+    const sent = queue.send(kind, payload);
+    if (this.#queuedBytes > brokerLimits.queuedBytesInAll) this.#endLongestQueue();
+    await sent;
   }
 
   disconnect(session: DeviceSession, reason: string): void {
@@ -174,107 +164,107 @@ export class EmbeddedBroker implements Broker {
     client.close();
   }
 
+  expect(session: DeviceSession, bytes: number): void {
+    const client = this.#clients.get(session.epoch);
+    if (client) this.#connections.get(client)?.allowance.expect(bytes);
+  }
+
   session(node: string): DeviceSession | undefined {
     return this.#sessions.get(node);
   }
 
-  #accept(stream: Duplex, identity: DeviceIdentity | undefined, transport: Connection['transport']): void {
+  #accept(stream: Duplex, identity: DeviceIdentity | undefined, transport: DeviceConnection['transport']): void {
     if (!this.#aedes) {
       stream.destroy();
       return;
     }
-    guardReads(stream, linkLimits.packetBytes + 1024);
-    const client = this.#aedes.handle(stream);
-    const heardMs = this.#options.clock.monotonicMs();
-    this.#connections.set(client, {
-      identity,
-      transport,
-      bootId: '',
-      serial: '',
-      keepAliveMs: 0,
-      heardMs,
-      denials: 0,
-      session: undefined,
-      reason: 'closed',
+    const { clock, clusterId } = this.#options;
+    let connection: DeviceConnection | undefined;
+    guardReads(stream, linkLimits.packetBytes + 1024, {
+      read: (bytes, messages) => (connection ? this.#paced(connection, client, bytes, messages) : 0),
+      after: (delayMs, fire) => void clock.after('broker: slowed', delayMs, fire),
     });
+    const client = this.#aedes.handle(stream);
+    connection = new DeviceConnection({
+      ...{ clock, clusterId, client, identity, transport },
+      queued: (bytes) => {
+        this.#queuedBytes += bytes;
+      },
+    });
+    this.#connections.set(client, connection);
   }
 
-  async #createAedes(): Promise<Aedes> {
-    let clientNumber = 0;
-    const aedes = await Aedes.createBroker({
-      concurrency: 1000,
-      queueLimit: 64,
-      drainTimeout: brokerLimits.drainMs,
-      connectTimeout: 15_000,
-      keepaliveLimit: brokerLimits.keepAliveSeconds,
-      // One's own id per connection: taking over is the session table's business, not that of names a client chooses.
-      preConnect: (client, packet, callback) => {
-        const connection = this.#connections.get(client);
-        if (connection) {
-          Object.assign(connection, mqttUserName.read(packet.username ?? ''), { keepAliveMs: (packet.keepalive ?? 0) * 1000 });
-        }
-        const connect = packet as { clientId: string; clean: boolean; will?: unknown };
-        connect.clientId = `device-${++clientNumber}`;
-        connect.clean = true;
-        delete connect.will;
-        callback(null, true);
-      },
-      authenticate: (client, _name, _password, done) => {
-        try {
-          const connection = this.#connections.get(client);
-          if (!connection) throw new ConnectRefused('unauthorized', 'unknown connection');
-          this.#sessions.admit(connection.identity, connection, (incident) => this.#handler?.incident(incident));
-          done(null, true);
-        } catch (error) {
-          done(this.#refusal(error), null);
-        }
-      },
-      authorizeSubscribe: (client, subscription, callback) => {
-        const connection = this.#connections.get(client);
-        const scope = { clusterId: this.#options.clusterId, node: connection?.identity?.node ?? '' };
-        if (connection?.session && subscription.topic === downFilter(scope)) return callback(null, subscription);
-        this.counters.deniedSubscribes++;
-        if (connection?.session) this.#denied(client, connection, connection.session, subscription.topic, 'DeniedSubscribe');
-        callback(null, null);
-      },
-      authorizePublish: (client, packet, callback) => {
-        const connection = client ? this.#connections.get(client) : undefined;
-        if (!client || !connection?.session) return callback(new Error('publish without a session'));
-        if (packet.qos === 2) return callback(new Error('QoS 2 is not part of this protocol'));
-        this.#received(client, connection, connection.session, packet.topic, Buffer.from(packet.payload));
-        // What is left for aedes to route goes nowhere.
-        Object.assign(packet, { topic: 'taken', payload: Buffer.alloc(0), retain: false });
-        callback(null);
-      },
-    });
-    // From here on aedes hands over what the board sends; that it calls the client ready comes some turns later.
-    aedes.on('connackSent', (packet, client) => {
-      if (packet.returnCode === 0) this.#ready(client);
-    });
-    aedes.on('ping', (_packet, client) => this.#heard(client));
-    aedes.on('keepaliveTimeout', (client) => this.#reason(client, 'keep-alive timeout'));
-    aedes.on('clientError', (client, error) => this.#reason(client, error.message));
-    aedes.on('connectionError', (_client, error) => this.#options.logger.debug('connection failed before CONNECT', { error }));
-    aedes.on('error' as 'closed', () => this.#options.logger.error('the broker reported an error'));
-    aedes.on('clientDisconnect', (client) => {
+  readonly #hooks: MqttHooks = {
+    connecting: (client, userName, keepAliveMs) => {
+      const connection = this.#connections.get(client);
+      if (connection) connection.introduction = { ...mqttUserName.read(userName), keepAliveMs };
+    },
+    authenticate: (client, done) => {
+      const connection = this.#connections.get(client);
+      try {
+        if (!connection) throw new ConnectRefused('unauthorized', 'unknown connection');
+        this.#admit(connection);
+        done();
+      } catch (error) {
+        this.#refuseConnect(connection, error, done);
+      }
+    },
+    ready: (client) => this.#ready(client),
+    maySubscribe: (client, topic) => {
+      const connection = this.#connections.get(client);
+      const scope = { clusterId: this.#options.clusterId, node: connection?.identity?.node ?? '' };
+      if (connection?.session && topic === downFilter(scope)) return true;
+      if (connection?.sentAwayMs !== undefined) return false;
+      this.counters.deniedSubscribes++;
+      if (connection?.session) this.#denied(client, connection, connection.session, topic, 'DeniedSubscribe');
+      return false;
+    },
+    published: (client, topic, payload) => {
+      const connection = this.#connections.get(client);
+      if (connection?.sentAwayMs !== undefined) return undefined;
+      if (!connection?.session) return 'publish without a session';
+      this.#received(client, connection, connection.session, topic, payload);
+      return undefined;
+    },
+    heard: (client) => this.#heard(client),
+    fault: (client, reason) => {
+      const connection = this.#connections.get(client);
+      if (connection) connection.reason = reason;
+    },
+    disconnected: (client) => {
       const connection = this.#connections.get(client);
       if (connection?.session) this.#ended(connection.session, connection.reason);
-    });
-    return aedes;
+    },
+  };
+
+  #admit(connection: DeviceConnection): void {
+    const { identity, introduction } = connection;
+    this.#sessions.admit(identity, introduction, (incident) => this.#handler?.incident(incident));
+    const backlogMs = this.#handler?.backlogMs?.() ?? 0;
+    if (backlogMs > brokerLimits.backlogMs) connection.sentAwayMs = this.#admission.nextSlotMs(backlogMs);
   }
 
-  #refusal(error: unknown): AuthenticateError {
+  #refuseConnect(connection: DeviceConnection | undefined, error: unknown, done: (refused: AuthenticateError) => void): void {
     const refused = error instanceof ConnectRefused ? error : new ConnectRefused('unauthorized', String(error));
+    const node = connection?.identity?.node;
     this.counters.refused[refused.refusal]++;
-    this.#options.logger.info('refused a connection', { refusal: refused.refusal, reason: refused.message });
-    return Object.assign(new Error(refused.message), { returnCode: connackCodes[refused.refusal] });
+    const answer = Object.assign(new Error(refused.message), { returnCode: connackCodes[refused.refusal] });
+    const often = this.#refusals.answer(node, () => done(answer));
+    if (!often) this.#options.logger.info('refused a connection', { refusal: refused.refusal, reason: refused.message });
+    else if (node !== undefined && refused.refusal === 'unauthorized')
+      this.#handler?.incident({ node, type: 'NotAllowed', message: refused.message });
   }
 
   #ready(client: Client): void {
     const connection = this.#connections.get(client);
     if (!connection?.identity || client.closed) return;
-    const { identity, bootId, serial, keepAliveMs, transport } = connection;
-    const { session, previous } = this.#sessions.open(identity, { bootId, serial, keepAliveMs }, transport);
+    const { identity, introduction, transport, sentAwayMs } = connection;
+    if (sentAwayMs !== undefined) {
+      this.counters.sentAway++;
+      void connection.farewell(this.#handler?.farewell?.(identity.node, introduction.bootId, sentAwayMs) ?? []);
+      return;
+    }
+    const { session, previous } = this.#sessions.open(identity, introduction, transport);
     if (previous) {
       const old = this.#clients.get(previous.epoch);
       this.#ended(previous, 'taken over by a newer connection');
@@ -294,11 +284,13 @@ export class EmbeddedBroker implements Broker {
     this.#clients.delete(session.epoch);
     this.#sessions.close(session);
     this.counters.disconnects++;
-    const heardMs = this.#connections.get(client)?.heardMs ?? 0;
+    const connection = this.#connections.get(client);
+    connection?.queue.end(new Error(`the session of node ${session.node} is over`));
+    const heardMs = connection?.heardMs ?? 0;
     this.#handler?.disconnected(session, reason, this.#options.clock.monotonicMs() - heardMs);
   }
 
-  #received(client: Client, connection: Connection, session: DeviceSession, topic: string, payload: Buffer): void {
+  #received(client: Client, connection: DeviceConnection, session: DeviceSession, topic: string, payload: Buffer): void {
     this.#heard(client);
     if (!this.#clients.has(session.epoch)) return;
     this.counters.messages++;
@@ -308,46 +300,90 @@ export class EmbeddedBroker implements Broker {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       // A newer board's kind of message is no trespass.
-      if (error.reason === 'Unsupported') this.#refuse(client, session, topic, error);
+      if (error.reason === 'Unsupported') this.#refuse(client, topic, error);
       else this.#denied(client, connection, session, topic, 'DeniedPublish');
     }
   }
 
   /** MQTT 3.1.1 has no word for a refused publish, so the board is told in the application's own. */
-  #denied(client: Client, connection: Connection, session: DeviceSession, topic: string, type: 'DeniedPublish' | 'DeniedSubscribe'): void {
+  #denied(
+    client: Client,
+    connection: DeviceConnection,
+    session: DeviceSession,
+    topic: string,
+    type: 'DeniedPublish' | 'DeniedSubscribe',
+  ): void {
     const verb = type === 'DeniedPublish' ? 'publish to' : 'subscribe to';
     if (type === 'DeniedPublish') this.counters.deniedPublishes++;
     const message = `node ${session.node} may not ${verb} ${JSON.stringify(topic.slice(0, linkLimits.textBytes))}`;
     this.#handler?.incident({ node: session.node, type, message });
-    this.#refuse(client, session, topic, { reason: 'Forbidden', message });
+    this.#refuse(client, topic, { reason: 'Forbidden', message });
     if (++connection.denials >= brokerLimits.denials) this.disconnect(session, 'too many denied messages');
   }
 
-  #refuse(client: Client, { node }: DeviceSession, topic: string, { reason, message }: Pick<Refusal, 'reason' | 'message'>): void {
+  #refuse(client: Client, topic: string, { reason, message }: Pick<Refusal, 'reason' | 'message'>): void {
     const refusal: Refusal = { about: topic.slice(0, linkLimits.textBytes), reason, message };
-    for (const payload of encodeJson(refusal)) this.#publish(client, node, 'refusal', payload).catch(() => {});
+    const queue = this.#connections.get(client)?.queue;
+    for (const payload of encodeJson(refusal)) queue?.send('refusal', payload).catch(() => {});
   }
 
-  #publish(client: Client, node: string, kind: DownKind, payload: Buffer): Promise<void> {
-    const topic = downTopic({ clusterId: this.#options.clusterId, node }, kind);
-    return new Promise((resolve, reject) => {
-      client.publish({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }, (error) =>
-        error || client.closed ? reject(error ?? new Error(`the session of node ${node} is over`)) : resolve(),
-      );
-    });
+  /** Holds back a board that sends too much; hangs up on one that does not stop. @returns for how long nothing more is read */
+  #paced(connection: DeviceConnection, client: Client, bytes: number, messages: number): number {
+    const { session, allowance } = connection;
+    const { pauseMs, report, over } = allowance.read(this.#options.clock.monotonicMs(), { bytes, messages });
+    if (pauseMs > 0) this.counters.slowed++;
+    if (!session) return pauseMs;
+    const message = `node ${session.node} sends more than it may: it is read slower, and its connection ends if it goes on`;
+    if (report) {
+      this.#handler?.incident({ node: session.node, type: 'TooMuch', message });
+      this.#refuse(client, 'up', { reason: 'Busy', message });
+    }
+    if (over) {
+      this.counters.floods++;
+      // What is being read is still handed over.
+      queueMicrotask(() => void this.#sendAway(client, session, 'it sends too much', brokerLimits.excessEndedMs));
+    }
+    return pauseMs;
+  }
+
+  /** Ends a session with the request to come again. */
+  async #sendAway(client: Client, session: DeviceSession, reason: string, leastMs: number): Promise<void> {
+    const connection = this.#connections.get(client);
+    if (!connection || !this.#clients.has(session.epoch)) return;
+    const payloads = this.#handler?.farewell?.(session.node, session.bootId, this.#admission.nextSlotMs(leastMs)) ?? [];
+    this.counters.sentAway++;
+    connection.sentAwayMs = leastMs;
+    this.#ended(session, reason);
+    if (payloads.length === 0) return client.close();
+    const closed = new Promise<void>((resolve) => client.conn.once('close', () => resolve()));
+    await connection.farewell(payloads);
+    await closed;
+  }
+
+  #tooSlow(session: DeviceSession): Error {
+    const message = `node ${session.node} does not read what it is sent`;
+    this.counters.slowConsumers++;
+    this.#handler?.incident({ node: session.node, type: 'SlowConsumer', message });
+    this.disconnect(session, 'slow consumer');
+    return new Error(message);
+  }
+
+  /** All together wait for more than the hub may hold: the one that holds most goes. */
+  #endLongestQueue(): void {
+    let longest: DeviceConnection | undefined;
+    for (const client of this.#clients.values()) {
+      const connection = this.#connections.get(client);
+      if (connection && connection.queue.bytes > (longest?.queue.bytes ?? -1)) longest = connection;
+    }
+    if (longest?.session) this.#tooSlow(longest.session);
   }
 
   #heard(client: Client): void {
     const connection = this.#connections.get(client);
     if (connection) connection.heardMs = this.#options.clock.monotonicMs();
   }
-
-  #reason(client: Client, reason: string): void {
-    const connection = this.#connections.get(client);
-    if (connection) connection.reason = reason;
-  }
 }
 
-function secureContext({ cert, key, ca, session = undefined }: BrokerTls): SecureContextOptions {
-  return { cert, key, ca: [...ca], minVersion: 'TLSv1.2', ...session };
-}
+/** How soon a hub that stops wants to see its boards again at the earliest, and how long it waits for them to hear it. */
+const leastRetryMs = 1_000;
+const farewellsMs = 1_000;

@@ -32,3 +32,44 @@ test('destroys the stream at the limit, and not before', () => {
   expect(above.read()).toBeNull();
   expect(above.destroyed).toBe(true);
 });
+
+test('counts packets however the bytes are cut', () => {
+  const bytes = Buffer.concat([packet(0), packet(5), packet(300), packet(20_000), packet(0)]);
+  for (const size of [1, 3, 100, bytes.length]) {
+    const scanner = new HeaderScanner();
+    for (let at = 0; at < bytes.length; at += size) scanner.longest(bytes.subarray(at, at + size));
+    expect(scanner.packets, `cut by ${size}`).toBe(5);
+  }
+});
+
+test('reads nothing in a pause, and tells whoever reads when it is over; nothing is lost', () => {
+  const stream = new PassThrough();
+  const told: [number, number][] = [];
+  let over = (): void => {};
+  let pauseMs = 0;
+  guardReads(stream, 100, {
+    read: (bytes, messages) => {
+      told.push([bytes, messages]);
+      return pauseMs;
+    },
+    after: (_delayMs, fire) => {
+      over = fire;
+    },
+  });
+  const readable: number[] = [];
+  stream.on('readable', () => readable.push(1));
+  stream.write(Buffer.concat([packet(10), packet(20)]));
+  pauseMs = 50;
+  expect((stream.read() as Buffer).length).toBe(34);
+  stream.write(packet(30));
+  expect(stream.read()).toBeNull();
+  const before = readable.length;
+  pauseMs = 0;
+  over();
+  expect(readable.length).toBe(before + 1);
+  expect((stream.read() as Buffer).length).toBe(32);
+  expect(told).toEqual([
+    [34, 2],
+    [32, 1],
+  ]);
+});

@@ -3,17 +3,36 @@ import type { Duplex } from 'node:stream';
 /**
  * Ends a connection that announces an MQTT packet above `limit`, before its bytes pile up: aedes itself would buffer up to 256 MB.
  * Looks at what is read from the stream, whoever reads it, and follows the fixed headers (MQTT 3.1.1, section 2.2).
+ * @param paced told of what was read; nothing more is read before the time it returns is over, and the other end's own line is full
  */
-export function guardReads(stream: Duplex, limit: number): void {
+export function guardReads(
+  stream: Duplex,
+  limit: number,
+  paced?: { readonly read: (bytes: number, messages: number) => number; readonly after: (delayMs: number, fire: () => void) => void },
+): void {
   const read = stream.read.bind(stream);
   const scanner = new HeaderScanner();
+  let paused = false;
   stream.read = (size?: number): unknown => {
+    if (paused) return null;
     const chunk: unknown = read(size);
     if (!Buffer.isBuffer(chunk)) return chunk;
+    const before = scanner.packets;
     const length = scanner.longest(chunk);
-    if (length <= limit) return chunk;
-    stream.destroy(new Error(`a packet of ${length} bytes exceeds the limit of ${limit}`));
-    return null;
+    if (length > limit) {
+      stream.destroy(new Error(`a packet of ${length} bytes exceeds the limit of ${limit}`));
+      return null;
+    }
+    const pauseMs = paced?.read(chunk.length, scanner.packets - before) ?? 0;
+    if (pauseMs > 0) {
+      paused = true;
+      paced?.after(pauseMs, () => {
+        paused = false;
+        // Whoever reads waits for this word.
+        if (!stream.destroyed) stream.emit('readable');
+      });
+    }
+    return chunk;
   };
 }
 
@@ -24,6 +43,12 @@ export class HeaderScanner {
   /** -1: the next byte is a packet type; else how many length bytes were read. */
   #digits = -1;
   #length = 0;
+  #packets = 0;
+
+  /** How many packets have begun. */
+  get packets(): number {
+    return this.#packets;
+  }
 
   /** The length of the longest packet that this chunk begins; Infinity for a length that is none. */
   longest(chunk: Buffer): number {
@@ -46,6 +71,7 @@ export class HeaderScanner {
         if (this.#digits === 4) return Number.POSITIVE_INFINITY;
         continue;
       }
+      this.#packets++;
       longest = Math.max(longest, this.#length);
       this.#body = this.#length;
       this.#digits = -1;

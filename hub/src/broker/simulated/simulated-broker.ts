@@ -6,8 +6,18 @@ import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
+import { Admission } from '../admission.ts';
 import { SessionTable } from '../session-table.ts';
-import { type Boards, type Broker, type BrokerHandler, type DeviceIdentity, type DeviceSession, newCounters } from '../types.ts';
+import {
+  type Boards,
+  type Broker,
+  type BrokerHandler,
+  type BrokerLoad,
+  brokerLimits,
+  type DeviceIdentity,
+  type DeviceSession,
+  newCounters,
+} from '../types.ts';
 import { type Condition, calm, Enemy, type NetworkFault, type Packet, type Weather } from './weather.ts';
 
 export interface SimulatedBrokerOptions {
@@ -29,6 +39,7 @@ export class SimulatedBroker implements Broker {
   readonly #options: SimulatedBrokerOptions;
   readonly #sessions: SessionTable;
   readonly #enemy: Enemy;
+  readonly #admission: Admission;
   readonly #lines = new Map<number, Line>();
   readonly #cut = new Set<string>();
   readonly #conditions = new Map<string, Condition>();
@@ -40,6 +51,7 @@ export class SimulatedBroker implements Broker {
     this.weather = options.weather ?? calm;
     this.#sessions = new SessionTable(options);
     this.#enemy = new Enemy(options.random);
+    this.#admission = new Admission(options.clock);
   }
 
   async start(handler: BrokerHandler, incarnation = 0): Promise<void> {
@@ -48,7 +60,10 @@ export class SimulatedBroker implements Broker {
   }
 
   async stop(): Promise<void> {
-    for (const line of [...this.#lines.values()]) this.#hangUp(line, 'the hub stops', true);
+    for (const line of [...this.#lines.values()]) {
+      this.#farewell(line.session.node, line.session.bootId, line.end, 1_000);
+      this.#hangUp(line, 'the hub stops', true);
+    }
     this.#handler = undefined;
   }
 
@@ -95,8 +110,21 @@ export class SimulatedBroker implements Broker {
         if (error instanceof ConnectRefused) this.counters.refused[error.refusal]++;
         throw error;
       }
-      return this.#open(identity as DeviceIdentity, introduction, end);
+      const backlogMs = this.#handler.backlogMs?.() ?? 0;
+      if (backlogMs <= brokerLimits.backlogMs) return this.#open(identity as DeviceIdentity, introduction, end);
+      this.#farewell(node, introduction.bootId, end, backlogMs);
+      this.#options.clock.after('simulated close', 0, () => end.closed('sent away'));
+      return { send: async () => {}, close: () => {} };
     };
+  }
+
+  /** A board that the network carries to hears when to come again. */
+  #farewell(node: string, bootId: string, end: DeviceEnd, leastMs: number): void {
+    this.counters.sentAway++;
+    if (this.#silent(node, 'down') || this.#cut.has(node)) return;
+    const topic = downTopic({ clusterId: this.#options.clusterId, node }, 'retry');
+    const payloads = this.#handler?.farewell?.(node, bootId, this.#admission.nextSlotMs(leastMs)) ?? [];
+    for (const payload of payloads) this.#options.clock.after('simulated farewell', 0, () => end.message(topic, payload));
   }
 
   /** Cuts a node off, or lets it back. The hub does not notice before the keep-alive ends. */
@@ -139,6 +167,13 @@ export class SimulatedBroker implements Broker {
   disconnect(session: DeviceSession, reason: string): void {
     const line = this.#lines.get(session.epoch);
     if (line) this.#hangUp(line, reason, true);
+  }
+
+  expect(): void {}
+
+  get load(): BrokerLoad {
+    const { perSecond, waiting, dropped } = this.#admission;
+    return { sessions: this.#lines.size, queuedBytes: 0, admittedPerSecond: perSecond, waiting, dropped };
   }
 
   session(node: string): DeviceSession | undefined {
