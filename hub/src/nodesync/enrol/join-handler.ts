@@ -7,6 +7,7 @@ import { caPath, type JoinAnswer, type JoinRequest, joinPath, parseJoinRequest, 
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import type { Client } from '#client/types.ts';
 import type { BoardDirectory } from './board-directory.ts';
+import { JoinLimits } from './join-limits.ts';
 import { checkJoinToken } from './join-token.ts';
 
 /** As much of `auth/pki` as enrolment needs. */
@@ -25,6 +26,8 @@ export interface JoinHandlerOptions {
   readonly clusterId: string;
   /** MQTT's own port, once it listens. */
   readonly mqttPort: () => number | undefined;
+  /** One for a hub; one of its own when left out. */
+  readonly limits?: JoinLimits;
 }
 
 export interface JoinHttpRequest {
@@ -47,7 +50,9 @@ export const joinBodyLimit = 64 * 1024;
  * - `POST /flotilla/v1/join` with a token: a certificate for a new board, or once more for the same key;
  * - `POST /flotilla/v1/renew`: a new certificate for an enrolled key; the request's own signature proves possession of it.
  */
-export function joinHandler(options: JoinHandlerOptions): (request: JoinHttpRequest) => Promise<JoinHttpResponse> {
+export function joinHandler(given: JoinHandlerOptions): (request: JoinHttpRequest) => Promise<JoinHttpResponse> {
+  const limits = given.limits ?? new JoinLimits(given.clock);
+  const options = { ...given, limits };
   return async ({ method, path, body }) => {
     try {
       if (path === caPath && method === 'GET')
@@ -61,7 +66,10 @@ export function joinHandler(options: JoinHandlerOptions): (request: JoinHttpRequ
     } catch (error) {
       if (!(error instanceof StatusError)) options.logger.error('enrolment failed', { path, error });
       const status = error instanceof StatusError ? error : internalError('enrolment failed');
-      return { status: status.code, headers: { 'content-type': 'application/json' }, body: JSON.stringify(status.toStatus()) };
+      if (status.code !== 429) limits.counters.refused++;
+      const seconds = status.details?.retryAfterSeconds;
+      const headers = { 'content-type': 'application/json', ...(seconds ? { 'retry-after': String(seconds) } : {}) };
+      return { status: status.code, headers, body: JSON.stringify(status.toStatus()) };
     }
   };
 }
@@ -75,9 +83,12 @@ function read(body: string): JoinRequest {
   }
 }
 
-async function join(options: JoinHandlerOptions, request: JoinRequest): Promise<JoinAnswer> {
-  const { boards, logger } = options;
-  await checkJoinToken(options, request.token ?? '', false);
+type Limited = JoinHandlerOptions & { readonly limits: JoinLimits };
+
+async function join(options: Limited, request: JoinRequest): Promise<JoinAnswer> {
+  const { boards, limits, logger } = options;
+  // What costs nothing comes first: only who has a good token takes a place.
+  limits.join(await checkJoinToken(options, request.token ?? '', false));
   const { certificate, keyId } = await issue(options, request);
   const known = boards.get(request.node);
   if (known && known.keyId !== keyId) throw taken(request.node);
@@ -88,13 +99,18 @@ async function join(options: JoinHandlerOptions, request: JoinRequest): Promise<
     if (entered.keyId !== keyId) throw taken(request.node);
     logger.info('a board joined', { node: request.node, keyId });
   }
+  limits.counters.joined++;
   return answer(options, certificate);
 }
 
-async function renew(options: JoinHandlerOptions, request: JoinRequest): Promise<JoinAnswer> {
-  const { certificate, keyId } = await issue(options, request);
+async function renew(options: Limited, request: JoinRequest): Promise<JoinAnswer> {
   const known = options.boards.get(request.node);
-  if (!known || known.keyId !== keyId) throw new StatusError(401, 'Unauthorized', `node "${request.node}" is not enrolled with this key`);
+  const stranger = new StatusError(401, 'Unauthorized', `node "${request.node}" is not enrolled with this key`);
+  if (!known) throw stranger;
+  options.limits.renew(request.node);
+  const { certificate, keyId } = await issue(options, request);
+  if (known.keyId !== keyId) throw stranger;
+  options.limits.counters.renewed++;
   return answer(options, certificate);
 }
 

@@ -32,8 +32,8 @@ export async function createJoinToken({ createSecret, clock, random, caKeyHash, 
   return joinTokenText({ id, secret, pin: caKeyHash.replace(/^sha256:/, '') });
 }
 
-/** Throws unless the token may be used now; takes one use when `use` is set. @throws StatusError 401 with words for the board's owner */
-export async function checkJoinToken({ client, clock }: { client: Client; clock: Clock }, text: string, use: boolean): Promise<void> {
+/** Throws unless the token may be used now; takes one use when `use` is set. @returns its id @throws StatusError 401 with words for the board's owner */
+export async function checkJoinToken({ client, clock }: { client: Client; clock: Clock }, text: string, use: boolean): Promise<string> {
   const token = parseJoinToken(text);
   if (!token) throw refused('the join token is not one: it has the form f1.ID.SECRET.PIN');
   const name = secretName(token.id);
@@ -48,11 +48,12 @@ export async function checkJoinToken({ client, clock }: { client: Client; clock:
     return left;
   };
   if (stored) check(stored);
-  if (!use) return;
+  if (!use) return token.id;
   await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => ({
     ...current,
     data: { ...current.data, ...encode({ 'uses-left': String(check(current) - 1) }) },
   }));
+  return token.id;
 }
 
 function refused(message: string): StatusError {
