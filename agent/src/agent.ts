@@ -1,14 +1,23 @@
+import { budgetSettings, type LinkProfileName } from '@flotilla/shared/api/board-budget.js';
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
+import type { Listeners } from '@flotilla/shared/platform/listeners.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodReport } from '@flotilla/shared/protocol/messages.js';
+import { BoardBudget } from '#budget/board-budget.ts';
+import { CountingFiles } from '#budget/counting-files.ts';
+import { LinkCounter } from '#budget/link-counter.ts';
 import type { Taint } from '#config/agent-config.ts';
+import type { KeepAlive } from '#hublink/keep-alive.ts';
 import type { HubLink, LinkHandlers, LinkPart, ManifestOutcome } from '#hublink/types.ts';
+import type { WireCount } from '#hublink/wire-count.ts';
 import { PodLeases } from '#leases/pod-leases.ts';
 import type { LeaseGuard } from '#leases/types.ts';
+import { ApiDoor } from '#network/api-door.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
 import { createOperations, type OperationsSettings } from '#operations/operations.ts';
@@ -26,6 +35,7 @@ import { FailedLogs } from '#status/failed-logs.ts';
 import { podStatus } from '#status/pod-status.ts';
 import { Sequence } from '#status/sequence.ts';
 import { StatusReporter } from '#status/status-reporter.ts';
+import { PodStreams } from '#streams/pod-streams.ts';
 import { TokenCache } from '#volumes/token-cache.ts';
 import { VolumeManager } from '#volumes/volume-manager.ts';
 
@@ -42,6 +52,8 @@ export interface AgentOptions {
   /** A true time that has certainly passed: when this board joined its hub. */
   readonly floorMs?: number;
   readonly operations?: OperationsSettings;
+  /** What the Node's annotation takes the place of; `default` when left out. */
+  readonly profile?: LinkProfileName;
 }
 
 export interface AgentDoors {
@@ -55,8 +67,12 @@ export interface AgentDoors {
   readonly host: Host;
   /** Starts programs of the machine; without it the board cannot be told to boot. */
   readonly exec?: Pick<Exec, 'run'>;
+  /** Takes calls of pods to the API; without it they find none. */
+  readonly listeners?: Listeners;
   /** Ends pods whose lease is over when this agent cannot; without one nobody but the agent does. */
   readonly guard?: LeaseGuard;
+  /** What the link counts and adapts; without it nothing of the link is counted. */
+  readonly traffic?: { readonly counter: LinkCounter; readonly wire: Pick<WireCount, 'up' | 'down'>; readonly keepAlive: KeepAlive };
   /** Makes the link; it is started last. */
   readonly link: (handlers: LinkHandlers, parts: readonly LinkPart[]) => HubLink;
   /** Called when the hub has acknowledged everything this board knows; once in each session. */
@@ -77,7 +93,8 @@ const networkRetryMs = 15_000;
 
 /** The composition. Start order: disk, last manifest, runtime, pods, link. */
 export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
-  const { clock, random, files, runtime } = doors;
+  const { clock, random, runtime } = doors;
+  const files = new CountingFiles(doors.files, { inMemory: options.volatileDir ? [options.volatileDir] : [] });
   const recent = new RecentLog();
   const logger = recent.over(doors.logger, () => clock.wallMs());
   const { dataDir, nodeName } = options;
@@ -89,9 +106,24 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const floor = options.floorMs === undefined ? {} : { floorMs: options.floorMs };
   const time = new BoardTime({ clock, files, logger, path: `${dataDir}/time`, ...floor });
   const events = new EventOutbox({ clock, files, logger, time, dir: `${dataDir}/events`, nodeName });
+  const budget = new BoardBudget({
+    ...{ clock, files, logger, nodeName, path: `${dataDir}/traffic`, flash: files.counts, profile: options.profile ?? 'default' },
+    link: doors.traffic?.counter ?? new LinkCounter(),
+    wire: doors.traffic?.wire ?? { up: 0, down: 0 },
+    keepAlive: doors.traffic?.keepAlive,
+    now: () => ({ ms: time.correct(clock.wallMs()), trusted: time.trusted }),
+    settings: () => budgetSettings(spec.object(`nodes/${nodeName}`)?.metadata?.annotations),
+    event(type, reason, message) {
+      events.add({ involvedObject: { kind: 'Node', name: nodeName, uid: nodeName }, type, reason, message });
+      reporter?.eventAdded();
+    },
+    changed: () => reporter?.nodeChanged(),
+    released: () => failedLogs.release(),
+  });
   const node = new NodeReporter({
     ...{ ...options, clock, files, logger, host: doors.host, runtime },
     correct: (ownWallMs) => time.correct(ownWallMs),
+    conditions: () => budget.conditions,
     changed: () => reporter?.nodeChanged(),
   });
   const statusOf = (snapshot: PodSnapshot): Record<string, unknown> => ({
@@ -108,9 +140,11 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     pods: () => spec.pods(),
     changed: (uid) => pods.kick(uid),
   });
+  const apiDoor = doors.listeners && new ApiDoor({ clock, logger, listeners: doors.listeners });
   const pods = new PodWorkers({
     ...{ clock, random, files, logger, runtime, spec, volumes, tombstones, leases, statusOf },
-    images: doors.images ?? runtime,
+    images: budget.images(doors.images ?? runtime),
+    ...(apiDoor ? { api: apiDoor } : {}),
     node: () => node.facts,
     bootId: () => time.bootId,
     online: () => link.connected,
@@ -127,6 +161,8 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const failedLogs = new FailedLogs({
     ...{ clock, files, logger, runtime },
     dir: `${dataDir}/failed-logs`,
+    mostBytes: () => budget.profile.failedLogBytes,
+    hold: () => budget.holdsLogs,
     snapshot: (uid) => pods.snapshot(uid),
     event(event) {
       events.add(event);
@@ -147,11 +183,13 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
 
   const taken = async (outcome: ManifestOutcome): Promise<ManifestOutcome> => {
     if (!outcome.applied) return outcome;
+    budget.settingsChanged();
     await leases.look();
     await networkReady();
     pods.kickAll();
     return outcome;
   };
+  const streams = new PodStreams({ runtime, logger, snapshot: (uid) => pods.snapshot(uid) });
   const handlers: LinkHandlers = {
     manifest: async (update) => taken(await spec.offer(update)),
     objects: async (parts) => taken(await spec.receive(parts)),
@@ -162,7 +200,16 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     },
     disconnected: () => logger.info('working without the hub'),
     time: (hubWallMs) => time.heard(hubWallMs),
-    logs: ({ uid }, log: LogOptions, signal) => runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal),
+    logs({ uid }, log: LogOptions, signal) {
+      budget.admit('logs');
+      return runtime.logs(containerForLogs(pods.snapshot(uid), log), log, signal);
+    },
+    openStream: async (request, signal) => {
+      budget.admit('streams');
+      if (request.kind !== 'api') return streams.open(request, signal);
+      if (!apiDoor) throw new StatusError(501, 'NotImplemented', 'this board takes no calls to the API');
+      return apiDoor.take(request.call, signal);
+    },
   };
   const { operations, parts: operationParts } = createOperations({
     ...{ clock, files, logger, runtime, pods, dataDir, nodeName },
@@ -183,6 +230,8 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     ...operationParts,
     leases,
     failedLogs,
+    budget,
+    ...(apiDoor ? [apiDoor] : []),
     new RecallAnswers({ content: () => spec.signedContent(), tombstones: () => tombstones.all(), logger }),
   ];
   const link = doors.link(handlers, parts);
@@ -219,11 +268,13 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       const sequence = await Sequence.open(files, `${dataDir}/run`, clock);
       await events.load(sequence);
       await failedLogs.load();
+      await budget.start(time.bootId);
       const acknowledged = (report: PodReport): void => {
         if (report.gone) tombstones.acknowledge(report.uid);
       };
       reporter = new StatusReporter({
-        ...{ clock, logger, link, sequence, events, acknowledged },
+        ...{ clock, logger, link: budget.reports(link), sequence, events, acknowledged },
+        coalesceMs: () => budget.profile.coalesceMs,
         pod: reportOf,
         pods: allPods,
         node: () => node.report(),
@@ -246,8 +297,10 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       reporter?.stop();
       await events.flush();
       await failedLogs.stop();
+      await budget.stop();
       node.stop();
       leases.stop();
+      apiDoor?.stop();
       await pods.stop();
       await runtime.close();
     },

@@ -16,6 +16,7 @@ const agentOrder = [
   'spec',
   'runtime',
   'images',
+  'budget',
   'volumes',
   'network',
   'devices',

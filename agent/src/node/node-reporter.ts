@@ -26,6 +26,8 @@ export interface NodeReporterOptions {
   readonly version: string;
   /** What the board's own clock said in this boot, in true time as far as that is known. */
   readonly correct: (ownWallMs: number) => number;
+  /** Further conditions, as they are now. */
+  readonly conditions?: () => readonly object[];
   readonly changed: () => void;
 }
 
@@ -153,7 +155,7 @@ export class NodeReporter {
           { type: 'Hostname', address: facts?.hostname || nodeName },
         ],
         ...this.#resources(),
-        conditions: types.map((type) => this.#condition(type)),
+        conditions: [...types.map((type) => this.#condition(type)), ...(this.#options.conditions?.() ?? [])],
         images: this.#images,
         nodeInfo: {
           architecture,

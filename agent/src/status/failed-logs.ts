@@ -20,6 +20,10 @@ export interface FailedLogsOptions {
   readonly event: (event: NewEvent) => void;
   /** Of all logs that wait together; 1 MiB by default. */
   readonly budgetBytes?: number;
+  /** The most that is sent of one; 64 KiB when left out. */
+  readonly mostBytes?: () => number;
+  /** Whether they stay here for now, see `release`. */
+  readonly hold?: () => boolean;
 }
 
 interface Waiting {
@@ -115,6 +119,11 @@ export class FailedLogs implements LinkPart {
     this.#send();
   }
 
+  /** They may be sent again. */
+  release(): void {
+    this.#send();
+  }
+
   end(): void {
     this.#channel = undefined;
     this.#sendTimer?.cancel();
@@ -160,15 +169,16 @@ export class FailedLogs implements LinkPart {
   async #read(id: string): Promise<Buffer> {
     let bytes = 0;
     const chunks: Buffer[] = [];
+    const mostBytes = this.#options.mostBytes?.() ?? keptLogBytes;
     const options = { timestamps: true, tailLines: mostLines };
     for await (const chunk of this.#options.runtime.logs(id, options, new AbortController().signal)) {
       chunks.push(chunk);
       bytes += chunk.length;
-      while (chunks[0] && bytes - chunks[0].length >= keptLogBytes) bytes -= chunks.shift()?.length ?? 0;
+      while (chunks[0] && bytes - chunks[0].length >= mostBytes) bytes -= chunks.shift()?.length ?? 0;
     }
     const all = Buffer.concat(chunks);
-    if (all.length <= keptLogBytes) return all;
-    const tail = all.subarray(-keptLogBytes);
+    if (all.length <= mostBytes) return all;
+    const tail = all.subarray(-mostBytes);
     // From the first whole line on, unless it is all one line.
     const line = tail.indexOf(0x0a) + 1;
     return line < tail.length ? tail.subarray(line) : tail;
@@ -208,7 +218,7 @@ export class FailedLogs implements LinkPart {
     this.#sendTimer?.cancel();
     const channel = this.#channel;
     const [first] = this.#waiting;
-    if (!channel || !first) return;
+    if (!channel || !first || this.#options.hold?.()) return;
     void channel.send('log', { session: channel.session, ...first.log }).catch(() => {});
     this.#sendTimer = this.#options.clock.after('logs: send again', this.#sendDelayMs, () => this.#send());
     this.#sendDelayMs = Math.min(longestSendAgainMs, this.#sendDelayMs * 2);

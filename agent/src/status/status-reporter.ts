@@ -17,6 +17,8 @@ export interface StatusReporterOptions {
   readonly pods: () => Iterable<string>;
   readonly node: () => Omit<NodeReport, 'sequence'>;
   readonly applied: () => Generation | undefined;
+  /** How long a change that nobody waits for is held so that others may join it; a second when left out. */
+  readonly coalesceMs?: () => number;
   readonly acknowledged: (report: PodReport) => void;
   /** The hub has taken everything this board knows; once in each session. */
   readonly reported?: () => void;
@@ -28,8 +30,7 @@ interface Sent {
   readonly sequence: number;
 }
 
-/** How long a change that nobody waits for is held so that others may join it. */
-const coalesceMs = 1000;
+const defaultCoalesceMs = 1000;
 const retryMs = 5000;
 const mostEvents = 64;
 
@@ -76,24 +77,28 @@ export class StatusReporter {
     const text = JSON.stringify(report);
     if (sent?.text === text && !this.#dirty.has(uid)) return;
     this.#dirty.add(uid);
-    this.#soon(sent?.urgent === urgentPart(report) ? coalesceMs : 0);
+    this.#soon(sent?.urgent === urgentPart(report) ? this.#coalesceMs : 0);
   }
 
   /** The node was looked at; only a change is told. */
   nodeChanged(): void {
     if (this.#node?.text === JSON.stringify(this.#options.node())) return;
     this.#nodeDirty = true;
-    this.#soon(coalesceMs);
+    this.#soon(this.#coalesceMs);
   }
 
   eventAdded(): void {
     this.#eventsDirty = true;
-    this.#soon(coalesceMs);
+    this.#soon(this.#coalesceMs);
   }
 
   /** True when the hub has everything. */
   get idle(): boolean {
     return !this.#full && this.#dirty.size === 0 && !this.#nodeDirty && !this.#eventsDirty && !this.#sending;
+  }
+
+  get #coalesceMs(): number {
+    return this.#options.coalesceMs?.() ?? defaultCoalesceMs;
   }
 
   #soon(delayMs: number): void {
@@ -131,7 +136,7 @@ export class StatusReporter {
     } finally {
       this.#sending = false;
     }
-    if (!this.idle) this.#soon(this.#full || this.#hasUrgent() ? 0 : coalesceMs);
+    if (!this.idle) this.#soon(this.#full || this.#hasUrgent() ? 0 : this.#coalesceMs);
   }
 
   #take(full: boolean): StatusReport {
