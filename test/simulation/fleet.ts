@@ -4,7 +4,7 @@ import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { SimulatedBroker, type SimulatedBrokerOptions } from '@flotilla/hub/broker/simulated/simulated-broker.js';
 import { calm, type Weather } from '@flotilla/hub/broker/simulated/weather.js';
 import { createHub, type Hub } from '@flotilla/hub/hub.js';
-import { MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
+import { MemoryStore, type MemoryStoreOptions } from '@flotilla/hub/store/memory/memory-store.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { type Logger, silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
@@ -29,6 +29,8 @@ export interface FleetOptions {
   /** Called before the hub starts. */
   readonly prepare?: (store: MemoryStore) => Promise<void>;
   readonly logger?: (who: string) => Logger;
+  /** The disk of the hub: a perfect one when left out. */
+  readonly disk?: (clock: FakeClock) => Pick<MemoryStoreOptions, 'disk' | 'maxWaiting'>;
 }
 
 /** A whole hub and its boards in one process, on one clock and one seed: everything but the disk, the network and podman is real. */
@@ -64,7 +66,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { seed, boards: count, weather = calm, traced = true, network = {}, logger = () => silentLogger } = options;
   const clock = new FakeClock();
   const random = new SeededRandom(seed);
-  const store = new MemoryStore({ clock });
+  const store = new MemoryStore({ clock, ...options.disk?.(clock) });
   const trace: string[] = [];
   const pki = await sharedKeys();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
@@ -219,6 +221,8 @@ function boundTo(life: Life, broker: SimulatedBroker): SimulatedBroker {
       disconnected: (session, reason, idleMs) => life.run(() => handler.disconnected(session, reason, idleMs)),
       message: (session, kind, payload) => life.run(() => handler.message(session, kind, payload)),
       incident: (incident) => life.run(() => handler.incident(incident)),
+      backlogMs: () => handler.backlogMs?.() ?? 0,
+      farewell: (node, bootId, afterMs) => handler.farewell?.(node, bootId, afterMs) ?? [],
     });
   return new Proxy(broker, {
     get: (target, name) => {

@@ -145,6 +145,14 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** Too many writes are waiting: nothing was written, and a moment later it may be taken. */
+export class StoreBusyError extends StoreUnavailableError {
+  constructor() {
+    super('the store is busy: too many writes are waiting');
+    this.name = 'StoreBusyError';
+  }
+}
+
 /** Encryption at rest: seals every value on its way in and opens it on its way out. The key binds a value to its place. */
 export interface ValueTransformer {
   seal(key: string, text: string): Uint8Array;

@@ -1,12 +1,13 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { describeFieldError, invalidObject } from '@flotilla/shared/errors/field.js';
-import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
+import { badRequest, StatusError, tooManyRequests, unavailable } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { updateManagedFields } from '#patch/managed-fields.ts';
+import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { CachedObject } from '#store/cache.ts';
-import { StoreUnavailableError } from '#store/contract.ts';
+import { StoreBusyError, StoreUnavailableError } from '#store/contract.ts';
 import type { WatchCache } from '#store/watch-cache.ts';
 import { FencedError, RevisionConflictError } from '#store/write-errors.ts';
 import { deepFreeze } from './json.ts';
@@ -106,7 +107,7 @@ export function admissionAttributes(definition: ResourceDefinition, admitted: Ad
 /** An answer that was never stored (dry run, the last state of what was deleted by an update). */
 export function detached<T extends KubeObject>(key: string, object: T, revision = 0): CachedObject<T> {
   const frozen = deepFreeze(object);
-  return { key, object: frozen, revision, json: () => JSON.stringify(frozen) };
+  return { key, object: frozen, revision, json: () => encodeJson(frozen) };
 }
 
 /**
@@ -118,6 +119,7 @@ export async function writing<R>(write: () => Promise<R>): Promise<R | undefined
     return await write();
   } catch (error) {
     if (error instanceof RevisionConflictError) return undefined;
+    if (error instanceof StoreBusyError) throw tooManyRequests(error.message, 1);
     if (error instanceof StoreUnavailableError || error instanceof FencedError) throw unavailable(error.message, { cause: error });
     throw error;
   }

@@ -9,6 +9,7 @@ import {
   type PutOptions,
   type Revision,
   type Store,
+  StoreBusyError,
   type StoreEvent,
   StoreUnavailableError,
   type ValueTransformer,
@@ -196,7 +197,7 @@ export class EtcdStore implements Store {
 
   async #write(key: string, success: IRequestOp, options: WriteOptions, more: readonly ICompare[]): Promise<WriteResult> {
     this.#check();
-    if (this.#underWay >= maxUnderWay) throw new StoreUnavailableError('the store is busy: too many writes are waiting');
+    if (this.#underWay >= maxUnderWay) throw new StoreBusyError();
     const { expectedRevision, fence } = options;
     const compare = [...more];
     if (expectedRevision !== undefined) compare.push(this.#stillAt(key, expectedRevision));

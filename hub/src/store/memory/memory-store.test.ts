@@ -1,6 +1,6 @@
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { expect, test } from 'vitest';
-import { CompactedError, StoreUnavailableError, written } from '../contract.ts';
+import { CompactedError, StoreBusyError, written } from '../contract.ts';
 import { EventLog, storeContract } from '../store.contract.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -38,5 +38,5 @@ test('too many writes at once are refused', async () => {
   const results = await Promise.allSettled(Array.from({ length: 10_001 }, () => store.put('/a', '1')));
   const refused = results.filter((result) => result.status === 'rejected');
   expect(refused).toHaveLength(1);
-  expect(refused[0]?.reason).toBeInstanceOf(StoreUnavailableError);
+  expect(refused[0]?.reason).toBeInstanceOf(StoreBusyError);
 });

@@ -8,6 +8,7 @@ import {
   type PutOptions,
   type Revision,
   type Store,
+  StoreBusyError,
   type StoreEvent,
   StoreUnavailableError,
   type Watch,
@@ -29,6 +30,10 @@ export interface MemoryStoreOptions {
   readonly restored?: MemoryBackup;
   /** Where revisions begin; 1 by default. */
   readonly firstRevision?: Revision;
+  /** Writes that may wait; 10,000 by default. */
+  readonly maxWaiting?: number;
+  /** Calls `commit` when the disk is ready for it, in a simulation of a slow one; at the end of the turn by default. */
+  readonly disk?: (commit: () => void) => void;
 }
 
 /** All that a store held at one moment. */
@@ -46,7 +51,6 @@ interface Waiting {
   resolve(result: WriteResult): void;
 }
 
-const maxWaiting = 10_000;
 const restoreJump = 1_000_000_000;
 
 /**
@@ -58,6 +62,8 @@ export class MemoryStore implements Store {
   readonly epoch: number;
   readonly restoredFrom: Store['restoredFrom'];
   readonly #historyLimit: number;
+  readonly #maxWaiting: number;
+  readonly #disk: (commit: () => void) => void;
   readonly #live = new SortedEntries<KeyValue>();
   readonly #fanOut = new FanOut();
   readonly #gate: RevisionGate;
@@ -75,6 +81,8 @@ export class MemoryStore implements Store {
     for (const item of restored?.items ?? []) this.#live.set(item);
     if (this.#gate.current > 1) this.#compacted = this.#gate.current;
     this.#historyLimit = options.historyLimit ?? 100_000;
+    this.#maxWaiting = options.maxWaiting ?? 10_000;
+    this.#disk = options.disk ?? queueMicrotask;
     this.#expiry = new ExpiryQueue(options.clock, (batch) => {
       for (const { key, revision } of batch)
         this.#enqueue({ key, value: undefined, options: { expectedRevision: revision }, resolve: () => {} });
@@ -148,13 +156,13 @@ export class MemoryStore implements Store {
 
   #write(key: string, value: string | undefined, options: PutOptions): Promise<WriteResult> {
     if (this.#closed) return Promise.reject(this.#closed);
-    if (this.#waiting.length >= maxWaiting) return Promise.reject(new StoreUnavailableError('too many writes are waiting'));
+    if (this.#waiting.length >= this.#maxWaiting) return Promise.reject(new StoreBusyError());
     return new Promise((resolve) => this.#enqueue({ key, value, options, resolve }));
   }
 
   #enqueue(write: Waiting): void {
     this.#waiting.push(write);
-    if (this.#waiting.length === 1) queueMicrotask(() => this.#commit());
+    if (this.#waiting.length === 1) this.#disk(() => this.#commit());
   }
 
   #commit(): void {

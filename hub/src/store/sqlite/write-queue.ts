@@ -1,6 +1,7 @@
 import {
   type Fence,
   type PutOptions,
+  StoreBusyError,
   type StoreEvent,
   StoreUnavailableError,
   type ValueTransformer,
@@ -53,7 +54,7 @@ export class WriteQueue {
   add(key: string, value: string | undefined, options: PutOptions): Promise<WriteResult> {
     const bytes = key.length + (value?.length ?? 0);
     if (this.#waiting.length >= this.#limits.writes || (this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytes)) {
-      return Promise.reject(new StoreUnavailableError('the store is busy: too many writes are waiting'));
+      return Promise.reject(new StoreBusyError());
     }
     this.#bytes += bytes;
     return new Promise((resolve, reject) => {
