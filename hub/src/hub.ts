@@ -8,6 +8,7 @@ import { createAdmission } from '#admission/create-admission.ts';
 import type { DefaultTolerations } from '#admission/default-toleration-seconds.ts';
 import { createApiServer } from '#apiserver/api-server.ts';
 import type { UpgradeHandler } from '#apiserver/server.ts';
+import { nodeStreamDuplex } from '#apiserver/streams/node-stream-duplex.ts';
 import { createAuth } from '#auth/auth.ts';
 import type { Pki, ServerTls } from '#auth/pki/pki.ts';
 import { keepRenewed } from '#auth/pki/renewal.ts';
@@ -17,6 +18,7 @@ import { createEventRecorder } from '#client/event-recorder.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
 import { controllerAccounts, runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
+import { ApiCalls } from '#nodesync/calls/api-calls.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
@@ -25,6 +27,8 @@ import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
 import { PodLeases } from '#nodesync/pod-leases/pod-leases.ts';
 import { RecallPart } from '#nodesync/recall/recall-part.ts';
+import { trafficPage, trafficPath } from '#nodesync/traffic/traffic-page.ts';
+import { TrafficPart } from '#nodesync/traffic/traffic-part.ts';
 import { adminPath, adminRoutes, type BackupStream } from '#recovery/admin-routes.ts';
 import { nextIncarnation } from '#recovery/incarnation.ts';
 import { Recovery } from '#recovery/recovery.ts';
@@ -151,11 +155,20 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   const recall = recovery && new RecallPart({ taker: recovery, clusterId, keys: [manifestKey], clock, logger });
   const leases = new PodLeases({ client: linkClient, clock, logger });
   const keptLogs = new KeptLogs({ client: linkClient, clock, logger, disk: doors.keptLogs });
+  const trafficTotal = metrics.counter(
+    'flotilla_fleet_uplink_bytes_total',
+    'Bytes on the uplinks of all boards, by class and direction, as they say.',
+  );
+  const traffic = new TrafficPart({ clock, count: (name, direction, bytes) => trafficTotal.add({ class: name, direction }, bytes) });
   const operations = new OperationLink({
     client: linkClient,
     clientAs,
     events: createEventRecorder({ client: linkClient, clock, logger, component: 'nodesync' }),
     clock,
+    logger,
+  });
+  const calls = new ApiCalls({
+    connect: (stream, close) => (api ? api.accept(nodeStreamDuplex(stream, close)) : close()),
     logger,
   });
   const nodeSync = createNodeSync({
@@ -180,7 +193,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     incarnation: () => nextIncarnation(store, start?.epoch ?? store.epoch),
     clock,
     logger,
-    parts: [leases, operations, keptLogs, ...(recall ? [recall] : [])],
+    parts: [leases, operations, keptLogs, traffic, calls, ...(recall ? [recall] : [])],
     hold: recovery,
     keptLogs,
   });
@@ -201,7 +214,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       random,
       logger,
     });
-  api?.handle(adminPath, adminRoutes({ authenticator, recovery, backup: doors.backup }));
+  api?.handle(adminPath, adminRoutes({ authenticator, recovery, backup: doors.backup, pages: { [trafficPath]: trafficPage(traffic) } }));
   const join = joinHandler({ client: linkClient, boards, clock, logger, pki, clusterId, mqttPort: () => link.port?.() });
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';

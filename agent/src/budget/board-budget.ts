@@ -5,11 +5,12 @@ import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import type { DownKind } from '@flotilla/shared/protocol/topics.js';
 import { type BoardTraffic, parseTrafficQuestion, type Shed } from '@flotilla/shared/protocol/traffic-messages.js';
+import { bytesText } from '@flotilla/shared/quantity/bytes-text.js';
 import { type LinkProfile, linkProfileTable } from '#config/link-profiles.ts';
 import type { KeepAlive } from '#hublink/keep-alive.ts';
 import type { HubLink, LinkChannel, LinkPart } from '#hublink/types.ts';
 import { type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '#runtime/types.ts';
-import { bytesText, type DataUse, dateText, refusalOf, shedOf } from './data-budget.ts';
+import { type DataUse, dateText, refusalOf, shedOf } from './data-budget.ts';
 import type { LinkCounter } from './link-counter.ts';
 import { TrafficLedger, type TrafficLedgerOptions } from './traffic-ledger.ts';
 

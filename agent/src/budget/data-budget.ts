@@ -1,5 +1,6 @@
 import { budgetAnnotations, budgetMonth } from '@flotilla/shared/api/board-budget.js';
 import { type Shed, shedOrder } from '@flotilla/shared/protocol/traffic-messages.js';
+import { bytesText } from '@flotilla/shared/quantity/bytes-text.js';
 
 /** Shares of the budget from which on something is held back. */
 const shedFrom: Readonly<Record<Shed, number>> = { logs: 0.8, metrics: 0.9, pulls: 0.95, streams: 1 };
@@ -27,15 +28,6 @@ export function refusalOf(what: Shed, { usedBytes, budgetBytes = 0, nowMs }: Dat
     `${what} are refused until ${dateText(endMs)}; \`flotilla node traffic ${node} --override 2h\`, ` +
     `or the annotation ${budgetAnnotations.dataBudgetOverride} of the Node, lets them through before`
   );
-}
-
-/** Whole units of a thousand, as budgets are written: `500 MB`. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let [amount, unit] = [bytes, 0];
-  for (; amount >= 1000 && unit < units.length - 1; unit++) amount /= 1000;
-  const rounded = amount >= 100 || unit === 0 ? Math.round(amount) : Math.round(amount * 10) / 10;
-  return `${rounded} ${units[unit]}`;
 }
 
 export function dateText(ms: number): string {

@@ -7,18 +7,23 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger, describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
+import { SystemListeners } from '@flotilla/shared/platform/listeners.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
 import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
+import { LinkCounter } from '#budget/link-counter.ts';
 import type { AgentConfig } from '#config/agent-config.ts';
+import { linkProfileTable } from '#config/link-profiles.ts';
 import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress } from '#hublink/enrol.ts';
 import type { Enrolment } from '#hublink/enrolment.ts';
 import { createHubLink } from '#hublink/hub-link.ts';
+import { KeepAlive } from '#hublink/keep-alive.ts';
 import { createMqttCourier, type Endpoint } from '#hublink/mqtt-courier.ts';
 import { hubHttp } from '#hublink/mqtt-door.ts';
 import { proxyFor } from '#hublink/mqtt-proxy.ts';
 import { keepRenewed } from '#hublink/renewal.ts';
 import { TrustedTime } from '#hublink/trusted-time.ts';
+import { WireCount } from '#hublink/wire-count.ts';
 import { ImagePulls } from '#images/image-pulls.ts';
 import { SystemGuard } from '#leases/system-guard.ts';
 import { SystemHost } from '#node/system-host.ts';
@@ -52,10 +57,13 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const token =
     config.token ?? process.env['FLOTILLA_JOIN_TOKEN'] ?? (config.tokenFile && (await files.readText(resolve(config.tokenFile)))?.trim());
   const proxy = proxyFor({ proxy: config.proxy, env: process.env });
+  const wire = new WireCount();
+  const counter = new LinkCounter();
+  const keepAlive = new KeepAlive({ clock, bounds: linkProfileTable[config.profile].keepAlive, fixedMs: config.keepAliveMs });
   const joining: EnrolOptions = {
     files,
     dir: join(dataDir, 'identity'),
-    http: hubHttp,
+    http: (dial, request) => hubHttp({ ...dial, wire }, request),
     logger,
     hubs: config.hubs,
     proxy,
@@ -80,6 +88,7 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       version: gitVersion,
       operations: { denied: config.denyOperations, ...(config.rebootCommand ? { rebootCommand: config.rebootCommand } : {}) },
       floorMs: time.floorMs,
+      profile: config.profile,
     },
     {
       clock,
@@ -88,8 +97,11 @@ export async function runAgent(config: AgentConfig): Promise<void> {
       logger,
       runtime,
       images: new ImagePulls(runtime),
+      traffic: { counter, wire, keepAlive },
       reported: () => process.send?.('reported'),
       guard: new SystemGuard({ files, exec }),
+      // Without root the pod network is out of this process's reach.
+      ...(process.getuid?.() === 0 ? { listeners: new SystemListeners() } : {}),
       exec,
       host: new SystemHost({
         exec,
@@ -105,6 +117,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
             floorMs: () => time.floorMs,
             logger,
             proxy,
+            meter: counter,
+            wire,
           }),
           clock,
           random,
@@ -126,7 +140,8 @@ export async function runAgent(config: AgentConfig): Promise<void> {
           },
           parts,
           time,
-          keepAliveMs: config.keepAliveMs,
+          keepAlive,
+          meter: counter,
         }),
     },
   );

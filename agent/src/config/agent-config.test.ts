@@ -8,14 +8,15 @@ describe('agent config', () => {
       labels: {},
       taints: [],
       capacity: {},
-      keepAliveMs: 20_000,
+      profile: 'default',
+      keepAliveMs: undefined,
       dataDir: '/var/lib/flotilla-agent',
     });
   });
 
   it('reads every option', () => {
     const text =
-      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --keep-alive 60 --deny-operations Reboot,RestartPod --reboot-command=/bin/boot';
+      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --profile metered --keep-alive 60 --deny-operations Reboot,RestartPod --reboot-command=/bin/boot';
     expect(parseAgentConfig(text.split(' '))).toEqual({
       ...{
         hubs: ['https://h:6443', 'https://i', 'https://j'],
@@ -33,6 +34,7 @@ describe('agent config', () => {
         { key: 'only', effect: 'NoExecute' },
       ],
       capacity: { cpu: '4', memory: '1Gi' },
+      profile: 'metered',
       keepAliveMs: 60_000,
       denyOperations: ['Reboot', 'RestartPod'],
       rebootCommand: ['/bin/boot'],
@@ -50,6 +52,7 @@ describe('agent config', () => {
     ['--register-with-taints a=b:Never', '--register-with-taints: "Never" is none of'],
     ['--capacity cpu', '--capacity: "cpu" is not RESOURCE=QUANTITY'],
     ['--capacity cpu=lots', '--capacity: '],
+    ['--profile cheap', '--profile: "cheap" is none of lan, default, metered'],
     ['--keep-alive 0', '--keep-alive: "0" is not a number of seconds from 1 to 1200'],
     ['--keep-alive 20s', '--keep-alive: "20s" is not a number'],
     ['--deny-operations Explode', '--deny-operations: "Explode" is none of Reboot, RestartPod, CollectDiagnostics'],

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { type LinkProfileName, linkProfiles } from '@flotilla/shared/api/board-budget.js';
 import { type NodeOperationAction, nodeOperationActions } from '@flotilla/shared/api/fleet/node-operation.js';
 import { parseQuantity } from '@flotilla/shared/quantity/quantity.js';
 
@@ -32,7 +33,10 @@ export interface AgentConfig {
   readonly taints: readonly Taint[];
   /** Quantities that take the place of what was measured. */
   readonly capacity: Readonly<Record<string, string>>;
-  readonly keepAliveMs: number;
+  /** What kind of link this board has; its Node's annotation takes its place. */
+  readonly profile: LinkProfileName;
+  /** Undefined is the profile's. */
+  readonly keepAliveMs: number | undefined;
   /** What this board does not do, whoever asks. */
   readonly denyOperations: readonly NodeOperationAction[];
   /** What has the machine boot anew; what the system has when undefined. */
@@ -114,11 +118,18 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     description: 'what the Node offers, in place of what was measured: cpu=4,memory=1Gi',
     parse: capacity,
   },
+  profile: {
+    flag: 'profile',
+    type: linkProfiles.join('|'),
+    fallback: 'default',
+    description: 'what kind of link this board has: how much it may cost, and how often it is used',
+    parse: (text) => oneOf(linkProfiles, text),
+  },
   keepAliveMs: {
     flag: 'keep-alive',
     type: 'SECONDS',
-    fallback: '20',
-    description: 'between two signs of life on a silent line; the hub takes the board for offline after 2.5 times this',
+    description:
+      'between two signs of life on a silent line, 20 on most links and found by trying on metered ones; the hub takes the board for offline after 2.5 times this',
     parse: keepAlive,
   },
   denyOperations: {

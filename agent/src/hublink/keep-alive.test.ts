@@ -100,6 +100,17 @@ test('stays where its bounds are one', async () => {
   expect((await live({ natMs: 10_000_000, hours: 1, bounds: fixed })).connects).toBe(1);
 });
 
+test('what was said to be fixed is', async () => {
+  const keepAlive = new KeepAlive({ clock: new FakeClock(), bounds: metered, fixedMs: 4_000 });
+  for (let count = 0; count < 10; count++) keepAlive.pinged(4_000);
+  keepAlive.resume(300_000);
+  keepAlive.plan({ ...metered, firstMs: 20_000 });
+  keepAlive.ended(true);
+  expect(keepAlive.next(1)).toBe(4_000);
+  keepAlive.connected(1);
+  expect(keepAlive.ms).toBe(4_000);
+});
+
 test('another kind of link means another keep-alive, at once', () => {
   const keepAlive = new KeepAlive({ clock: new FakeClock(), bounds: metered });
   let wanted = 0;

@@ -4,6 +4,8 @@ import type { KeepAliveBounds } from '#config/link-profiles.ts';
 export interface KeepAliveOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly bounds: KeepAliveBounds;
+  /** Somebody said what it shall be: nothing is tried. */
+  readonly fixedMs?: number | undefined;
 }
 
 /** So many pings in a row that were answered after a silence of a whole keep-alive prove it. */
@@ -35,8 +37,9 @@ export class KeepAlive {
 
   constructor(options: KeepAliveOptions) {
     this.#options = options;
-    this.#bounds = options.bounds;
-    this.#ms = options.bounds.firstMs;
+    const { bounds, fixedMs } = options;
+    this.#bounds = fixedMs === undefined ? bounds : { firstMs: fixedMs, leastMs: fixedMs, mostMs: fixedMs };
+    this.#ms = this.#bounds.firstMs;
   }
 
   /** What counts now. */
@@ -62,6 +65,7 @@ export class KeepAlive {
 
   /** The board's link is of another kind now. */
   plan(bounds: KeepAliveBounds): void {
+    if (this.#options.fixedMs !== undefined) return;
     if (bounds.firstMs === this.#bounds.firstMs && bounds.leastMs === this.#bounds.leastMs && bounds.mostMs === this.#bounds.mostMs) return;
     this.#bounds = bounds;
     const before = this.#ms;

@@ -1,6 +1,7 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { nameSuffix, type Random } from '@flotilla/shared/platform/random.js';
 import type { Admission, AdmissionAttributes, Registry } from '#registry/generic/types.ts';
+import { boardBudget } from './board-budget.ts';
 import { type DefaultTolerations, defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { fenceRecord } from './fence-record.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -19,6 +20,7 @@ const builtIn: readonly ((env: AdmissionEnv) => AdmissionPlugin)[] = [
   taintNewNodes,
   priority,
   offlinePolicyPlugin,
+  boardBudget,
   fenceRecord,
 ];
 

@@ -5,6 +5,7 @@ import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
 import type { FenceCommandOptions } from './node-command.ts';
 import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
+import type { NodeTrafficCommandOptions } from './node-traffic-command.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
 import type { RestoreCommandOptions } from './restore-command.ts';
 
@@ -33,8 +34,11 @@ program
   .command('create')
   .description('print a join token that pins the authority of the hub')
   .option('--ttl <duration>', 'how long it may be used: 30m, 1h, 90d', '1h')
+  .option('--uses <n>', 'how many boards may join with it', '1000')
   .option('--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig')
-  .action(async (options: { ttl: string; kubeconfig?: string }) => (await import('./token-command.ts')).createTokenCommand(options));
+  .action(async (options: { ttl: string; uses: string; kubeconfig?: string }) =>
+    (await import('./token-command.ts')).createTokenCommand(options),
+  );
 
 const kubeconfigOption = ['--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig'] as const;
 
@@ -96,6 +100,17 @@ node
   .option(...kubeconfigOption)
   .action(async (name: string, options: NodeOperationCommandOptions & { readonly out?: string }) =>
     (await import('./node-operation-commands.ts')).diagnoseCommand(name, options),
+  );
+
+node
+  .command('traffic')
+  .description('show what a board sent and received by what it was for, and what its agent wrote')
+  .argument('<node>')
+  .option('--override <duration>', 'let it go beyond its data budget for so long: 30m, 2h; 0 ends it')
+  .option('--json', 'as JSON')
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: NodeTrafficCommandOptions) =>
+    (await import('./node-traffic-command.ts')).nodeTrafficCommand(name, options),
   );
 
 node

@@ -20,6 +20,13 @@ export interface AdminRoutesOptions {
   readonly recovery: Pick<Recovery, 'state' | 'finish'> | undefined;
   /** Copies the store as it is now; undefined for a store that has means of its own. */
   readonly backup: (() => Promise<BackupStream>) | undefined;
+  /** Further pages, by the path they begin with; each is given what follows it. */
+  readonly pages?: Readonly<Record<string, (rest: string) => Promise<AdminPage>>>;
+}
+
+interface AdminPage {
+  readonly contentType: string;
+  readonly body: string;
 }
 
 /** As much of an HTTP exchange as these need. */
@@ -53,7 +60,7 @@ async function authorize(authenticator: Authenticator, exchange: AdminExchange):
   if (!user.groups.includes('system:masters')) throw forbidden({ group: '', resource: 'hub' }, '', 'only system:masters may do this');
 }
 
-async function answer({ recovery, backup }: AdminRoutesOptions, exchange: AdminExchange): Promise<void> {
+async function answer({ recovery, backup, pages = {} }: AdminRoutesOptions, exchange: AdminExchange): Promise<void> {
   const path = exchange.url.split('?')[0];
   if (exchange.method === 'GET' && path === recoveryPath) {
     return exchange.reply(
@@ -74,6 +81,11 @@ async function answer({ recovery, backup }: AdminRoutesOptions, exchange: AdminE
         'this hub keeps its objects in etcd or in memory: back up etcd with etcdctl snapshot save',
       );
     return send(exchange, await backup());
+  }
+  const [start, page] = Object.entries(pages).find(([one]) => path === one || path?.startsWith(`${one}/`)) ?? [];
+  if (exchange.method === 'GET' && start !== undefined && page) {
+    const { contentType, body } = await page(decodeURIComponent(path?.slice(start.length + 1) ?? ''));
+    return exchange.reply(200, contentType, body);
   }
   throw notFound({ group: '', resource: 'pages' }, path ?? '');
 }
