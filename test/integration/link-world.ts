@@ -18,6 +18,7 @@ import { type Logger, silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { type EnvelopeSigner, envelopeSigner, type PinnedKey } from '@flotilla/shared/protocol/envelope.js';
+import type { RetrySchedule } from '@flotilla/shared/workqueue/retry-schedule.js';
 
 /** The hub's half around the device link (real store, registry, client), and boards that only have the link. */
 
@@ -93,6 +94,8 @@ export interface WorldOptions {
   readonly signer?: EnvelopeSigner;
   /** Protocol versions of the hub; those of this build when left out. */
   readonly versions?: readonly number[];
+  /** See Liveness. */
+  readonly startGraceMs?: number;
 }
 
 export async function openWorld(options: WorldOptions): Promise<World> {
@@ -122,6 +125,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     clock,
     logger,
     ...(options.versions ? { versions: options.versions } : {}),
+    ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }),
   });
   await sync.start();
   return {
@@ -162,6 +166,7 @@ export function linkFor(options: {
   versions?: readonly number[];
   serial?: string;
   keepAliveMs?: number;
+  retry?: RetrySchedule;
 }): HubLink {
   const { clock, courier, node, handlers } = options;
   return createHubLink({
@@ -181,6 +186,7 @@ export function linkFor(options: {
     },
     handlers,
     ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    ...(options.retry ? { retry: options.retry } : {}),
   });
 }
 

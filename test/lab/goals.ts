@@ -19,6 +19,8 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   leases: async () => (await import('./leases.ts')).leases,
   'leases-real': async () => (await import('./leases-real.ts')).leasesReal,
   R14: async () => (await import('./r14-identity.ts')).identity,
+  R5: async () => (await import('./r05-storm.ts')).storm,
+  'R5-small': async () => (await import('./r05-storm.ts')).smallStorm,
   R12: async () => (await import('./r12-slow-disk.ts')).slowDisk,
   R10: async () => (await import('./r10-poison.ts')).poison,
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,

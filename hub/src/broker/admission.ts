@@ -11,6 +11,13 @@ export interface Arrival {
   readonly gone: boolean;
 }
 
+/** Handshakes a second: what is tried first, and the bounds of what is found. */
+export interface Pace {
+  readonly first: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 interface Waiting {
   readonly arrival: Arrival;
   readonly sinceMs: number;
@@ -32,17 +39,20 @@ const lateMs = 40;
  */
 export class Admission {
   readonly #clock: Clock;
+  readonly #pace: Pace;
   #waiting: Waiting[] = [];
   #underWay = new Map<string, { readonly sinceMs: number; readonly drop: () => void }>();
-  #perSecond: number = brokerLimits.handshakesPerSecond.first;
+  #perSecond: number;
   #tokens: number = brokerLimits.handshakeBurst;
   #filledMs = 0;
   #tick: { readonly timer: Timer; readonly atMs: number } | undefined;
   #dropped = 0;
   #nextSlotMs = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, pace: Pace = brokerLimits.handshakesPerSecond) {
     this.#clock = clock;
+    this.#pace = pace;
+    this.#perSecond = pace.first;
   }
 
   /** Handshakes a second that the loop was found to carry. */
@@ -130,7 +140,7 @@ export class Admission {
   #ticked(): void {
     const nowMs = this.#clock.monotonicMs();
     const late = nowMs - (this.#tick?.atMs ?? nowMs);
-    const { least, most } = brokerLimits.handshakesPerSecond;
+    const { least, most } = this.#pace;
     if (late > lateMs) this.#perSecond = Math.max(least, this.#perSecond * 0.85);
     else this.#perSecond = Math.min(most, this.#perSecond + 2);
     this.#serve(nowMs);

@@ -6,7 +6,7 @@ import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { Refusal } from '@flotilla/shared/protocol/link-messages.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import { type DownKind, downTopic, upKindOf } from '@flotilla/shared/protocol/topics.js';
-import { Admission } from '../admission.ts';
+import { Admission, type Pace } from '../admission.ts';
 import { SessionTable } from '../session-table.ts';
 import {
   type Boards,
@@ -28,6 +28,8 @@ export interface SimulatedBrokerOptions {
   readonly weather?: Weather;
   /** Called with each fault as it strikes. */
   readonly struck?: (fault: NetworkFault) => void;
+  /** What the hub's loop carries; without it a connect takes no time of the hub. */
+  readonly pace?: Pace;
   /** A planted mistake, for tests of the tests: the timeout of an old session ends whatever session the node has. */
   readonly lateTimeoutEndsAny?: boolean;
 }
@@ -51,7 +53,7 @@ export class SimulatedBroker implements Broker {
     this.weather = options.weather ?? calm;
     this.#sessions = new SessionTable(options);
     this.#enemy = new Enemy(options.random);
-    this.#admission = new Admission(options.clock);
+    this.#admission = new Admission(options.clock, options.pace);
   }
 
   async start(handler: BrokerHandler, incarnation = 0): Promise<void> {
@@ -64,12 +66,14 @@ export class SimulatedBroker implements Broker {
       this.#farewell(line.session.node, line.session.bootId, line.end, 1_000);
       this.#hangUp(line, 'the hub stops', true);
     }
+    this.#admission.stop();
     this.#handler = undefined;
   }
 
   /** The hub's process is gone: boards that can be reached learn of it, the hub learns nothing more. */
   abandon(): void {
     this.#handler = undefined;
+    this.#admission.stop();
     for (const line of [...this.#lines.values()]) {
       const late = this.#silent(line.session.node, 'down') || this.#cut.has(line.session.node);
       this.#closeDevice(line, 'connection reset', late ? line.session.keepAliveMs * 1.5 : 0);
@@ -104,6 +108,8 @@ export class SimulatedBroker implements Broker {
         throw new Error('connection timed out');
       }
       if (!this.#handler || this.#cut.has(node)) throw new Error('connection refused');
+      if (this.#options.pace) await this.#handshake();
+      if (!this.#handler || this.#cut.has(node)) throw new Error('connection reset');
       try {
         this.#sessions.admit(identity, introduction, (incident) => this.#handler?.incident(incident));
       } catch (error) {
@@ -116,6 +122,12 @@ export class SimulatedBroker implements Broker {
       this.#options.clock.after('simulated close', 0, () => end.closed('sent away'));
       return { send: async () => {}, close: () => {} };
     };
+  }
+
+  #handshake(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#admission.enter({ start: resolve, drop: () => reject(new Error('connection reset')), gone: false });
+    });
   }
 
   /** A board that the network carries to hears when to come again. */
