@@ -26,6 +26,8 @@ export interface HttpsServer {
   onUpgrade(path: string, handler: UpgradeHandler): void;
   /** A path, and all below it, that authenticates by itself. */
   handle(prefix: string, handler: ExchangeHandler): void;
+  /** A connection that came another way than through the port; TLS begins on it as on any other. */
+  accept(connection: Duplex): void;
   /** After a renewal; connections that stand keep their certificate. */
   setTls(tls: ServerTls): void;
 }
@@ -113,6 +115,10 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
     },
     onUpgrade: (path, handler) => void upgrades.set(path, handler),
     handle: (prefix, handler) => void prefixes.set(prefix, handler),
+    accept(connection) {
+      connection.on('error', () => connection.destroy());
+      server.emit('connection', connection);
+    },
     setTls: (next) => server.setSecureContext(secureContext(next)),
   };
 }

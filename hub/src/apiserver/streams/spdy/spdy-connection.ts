@@ -76,12 +76,12 @@ export class SpdyConnection {
     if (socket.destroyed) return this.#end();
     this.#watch();
     try {
-      for await (const chunk of socket) {
+      for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
         this.#heard = true;
         for (const frame of this.#parser.push(chunk as Buffer)) await this.#handle(frame);
       }
     } catch (error) {
-      if (error instanceof SpdyError) await this.#send(goawayFrame(this.#lastId, rstStatus.protocolError)).catch(() => {});
+      if (error instanceof SpdyError) await this.#lastWord();
     } finally {
       socket.destroy();
       this.#end();
@@ -96,6 +96,14 @@ export class SpdyConnection {
     // Not before it has read all that was sent: kubectl's library throws away what it has queued when the connection ends.
     await clock.sleep('spdy-linger', lingerMs, this.gone).catch(() => {});
     socket.destroy();
+  }
+
+  #lastWord(): Promise<void> {
+    const { socket } = this.#options;
+    return new Promise((resolve) => {
+      socket.once('close', () => resolve());
+      socket.end(goawayFrame(this.#lastId, rstStatus.protocolError), () => resolve());
+    });
   }
 
   async #handle(frame: SpdyFrame): Promise<void> {
