@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ContainerExecs } from '@flotilla/agent/runtime/podman/container-execs.js';
 import { PodmanRuntime } from '@flotilla/agent/runtime/podman/podman-runtime.js';
 import { type RuntimeHarness, runtimeContract } from '@flotilla/agent/runtime/runtime.contract.js';
 import type { ContainerSpec } from '@flotilla/agent/runtime/types.js';
@@ -41,6 +42,7 @@ async function makeHarness(): Promise<RuntimeHarness> {
       current = await make();
       return current;
     },
+    sweepExecs: () => new ContainerExecs({ clock, exec: new SystemExec(), log: silentLogger, dir: join(place.dir, 'r', 'execs') }).sweep(),
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     listens: async (id) => {
       await until('it listens', async () => (await place.podman('logs', id)).includes('listening'));

@@ -87,6 +87,7 @@ export function buildContainerSpec({ pod, container, attempt, image, env, mounts
     memoryLimitBytes: amount(limits['memory'], value),
     tty: container.tty === true,
     stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
     runAsUser,
     runAsGroup: own.runAsGroup ?? shared.runAsGroup,
     supplementalGroups: [...(shared.supplementalGroups ?? []), ...(shared.fsGroup === undefined ? [] : [shared.fsGroup])],

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RuntimeLogOptions } from './log-filter.ts';
 import { runtimeShellContract } from './runtime-shell.contract.ts';
+import { runtimeStreamsContract } from './runtime-streams.contract.ts';
 import type { ContainerSpec, ContainerState, Runtime, SandboxSpec, SandboxState } from './types.ts';
 
 /** What the suite needs of the runtime it tests. */
@@ -11,6 +12,8 @@ export interface RuntimeHarness {
   restart(): Promise<Runtime>;
   /** Lets the time pass in which containers do something. */
   pass(ms: number): Promise<void>;
+  /** What an agent does first about programs that one before it, which was killed, started in containers. */
+  sweepExecs?(): Promise<void>;
   /** Resolves when what `forEver` runs would hear SIGTERM: a process is there before it listens. */
   listens(containerId: string): Promise<void>;
   /** What to run so that a container does this. */
@@ -279,6 +282,7 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
       });
     });
 
+    runtimeStreamsContract(() => harness, { sandboxSpec, container, until }, options);
     if (options.shell) runtimeShellContract(() => harness, { sandboxSpec, container, until });
   });
 }

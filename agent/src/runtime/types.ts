@@ -1,4 +1,5 @@
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
+import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
 
 /**
  * The port to what runs containers: podman, containerd, or the fake. After the kubelet's CRI, in fewer verbs. Every sandbox and
@@ -53,6 +54,29 @@ export interface Runtime {
 
   /** Log text, oldest first, in the order it was written. Ends at the end, or with the signal when following. */
   logs(containerId: string, options: Omit<LogOptions, 'container' | 'previous'>, signal: AbortSignal): AsyncIterable<Buffer>;
+
+  /**
+   * Runs a program in a running container, as whom and where the container's own process was started. Resolves when it runs; its exit code
+   * (128 + the number of the signal that ended it) is the stream's result. The signal's end kills it and all that it started.
+   * @throws RuntimeError, or StatusError when it cannot be started
+   */
+  exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream>;
+  /** What the container's own process reads and writes from now on. The signal's end leaves the container as it is. @throws RuntimeError */
+  attach(containerId: string, request: AttachRequest, signal: AbortSignal): Promise<PodStream>;
+  /** A TCP connection to a port of the sandbox's own network, or of the host with `hostNetwork`. @throws RuntimeError with the system's words */
+  connect(sandbox: SandboxState, port: number, signal: AbortSignal): Promise<PodStream>;
+}
+
+export interface AttachRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+export interface ExecRequest extends AttachRequest {
+  readonly command: readonly string[];
+  /** With a terminal standard error comes with the output. */
+  readonly tty: boolean;
 }
 
 export const podLabels = {
@@ -110,6 +134,8 @@ export interface ContainerSpec {
   readonly memoryLimitBytes: number | undefined;
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** Its standard input ends when the first who attached to it ends theirs; otherwise it stays open for the next. */
+  readonly stdinOnce?: boolean;
   readonly runAsUser: number | undefined;
   readonly runAsGroup: number | undefined;
   readonly supplementalGroups: readonly number[];

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
 import { AddressPool } from '../address-pool.ts';
 import { isImageId, parseImageReference } from '../image-reference.ts';
 import { LogFilter, type RuntimeLogOptions } from '../log-filter.ts';
-import type { SandboxSpec, SandboxState } from '../types.ts';
+import type { AttachRequest, ExecRequest, SandboxSpec, SandboxState } from '../types.ts';
 import { type ContainerSpec, type ContainerState, type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
-import { behaviourFromEnv, type FakeImage } from './fake-behaviour.ts';
+import { behaviourFromEnv, type FakeBehaviour, type FakeImage } from './fake-behaviour.ts';
 import { FakeContainer } from './fake-container.ts';
+import { type FakeProgram, type FakeProgramIo, fakeStream, refused } from './fake-streams.ts';
 
 interface FakeSandbox {
   readonly id: string;
@@ -21,7 +23,13 @@ export interface FakeRuntimeOptions {
   readonly clock: Clock;
   /** What is known of images, by name. Any other valid name can be pulled at once and runs for ever. */
   readonly images?: Readonly<Record<string, FakeImage>>;
+  /** What every container does unless its image or its environment says otherwise. */
+  readonly behaviour?: FakeBehaviour;
   readonly observer?: FakeRuntimeObserver;
+  /** What can be executed in its containers beside `fakePrograms`. */
+  readonly programs?: Readonly<Record<string, FakeProgram>>;
+  /** What answers on the ports of its pods; the pod's uid is the first argument. */
+  readonly servers?: Readonly<Record<number, FakeProgram>>;
 }
 
 /** Told as it happens, with the pod the container belongs to. */
@@ -43,8 +51,13 @@ export class FakeRuntime implements Runtime {
   readonly starts = new Map<string, number>();
   /** How often each image was asked of its registry, by canonical name. */
   readonly pulls = new Map<string, number>();
+  /** Programs that were executed and still run, clients attached, connections to pods. */
+  openStreams = 0;
   readonly #clock: Clock;
   readonly #observer: FakeRuntimeObserver;
+  readonly #programs: Readonly<Record<string, FakeProgram>>;
+  readonly #servers: Readonly<Record<number, FakeProgram>>;
+  readonly #behaviour: FakeBehaviour;
   readonly #scripts = new Map<string, FakeImage>();
   readonly #images = new Map<string, ImageState>();
   readonly #sandboxes = new Map<string, FakeSandbox>();
@@ -58,6 +71,9 @@ export class FakeRuntime implements Runtime {
   constructor(options: FakeRuntimeOptions) {
     this.#clock = options.clock;
     this.#observer = options.observer ?? {};
+    this.#programs = options.programs ?? {};
+    this.#servers = options.servers ?? {};
+    this.#behaviour = options.behaviour ?? {};
     for (const [name, image] of Object.entries(options.images ?? {})) this.script(name, image);
   }
 
@@ -249,10 +265,53 @@ export class FakeRuntime implements Runtime {
     }
   }
 
+  async exec(containerId: string, { command: [name = '', ...args] }: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+    this.#enter('exec', signal);
+    if (!this.#container(containerId)?.container.running) throw new RuntimeError('NotFound', `container ${containerId} does not run`);
+    return this.#count(fakeStream(name, args, signal, this.#programs));
+  }
+
+  async attach(containerId: string, _request: AttachRequest, signal: AbortSignal): Promise<PodStream> {
+    this.#enter('attach', signal);
+    const container = this.#container(containerId)?.container;
+    if (!container?.running) throw new RuntimeError('NotFound', `container ${containerId} does not run`);
+    const attached = async ({ input, write, signal: ending }: FakeProgramIo): Promise<number> => {
+      void (async () => {
+        for await (const data of input) container.write(data.toString());
+      })();
+      let next = container.records.length;
+      while (!ending.aborted) {
+        for (let record = container.records[next]; record; record = container.records[++next])
+          await write(1, Buffer.concat([record.text, Buffer.from(record.endsLine ? '\n' : '')]));
+        if (!container.running) return 0;
+        await this.#nextChange(ending);
+      }
+      return 0;
+    };
+    const stream = this.#count(fakeStream('attach', [], signal, { attach: attached }));
+    return { ...stream, result: stream.result.then(() => ({ exitCode: undefined })) };
+  }
+
+  async connect({ id }: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
+    this.#enter('connect', signal);
+    const sandbox = this.#sandboxes.get(id);
+    if (!sandbox?.ready) throw new RuntimeError('NotFound', `sandbox ${id} is not there`);
+    const server = this.#servers[port];
+    if (!server) return refused(port);
+    const stream = this.#count(fakeStream('serve', [sandbox.spec.uid], signal, { serve: server }));
+    return { ...stream, result: stream.result.then(() => ({ exitCode: undefined })) };
+  }
+
+  #count(stream: PodStream): PodStream {
+    this.openStreams++;
+    void stream.result.catch(() => {}).then(() => this.openStreams--);
+    return stream;
+  }
+
   #createOrAdopt(sandbox: FakeSandbox, spec: ContainerSpec, image: ImageState): FakeContainer {
     const same = [...sandbox.containers.values()].find((one) => one.spec.name === spec.name && one.spec.attempt === spec.attempt);
     if (same) return same;
-    const behaviour = { ...(this.#scripts.get(image.names[0] ?? '') ?? {}), ...behaviourFromEnv(spec.env) };
+    const behaviour = { ...this.#behaviour, ...(this.#scripts.get(image.names[0] ?? '') ?? {}), ...behaviourFromEnv(spec.env) };
     if (behaviour.createError !== undefined) throw new RuntimeError('CreateContainerError', behaviour.createError);
     const container = new FakeContainer({
       id: this.#newId(),

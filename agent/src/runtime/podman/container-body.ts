@@ -15,6 +15,8 @@ export interface ContainerPlace {
   readonly imageUser: string;
 }
 
+/** Read by what starts conmon, see conmonWrapper. */
+export const keepStdin = 'io.flotilla.keep-stdin';
 const cpuPeriodUs = 100_000;
 
 /** What `POST /libpod/containers/create` takes (podman's SpecGenerator). */
@@ -45,6 +47,7 @@ export function containerBody(sandbox: SandboxState, spec: ContainerSpec, place:
     log_configuration: { driver: 'k8s-file', path: place.logPath, size: place.logMaxBytes },
     terminal: spec.tty,
     stdin: spec.stdin,
+    annotations: spec.stdin && spec.stdinOnce !== true ? { [keepStdin]: 'true' } : {},
     privileged: spec.privileged,
     no_new_privileges: !spec.allowPrivilegeEscalation,
     read_only_filesystem: spec.readOnlyRootFilesystem,

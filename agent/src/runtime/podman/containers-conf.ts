@@ -1,3 +1,4 @@
+import { keepStdin } from './container-body.ts';
 import type { HostFacts } from './host-facts.ts';
 
 // What podman asks for when nobody tells it otherwise (containers.conf(5), default_ulimits of the root user).
@@ -49,11 +50,13 @@ export function containersConf(facts: HostFacts, conmonPath: string | undefined)
  */
 export function conmonWrapper(conmon: string): string {
   return `#!/bin/sh
-# Written by the Flotilla agent: starts conmon in the container's bundle, where podman looks for its note about memory.
+# Written by the Flotilla agent: starts conmon in the container's bundle, where podman looks for its note about memory,
+# and has it keep the standard input of containers that want it kept.
 next=
 for argument; do
   if [ "$next" = bundle ]; then
     cd "$argument" || exit 1
+    grep -q '"${keepStdin}":"true"' config.json && set -- --leave-stdin-open "$@"
     break
   fi
   [ "$argument" = -b ] && next=bundle

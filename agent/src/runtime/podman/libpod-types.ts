@@ -28,7 +28,9 @@ export interface LibpodInspect {
   readonly Id: string;
   readonly Created: string;
   readonly Image: string;
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null; readonly Tty: boolean; readonly OpenStdin: boolean };
+  /** The name of the program that runs it: `runc`. */
+  readonly OCIRuntime: string;
   readonly State: {
     readonly Status: string;
     readonly OOMKilled: boolean;

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
+import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
 import type { RuntimeLogOptions } from '../log-filter.ts';
-import type { SandboxSpec, SandboxState } from '../types.ts';
+import type { AttachRequest, ExecRequest, SandboxSpec, SandboxState } from '../types.ts';
 import { type ContainerSpec, type ContainerState, type ImageState, type RegistryAuth, type Runtime, RuntimeError } from '../types.ts';
 import { containerBody } from './container-body.ts';
 import { ExitWatch } from './exit-watch.ts';
@@ -17,6 +18,7 @@ import { PodNetwork } from './pod-network.ts';
 import { PodmanImages } from './podman-images.ts';
 import { PodmanIndex } from './podman-index.ts';
 import { PodmanService } from './podman-service.ts';
+import { PodmanStreams } from './podman-streams.ts';
 import { preflight, shortcomings } from './preflight.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
@@ -64,6 +66,7 @@ export class PodmanRuntime implements Runtime {
   readonly #index = new PodmanIndex();
   readonly #maker: SandboxMaker;
   readonly #unnoticed: UnnoticedEnds;
+  readonly #streams: PodmanStreams;
 
   constructor(options: PodmanRuntimeOptions) {
     this.#options = options;
@@ -97,6 +100,13 @@ export class PodmanRuntime implements Runtime {
       remove: (id, signal) => this.removeSandbox(id, signal),
       folderOf: (uid) => this.#sandboxDir(uid),
     });
+    this.#streams = new PodmanStreams({
+      ...{ clock, exec, log, runDir },
+      facts: this.#facts,
+      socketPath: this.#service.socketPath,
+      inspect: (id, signal) => this.#inspect(id, signal),
+      call: (method, path, call) => this.#call(method, path, call),
+    });
     this.#unnoticed = new UnnoticedEnds({ clock, conmonOf: async (id) => (await this.#inspect(id, undefined))?.State.ConmonPid });
   }
 
@@ -114,6 +124,7 @@ export class PodmanRuntime implements Runtime {
   async start(signal?: AbortSignal): Promise<void> {
     await mkdir(this.#options.dataDir, { recursive: true });
     await this.#service.start(signal);
+    await this.#streams.sweep();
     const uids = new Set((await this.list(signal)).map((sandbox) => sandbox.uid));
     // Of pods whose removal was cut short after podman had done its part.
     for (const uid of await readdir(join(this.#options.dataDir, 'sandboxes')).catch(() => [])) {
@@ -124,6 +135,7 @@ export class PodmanRuntime implements Runtime {
   async close(): Promise<void> {
     this.#exits.stop();
     this.#watchers.clear();
+    await this.#streams.close();
     this.#client.close();
     await this.#service.stop();
   }
@@ -252,6 +264,18 @@ export class PodmanRuntime implements Runtime {
       onMaybeEnded: (wake: () => void) => this.#exits.listen(containerId, wake),
     };
     yield* readK8sLog(source, options, signal);
+  }
+
+  exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+    return this.#streams.exec(containerId, request, signal);
+  }
+
+  attach(containerId: string, request: AttachRequest, signal: AbortSignal): Promise<PodStream> {
+    return this.#streams.attach(containerId, request, signal);
+  }
+
+  connect(sandbox: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
+    return this.#streams.connect(sandbox, port, signal);
   }
 
   async #createOrFind(sandbox: SandboxState, spec: ContainerSpec, body: unknown, signal: AbortSignal | undefined): Promise<string> {

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Exec } from '@flotilla/shared/platform/exec.js';
+import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
+import { type AttachRequest, type ExecRequest, RuntimeError, type SandboxState } from '../types.ts';
+import { attach } from './container-attach.ts';
+import { ContainerExecs } from './container-execs.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { LibpodAnswer, LibpodCall } from './libpod-client.ts';
+import type { LibpodInspect } from './libpod-types.ts';
+import { connectTo } from './pod-connection.ts';
+import { statusOf } from './sandbox-states.ts';
+
+export interface PodmanStreamsOptions {
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly log: Logger;
+  readonly facts: HostFacts;
+  /** The agent's own, in memory. */
+  readonly runDir: string;
+  /** Of podman's API. */
+  readonly socketPath: string;
+  readonly inspect: (id: string, signal: AbortSignal | undefined) => Promise<LibpodInspect | undefined>;
+  readonly call: (method: 'POST', path: string, call: LibpodCall) => Promise<LibpodAnswer>;
+}
+
+/** Exec, attach and connections to pods, with podman. How and why: agent/docs/streams.md. */
+export class PodmanStreams {
+  readonly #options: PodmanStreamsOptions;
+  readonly #execs: ContainerExecs;
+
+  constructor(options: PodmanStreamsOptions) {
+    this.#options = options;
+    const { clock, exec, log, runDir } = options;
+    this.#execs = new ContainerExecs({ clock, exec, log, dir: join(runDir, 'execs') });
+  }
+
+  /** Ends what was left by an agent that was killed. */
+  sweep(): Promise<void> {
+    return this.#execs.sweep();
+  }
+
+  /** Ends every exec; attached clients and connections end with their signals. */
+  close(): Promise<void> {
+    return this.#execs.close();
+  }
+
+  async exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+    const { facts } = this.#options;
+    const { OCIRuntime: name } = await this.#running(containerId, signal);
+    if (!facts.isRoot) throw new StatusError(501, 'NotImplemented', 'exec needs an agent that runs as root');
+    const program = name.startsWith('/') ? name : facts.found[name as keyof typeof facts.found];
+    if (program === undefined) throw new StatusError(501, 'NotImplemented', `the OCI runtime ${name} is not on this board`);
+    return this.#execs.start({ ...request, containerId, runtime: [program] }, signal);
+  }
+
+  async attach(containerId: string, request: AttachRequest, signal: AbortSignal): Promise<PodStream> {
+    const { socketPath, call } = this.#options;
+    const { Config: config } = await this.#running(containerId, signal);
+    let resizing: Promise<unknown> = Promise.resolve();
+    const resize = ({ width, height }: TerminalSize): void => {
+      if (!config.Tty) return;
+      const query = { w: String(width), h: String(height) };
+      resizing = resizing.then(() => call('POST', `/containers/${containerId}/resize`, { query, accept: [404, 409, 500] })).catch(() => {});
+    };
+    return attach({ ...request, socketPath, containerId, resize, tty: config.Tty, hasStdin: config.OpenStdin }, signal);
+  }
+
+  async connect({ ip }: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
+    return connectTo(ip ?? '127.0.0.1', port, signal);
+  }
+
+  async #running(containerId: string, signal: AbortSignal): Promise<LibpodInspect> {
+    const inspected = await this.#options.inspect(containerId, signal);
+    if (!inspected || statusOf(inspected.State.Status) !== 'running')
+      throw new RuntimeError('NotFound', `container ${containerId} does not run`);
+    return inspected;
+  }
+}
