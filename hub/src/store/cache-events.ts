@@ -31,15 +31,18 @@ interface Watcher {
 export class CacheEvents {
   readonly #limit: number;
   readonly #broken: (error: unknown) => void;
+  readonly #forgotten: (event: CacheEvent) => void;
   /** Watchers by the resource that they watch; '' for all others. */
   readonly #watchers = new Map<string, Set<Watcher>>();
   #recent: CacheEvent[] = [];
   /** Events after this revision are all in `#recent`. */
   #completeAfter: Revision = 0;
 
-  constructor(limit: number, broken: (error: unknown) => void) {
+  /** `forgotten` is told of each event that no watcher gets any more from here. */
+  constructor(limit: number, broken: (error: unknown) => void, forgotten: (event: CacheEvent) => void = () => {}) {
     this.#limit = limit;
     this.#broken = broken;
+    this.#forgotten = forgotten;
   }
 
   get completeAfter(): Revision {
@@ -120,7 +123,10 @@ export class CacheEvents {
     for (const event of events) this.#recent.push(event);
     // Cut in steps: moving the array for every event would cost more than the event.
     const excess = this.#recent.length - this.#limit;
-    if (excess > this.#limit / 4) this.#completeAfter = this.#recent.splice(0, excess).at(-1)?.revision ?? this.#completeAfter;
+    if (excess <= this.#limit / 4) return;
+    const cut = this.#recent.splice(0, excess);
+    this.#completeAfter = cut.at(-1)?.revision ?? this.#completeAfter;
+    for (const event of cut) this.#forgotten(event);
   }
 
   #remove(bucket: string, watcher: Watcher): void {

@@ -1,6 +1,7 @@
 import type { KubeObject, ObjectMeta } from '@flotilla/shared/meta/object.js';
 import type { CachedObject } from './cache.ts';
 import type { Revision } from './contract.ts';
+import { SharedTrees } from './shared-trees.ts';
 
 /** How objects become text and back; the pair must keep every integer (bigint) as it is. */
 export interface Codec {
@@ -12,6 +13,8 @@ export const plainJson: Codec = { parse: JSON.parse, stringify: JSON.stringify }
 
 const metadataStart = '"metadata":{';
 const emptyMetadata: ObjectMeta = {};
+/** Half of a decoded pod is its managedFields, and most of these are alike. */
+const fieldTrees = new SharedTrees();
 
 /** The text of an object without the fields that the store itself knows (resourceVersion) or nobody serves (selfLink). */
 export function encodeObject(object: KubeObject, codec: Codec): string {
@@ -26,8 +29,8 @@ function inOrder(object: KubeObject, metadata: ObjectMeta): KubeObject {
 }
 
 /**
- * An object at a revision. Keeps one text at most: the stored one until the JSON is asked for, then the JSON. What was read
- * from the store is decoded when somebody looks at it.
+ * An object at a revision. Keeps one text at most: the stored one until the JSON is asked for, then the JSON; at rest it keeps only
+ * the object, until the JSON is asked for. What was read from the store is decoded when somebody looks at it.
  */
 export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObject<T> {
   readonly key: string;
@@ -36,6 +39,7 @@ export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObj
   #object: T | undefined;
   #text: string | undefined;
   #complete = false;
+  #resting = false;
 
   constructor(key: string, object: T | undefined, revision: Revision, text: string | undefined, codec: Codec) {
     this.key = key;
@@ -46,13 +50,25 @@ export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObj
   }
 
   get object(): T {
-    this.#object ??= decode(this.#text ?? '{}', this.revision, this.#codec) as T;
+    if (this.#object === undefined) {
+      this.#object = decode(this.#text ?? '{}', this.revision, this.#codec) as T;
+      if (this.#resting) this.rest();
+    }
     return this.#object;
+  }
+
+  /** Its news is old: few ask for its JSON from here on, so of text and object it keeps one. */
+  rest(): void {
+    this.#resting = true;
+    if (this.#object === undefined) return;
+    this.#text = undefined;
+    this.#complete = false;
   }
 
   json(): string {
     if (this.#text === undefined || !this.#complete) {
-      this.#text = (this.#text === undefined ? undefined : withRevision(this.#text, this.revision)) ?? this.#codec.stringify(this.object);
+      const text = this.#text ?? encodeObject(this.object, this.#codec);
+      this.#text = withRevision(text, this.revision) ?? this.#codec.stringify(this.object);
       this.#complete = true;
     }
     return this.#text;
@@ -74,6 +90,7 @@ export function entryOf<T extends KubeObject>(
 ): CachedEntry<T> {
   const { selfLink: _link, ...metadata } = object.metadata ?? emptyMetadata;
   metadata.resourceVersion = String(revision);
+  shareFields(metadata);
   return new CachedEntry(key, deepFreeze(inOrder(object, metadata)) as T, revision, text, codec);
 }
 
@@ -86,14 +103,24 @@ function decode(text: string, revision: Revision, codec: Codec): KubeObject {
   const object = codec.parse(text) as KubeObject;
   object.metadata ??= {};
   object.metadata.resourceVersion = String(revision);
+  shareFields(object.metadata);
   return freezeParsed(object);
 }
 
-/** As `deepFreeze`, for a tree that nobody else has a part of. */
+/** Replaces what managedFields say by the shared copy of it; entries that are frozen already belong to an object that has it. */
+function shareFields(metadata: ObjectMeta): void {
+  const { managedFields } = metadata;
+  if (!Array.isArray(managedFields)) return;
+  metadata.managedFields = managedFields.map((entry) =>
+    entry.fieldsV1 && !Object.isFrozen(entry) ? { ...entry, fieldsV1: fieldTrees.share(entry.fieldsV1) } : entry,
+  );
+}
+
+/** As `deepFreeze`, for a tree whose only shared parts are frozen. */
 function freezeParsed<T extends object>(value: T): T {
   for (const name in value) {
     const member = value[name];
-    if (typeof member === 'object' && member !== null) freezeParsed(member);
+    if (typeof member === 'object' && member !== null && !Object.isFrozen(member)) freezeParsed(member);
   }
   return Object.freeze(value);
 }

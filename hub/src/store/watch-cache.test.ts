@@ -267,6 +267,40 @@ test('what others write to the store arrives too, and a cache started later show
   expect(later.cache.get(`${pods}ns/a`)?.json()).toBe(cache.get(`${pods}ns/a`)?.json());
 });
 
+test('what is read at the start, and what is news no more, gives up its text once it was looked at', async () => {
+  const made: unknown[] = [];
+  const codec = { parse: JSON.parse, stringify: (value: unknown) => JSON.stringify(made.push(value) && value) };
+  const { cache, store } = await started({ recentEvents: 4, codec });
+  await cache.create(`${pods}ns/a`, thing('a', 0));
+  const written = cache.get(`${pods}ns/a`)?.json();
+  const later = await started({ store, codec });
+  made.length = 0;
+  expect(later.cache.get(`${pods}ns/a`)?.json()).toBe(written);
+  expect(made).toHaveLength(0);
+  const looked = await started({ store, codec });
+  expect(looked.cache.get<Thing>(`${pods}ns/a`)?.object.spec?.n).toBe(0);
+  for (let round = 0; round < 2; round++) expect(looked.cache.get(`${pods}ns/a`)?.json()).toBe(written);
+  expect(made).toHaveLength(1);
+  for (let n = 1; n < 20; n++) await cache.create(`${pods}ns/${n}`, thing(String(n), n));
+  made.length = 0;
+  expect(cache.get(`${pods}ns/19`)?.json()).toBe(later.cache.get(`${pods}ns/19`)?.json());
+  expect(made).toHaveLength(0);
+  expect(cache.get(`${pods}ns/a`)?.json()).toBe(written);
+  expect(made).toHaveLength(1);
+});
+
+test('managedFields that say the same are there once', async () => {
+  const { cache } = await started();
+  const fields = () => ({ manager: 'm', operation: 'Update' as const, fieldsV1: { 'f:spec': { 'f:n': {} } } });
+  for (const name of ['a', 'b']) {
+    const object = thing(name, 1);
+    await cache.create(`${pods}ns/${name}`, { ...object, metadata: { ...object.metadata, managedFields: [fields()] } });
+  }
+  const [one, other] = ['a', 'b'].map((name) => cache.get(`${pods}ns/${name}`)?.object.metadata?.managedFields?.[0]);
+  expect(one).toEqual(fields());
+  expect(other?.fieldsV1).toBe(one?.fieldsV1);
+});
+
 test('when the store lost its place the cache reads again and tells the differences', async () => {
   const store = new MemoryStore({ clock: new FakeClock() });
   const handlers: { handler: WatchHandler; watch: Watch }[] = [];

@@ -71,13 +71,24 @@ export class WatchCache {
     this.#logger = options.logger;
     this.#codec = options.codec ?? plainJson;
     this.#prefix = options.prefix ?? '';
-    this.#events = new CacheEvents(options.recentEvents ?? 4096, (error) => this.#logger.error('a watcher of the cache threw', { error }));
+    this.#events = new CacheEvents(
+      options.recentEvents ?? 4096,
+      (error) => this.#logger.error('a watcher of the cache threw', { error }),
+      ({ object: { key, revision } }) => {
+        const entry = this.#objects.get(key);
+        if (entry?.revision === revision) entry.rest();
+      },
+    );
   }
 
   /** Reads everything and follows the changes from there; resolves when the cache is complete. */
   async start(): Promise<void> {
     const { items, revision } = await this.#store.list(this.#prefix);
-    for (const item of items) this.#objects.set(decodeEntry(item.key, item.value, item.revision, this.#codec), item.revision);
+    for (const item of items) {
+      const entry = decodeEntry(item.key, item.value, item.revision, this.#codec);
+      entry.rest();
+      this.#objects.set(entry, item.revision);
+    }
     this.#objects.loadedAt(revision);
     this.#events.reset(revision);
     this.#gate.advance(revision);
