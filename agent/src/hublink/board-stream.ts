@@ -2,7 +2,7 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import { describeError } from '@flotilla/shared/log/logger.js';
 import type { DataFrame } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
-import type { PodStream, PodStreamRequest, StreamMessage, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
+import type { PodStream, StreamMessage, StreamRequest, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import { StreamReceiver } from '@flotilla/shared/protocol/stream-receiver.js';
 import { StreamSender } from '@flotilla/shared/protocol/stream-sender.js';
 import type { OpenStream } from './types.ts';
@@ -12,7 +12,7 @@ type StreamNote = WithoutHead<StreamMessage>;
 
 export interface BoardStreamOptions {
   readonly id: number;
-  readonly request: PodStreamRequest;
+  readonly request: StreamRequest;
   /** What the hub lets this board send at first. */
   readonly credit: number;
   /** What this board lets the hub send. */
@@ -36,7 +36,7 @@ export class BoardStream {
     this.#options = options;
     const { id, credit, send, note, request } = options;
     this.#sender = new StreamSender({ id, credit, signal: this.#controller.signal, send });
-    const takesInput = request.kind === 'forward' || request.stdin;
+    const takesInput = isConnection(request) || request.stdin;
     this.#input = new StreamReceiver(
       (bytes, total) => void note({ op: 'credit', bytes, total }).catch(() => {}),
       takesInput ? options.windowBytes : 0,
@@ -88,13 +88,13 @@ export class BoardStream {
     stream.result.catch(() => {});
     signal.throwIfAborted();
     if (this.#size) stream.resize(this.#size);
-    await note({ op: 'opened', credit: request.kind === 'forward' || request.stdin ? windowBytes : 0 });
+    await note({ op: 'opened', credit: isConnection(request) || request.stdin ? windowBytes : 0 });
     void this.#feed(stream);
     for await (const { channel, data } of stream.output) await this.#sender.write(channel, data);
     signal.throwIfAborted();
     this.#outputEnded = true;
     // A peer that has said all it has to say may still listen.
-    if (request.kind === 'forward') await note({ op: 'end', length: this.#sender.length });
+    if (isConnection(request)) await note({ op: 'end', length: this.#sender.length });
     const { exitCode } = await stream.result;
     return exitCode === undefined ? {} : { exitCode };
   }
@@ -107,6 +107,11 @@ export class BoardStream {
       // The stream is over, one way or the other.
     }
   }
+}
+
+/** Bytes both ways, each way with an end of its own. */
+function isConnection(request: StreamRequest): request is Extract<StreamRequest, { kind: 'forward' | 'api' }> {
+  return request.kind === 'forward' || request.kind === 'api';
 }
 
 function errorNote(failure: unknown): { error: string; code: number } {

@@ -3,7 +3,7 @@ import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { ManifestUpdate, ObjectPart, ObjectWant } from '@flotilla/shared/protocol/manifest-messages.js';
 import type { Generation, StatusReport } from '@flotilla/shared/protocol/messages.js';
-import type { PodStream, PodStreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
+import type { PodStream, StreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 
 /** What the rest of the agent asks of the link. Implemented over MQTT, and by a simulated courier. */
@@ -36,7 +36,7 @@ export interface LinkHandlers {
   time?(hubWallMs: number): void;
   /** Log text of a container. @throws Error with a message for the client */
   logs(pod: { namespace: string; name: string; uid: string }, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
-  /** Exec, attach and port-forward; a board without it says so to its hub. */
+  /** Exec, attach, port-forward, calls to the API; a board without it says so to its hub. */
   openStream?: OpenStream;
 }
 
@@ -44,7 +44,7 @@ export interface LinkHandlers {
  * Opens a stream to a pod of this board. The signal's end closes it; what an exec started is killed then.
  * @throws StatusError whose words and code go to the client
  */
-export type OpenStream = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
+export type OpenStream = (request: StreamRequest, signal: AbortSignal) => Promise<PodStream>;
 
 /** What came of a message about the manifest. */
 export interface ManifestOutcome {

@@ -21,6 +21,7 @@ const laneOfKind: Readonly<Record<UpKind, Lane>> = {
   traffic: 'sync',
   log: 'streams',
   stream: 'streams',
+  call: 'streams',
 };
 
 /** What waits for the line before one more is turned away. */

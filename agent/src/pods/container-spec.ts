@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Container, Pod, VolumeMount } from '@flotilla/shared/api/generated/types.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { milliValue, value } from '@flotilla/shared/quantity/quantity.js';
+import type { ApiPlace } from '#network/api-door.ts';
 import type { ContainerSpec, Mount, SandboxSpec } from '#runtime/types.ts';
 import { ContainerConfigError } from './environment.ts';
 import { expand } from './expansion.ts';
@@ -13,7 +14,8 @@ export function podTitle(pod: Pod): string {
   return `${name}_${namespace}(${uid})`;
 }
 
-export function buildSandboxSpec(pod: Pod): SandboxSpec {
+/** @param api where this pod finds the API */
+export function buildSandboxSpec(pod: Pod, api?: ApiPlace): SandboxSpec {
   const { metadata, spec } = pod;
   const hostNetwork = spec?.hostNetwork === true;
   const containers = [
@@ -43,7 +45,10 @@ export function buildSandboxSpec(pod: Pod): SandboxSpec {
     sharePid: spec?.shareProcessNamespace === true,
     ip: undefined,
     ports,
-    hostAliases: (spec?.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
+    hostAliases: [
+      ...(api ? [{ ip: api.address, hostnames: [api.host] }] : []),
+      ...(spec?.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, hostnames })),
+    ],
     dns: dns && {
       servers: dns.nameservers ?? [],
       searches: dns.searches ?? [],

@@ -16,11 +16,16 @@ export class ContainerConfigError extends Error {
 const usableName = /^[\x20-\x3c\x3e-\x7e]+$/;
 
 /**
- * The environment of a container: envFrom first, then env, which may refer to what came before.
+ * The environment of a container: what every pod is told, envFrom, then env, which may refer to what came before.
  * @throws ContainerConfigError in the kubelet's words for what is missing and not optional
  */
-export function buildEnvironment(container: Container, context: FieldContext, objects: ObjectLookup): Record<string, string> {
-  const env: Record<string, string> = Object.create(null) as Record<string, string>;
+export function buildEnvironment(
+  container: Container,
+  context: FieldContext,
+  objects: ObjectLookup,
+  told: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const env: Record<string, string> = Object.assign(Object.create(null) as Record<string, string>, told);
   const namespace = context.pod.metadata?.namespace ?? '';
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
     const values = configMapRef

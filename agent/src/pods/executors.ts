@@ -1,6 +1,7 @@
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { SandboxState } from '#runtime/types.ts';
 import { RuntimeError } from '#runtime/types.ts';
+import { apiPlace } from './api-place.ts';
 import { buildSandboxSpec, podTitle } from './container-spec.ts';
 import { ensureImage, noteImageBackOff } from './image-steps.ts';
 import type { Step } from './plan-steps.ts';
@@ -51,7 +52,10 @@ const executors: { readonly [Name in Step['do']]: Executor<Name> } = {
     const { memory } = entry;
     if (!pod) return false;
     try {
-      view.putSandbox(await doors.runtime.createSandbox(buildSandboxSpec(pod), signal));
+      const api = apiPlace(doors, pod);
+      view.putSandbox(await doors.runtime.createSandbox(buildSandboxSpec(pod, api), signal));
+      // The network's own address is there with its first pod.
+      if (api) await doors.api?.ensure(api.address);
       memory.sandboxRetry = undefined;
       return true;
     } catch (error) {

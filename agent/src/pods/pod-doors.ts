@@ -5,6 +5,7 @@ import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { BoardEvent } from '@flotilla/shared/protocol/messages.js';
 import type { PodLeases } from '#leases/pod-leases.ts';
+import type { ApiDoor } from '#network/api-door.ts';
 import type { ImageState, RegistryAuth, Runtime, SandboxState } from '#runtime/types.ts';
 import type { SpecStore } from '#spec/spec-store.ts';
 import type { NodeFacts } from '#volumes/field-ref.ts';
@@ -34,6 +35,8 @@ export interface PodDoors {
   readonly tombstones: Tombstones;
   /** Which pods may run now. */
   readonly leases: Pick<PodLeases, 'permit' | 'secure' | 'forget'>;
+  /** Where pods find the API; undefined where they find none. */
+  readonly api?: Pick<ApiDoor, 'placeFor' | 'ensure'>;
   readonly node: () => NodeFacts;
   /** Whose clock it is that dates things now; undefined when nobody can tell boots apart. */
   readonly bootId?: () => string;

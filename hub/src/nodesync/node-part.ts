@@ -1,6 +1,8 @@
 import type { Envelope, EnvelopePurpose } from '@flotilla/shared/protocol/envelope.js';
+import type { StreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 import type { DeviceSession } from '#broker/types.ts';
+import type { NodeStream } from '#registry/generic/types.ts';
 
 /** One session of one board as a part sees it: from hello to the end of the connection. */
 export interface NodeChannel {
@@ -10,6 +12,8 @@ export interface NodeChannel {
   send(kind: DownKind, value: unknown): Promise<void>;
   /** Signs for this very board and purpose. */
   seal(purpose: EnvelopePurpose, payload: unknown): Envelope;
+  /** The signal's end closes it. */
+  open(request: StreamRequest, signal: AbortSignal): NodeStream;
   /** Something an operator should see as an Event of the Node. */
   warn(reason: string, message: string): void;
 }

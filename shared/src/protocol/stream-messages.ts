@@ -11,6 +11,12 @@ export type PodStreamRequest =
   /** One TCP connection to a port of the pod itself. */
   | { readonly kind: 'forward'; readonly pod: PodReference; readonly port: number };
 
+/** Whatever a hub may open. */
+export type StreamRequest =
+  | PodStreamRequest
+  /** To the program in a pod that waits for this call (call-messages.ts); its input is what the API says. */
+  | { readonly kind: 'api'; readonly call: number };
+
 interface ContainerStreamRequest {
   readonly pod: PodReference;
   readonly container: string;
@@ -54,7 +60,7 @@ export type StreamMessage = { readonly session: number; readonly id: number } & 
       readonly credit: number;
       readonly logs: { readonly pod: PodReference; readonly options: LogOptions };
     }
-  | { readonly op: 'open'; readonly credit: number; readonly request: PodStreamRequest }
+  | { readonly op: 'open'; readonly credit: number; readonly request: StreamRequest }
   /** The board accepted a `request`; `credit` is what the hub may send at first. */
   | { readonly op: 'opened'; readonly credit: number }
   /**
@@ -106,14 +112,15 @@ export function parseStream(value: unknown): StreamMessage {
   }
 }
 
-function opening(shape: Shape): { logs: { pod: PodReference; options: LogOptions } } | { request: PodStreamRequest } {
-  if (shape.has('request')) return { request: podStream(shape.nested('request')) };
+function opening(shape: Shape): { logs: { pod: PodReference; options: LogOptions } } | { request: StreamRequest } {
+  if (shape.has('request')) return { request: requested(shape.nested('request')) };
   const logs = shape.nested('logs');
   return { logs: { pod: pod(logs.nested('pod')), options: logOptions(logs.nested('options')) } };
 }
 
-function podStream(shape: Shape): PodStreamRequest {
+function requested(shape: Shape): StreamRequest {
   const kind = shape.text('kind');
+  if (kind === 'api') return { kind, call: shape.integer('call', 1) };
   if (kind === 'forward') return { kind, pod: pod(shape.nested('pod')), port: upTo(shape, 'port', 65_535, 1) };
   if (kind !== 'exec' && kind !== 'attach')
     throw new ProtocolError('Unsupported', `this agent opens no streams of kind ${JSON.stringify(kind)}`);

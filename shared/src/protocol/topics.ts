@@ -8,6 +8,7 @@ const upKinds = [
   'want',
   'token',
   'stream',
+  'call',
   'operation',
   'lease',
   'recall',

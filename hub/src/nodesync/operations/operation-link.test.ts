@@ -40,6 +40,7 @@ function channel(epoch: number): NodeChannel {
     device: { node: 'pi', epoch } as NodeChannel['device'],
     seal: (_purpose, payload) => payload as ReturnType<NodeChannel['seal']>,
     send: async (_kind, value) => void told.push(parseOperationOrder(JSON.parse(JSON.stringify(value)))),
+    open: () => expect.fail('nothing is opened'),
     warn: () => {},
   };
 }

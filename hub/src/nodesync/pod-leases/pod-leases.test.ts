@@ -22,6 +22,7 @@ const channel = (node: string, epoch = 1): NodeChannel => ({
   device: { node, epoch, bootId: 'boot', keepAliveMs: 20_000, transport: 'mqtt' } as NodeChannel['device'],
   send: async (kind, value) => void sent.push({ kind, value }),
   seal: () => expect.fail('nothing is signed'),
+  open: () => expect.fail('nothing is opened'),
   warn: () => {},
 });
 const bound = async (name: string, node: string, more: Record<string, string> = annotations): Promise<string> => {

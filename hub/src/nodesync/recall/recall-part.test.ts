@@ -40,7 +40,8 @@ beforeEach(() => {
 function channel(node: string, epoch = 1): NodeChannel {
   const device = { node, epoch } as NodeChannel['device'];
   const send: NodeChannel['send'] = async (_kind, value) => void asked.push({ node, part: (value as { part: number }).part });
-  return { device, send, seal: () => ({}) as Envelope, warn: () => {} };
+  const open = () => expect.fail('nothing is opened');
+  return { device, send, seal: () => ({}) as Envelope, open, warn: () => {} };
 }
 
 const objects = { 'pods/default/x': '{"metadata":{"namespace":"default","name":"x"}}' };

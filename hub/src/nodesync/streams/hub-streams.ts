@@ -5,9 +5,9 @@ import { linkLimits } from '@flotilla/shared/protocol/limits.js';
 import type { PodReference } from '@flotilla/shared/protocol/link-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
-import type { StreamMessage } from '@flotilla/shared/protocol/stream-messages.js';
+import type { StreamMessage, StreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
-import type { NodeStream, NodeStreamRequest } from '#registry/generic/types.ts';
+import type { NodeStream } from '#registry/generic/types.ts';
 import { HubStream, refusedStream } from './hub-stream.ts';
 
 export interface HubStreamsOptions {
@@ -20,7 +20,7 @@ export interface HubStreamsOptions {
   readonly sendBytes: (payload: Buffer) => Promise<void>;
 }
 
-type Opening = { readonly logs: { readonly pod: PodReference; readonly options: LogOptions } } | { readonly request: NodeStreamRequest };
+type Opening = { readonly logs: { readonly pod: PodReference; readonly options: LogOptions } } | { readonly request: StreamRequest };
 
 const openedWithinMs = 30_000;
 /** Between the board's last word and the last of its data, should that word have overtaken it. */
@@ -62,8 +62,8 @@ export class HubStreams {
     }
   }
 
-  /** As NodeConnector has it. */
-  open(request: NodeStreamRequest, signal: AbortSignal): NodeStream {
+  /** As NodeConnector has it, and for calls of pods to the API. */
+  open(request: StreamRequest, signal: AbortSignal): NodeStream {
     return this.#start({ request }, signal);
   }
 
