@@ -1,0 +1,37 @@
+import { apply } from './cases/apply.ts';
+import { configMaps } from './cases/config-maps.ts';
+import { decoding } from './cases/decoding.ts';
+import { deletion } from './cases/deletion.ts';
+import { eventsAndLeases } from './cases/events-leases.ts';
+import { lists } from './cases/lists.ts';
+import { namespaces } from './cases/namespaces.ts';
+import { nodes } from './cases/nodes.ts';
+import { patches } from './cases/patches.ts';
+import { podFields } from './cases/pod-fields.ts';
+import { pods } from './cases/pods.ts';
+import { routes } from './cases/routes.ts';
+import { secretsAndAccounts } from './cases/secrets-accounts.ts';
+import { strategic } from './cases/strategic.ts';
+import { watches } from './cases/watches.ts';
+import { workloads } from './cases/workloads.ts';
+import type { Topic } from './exchange.ts';
+
+/** Everything that is asked. A topic may be played alone. */
+export const topics: readonly Topic[] = [
+  apply,
+  configMaps,
+  decoding,
+  deletion,
+  eventsAndLeases,
+  lists,
+  namespaces,
+  nodes,
+  patches,
+  podFields,
+  pods,
+  routes,
+  secretsAndAccounts,
+  strategic,
+  watches,
+  workloads,
+];
