@@ -20,7 +20,6 @@ export class LocalPods implements NodeConnector {
     return this.away.get(node);
   }
 
-  // biome-ignore lint/correctness/useYield: nothing was ever written
   async *logs(): AsyncGenerator<Buffer> {}
 
   async keptLog(): Promise<undefined> {}
@@ -37,9 +36,12 @@ export class LocalPods implements NodeConnector {
   #program(request: Exclude<NodeStreamRequest, { kind: 'forward' }>, signal: AbortSignal): NodeStream {
     // What a container of ours runs when it is attached to.
     const [command = '', ...args] = request.kind === 'exec' ? request.command : ['sh', '-c', 'echo attached; cat'];
-    const child = spawn(command, args, { stdio: 'pipe' });
+    const child = spawn(command, args, { stdio: 'pipe', detached: true });
     this.processes.add(child);
-    signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+    const kill = (): void => {
+      if (this.processes.has(child) && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    };
+    signal.addEventListener('abort', kill, { once: true });
     const opened = new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => reject(new StatusError(400, 'BadRequest', error.message)));
@@ -49,7 +51,10 @@ export class LocalPods implements NodeConnector {
         this.processes.delete(child);
         resolve({ exitCode: request.kind === 'attach' ? undefined : killed ? 137 : (code ?? 0) });
       });
-      child.once('error', reject);
+      child.once('error', (error) => {
+        this.processes.delete(child);
+        reject(error);
+      });
     });
     if (!request.stdin) child.stdin.end();
     // What nobody reads yet when the child ends is thrown away by Node.
