@@ -9,12 +9,13 @@ import { type LeaseRequest, parseLeaseRequest } from '@flotilla/shared/protocol/
 import type { TokenRequest } from '@flotilla/shared/protocol/link-messages.js';
 import type { ManifestUpdate } from '@flotilla/shared/protocol/manifest-messages.js';
 import type { BoardEvent, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import type { DownKind } from '@flotilla/shared/protocol/topics.js';
 import type { HubLink, LinkChannel, LinkHandlers, LinkPart } from '#hublink/types.ts';
 import type { LeaseGuard } from '#leases/types.ts';
 import { FakeHost } from '#node/fake-host.ts';
 import { FakeRuntime } from '#runtime/fake/fake-runtime.ts';
 import { type Content, keyed, makeUpdate } from '#spec/make-update.ts';
-import { type Agent, createAgent } from './agent.ts';
+import { type Agent, type AgentDoors, createAgent } from './agent.ts';
 
 /** The hub's side of the link, in memory: what it was told, and a switch for the network. */
 export class FakeHub {
@@ -35,6 +36,9 @@ export class FakeHub {
   #handlers: LinkHandlers | undefined;
   #parts: readonly LinkPart[] = [];
   #session = 0;
+  #channel: LinkChannel | undefined;
+  /** Messages of kinds with a class of their own, as they came. */
+  readonly came: { readonly kind: string; readonly value: unknown }[] = [];
   #started = false;
   #revision = 0;
   manifest: ManifestUpdate | undefined;
@@ -103,6 +107,19 @@ export class FakeHub {
     if (this.#started) this.#greet();
   }
 
+  /** Sends what is of a kind with a class of its own; `session` is put in. */
+  tell(kind: DownKind, value: object): void {
+    const channel = this.#channel;
+    if (!channel) throw new Error('the board never connected');
+    this.#parts.find(({ kinds }) => kinds.includes(kind))?.receive(kind, { session: channel.session, ...value }, channel);
+  }
+
+  /** What opens streams and reads logs on the board. */
+  get handlers(): LinkHandlers {
+    if (!this.#handlers) throw new Error('the board never connected');
+    return this.#handlers;
+  }
+
   status(name: string): PodStatus {
     const found = [...this.pods.values()].filter((report) => report.name === name).at(-1);
     return (found?.status ?? {}) as PodStatus;
@@ -120,10 +137,12 @@ export class FakeHub {
       session: ++this.#session,
       bootId: 'boot',
       send: async (kind, value) => {
+        this.came.push({ kind, value });
         if (kind === 'lease') this.#grant(parseLeaseRequest(value), channel);
       },
       open: () => undefined,
     };
+    this.#channel = channel;
     for (const part of this.#parts) part.begin?.(channel);
     if (this.manifest) void this.#handlers?.manifest(this.manifest).catch(() => {});
   }
@@ -168,7 +187,12 @@ export interface Board {
 
 /** A board with a fake clock, disk, runtime and hub around a real agent. */
 export async function makeBoard(
-  options: { readonly start?: boolean; readonly log?: boolean; readonly guard?: LeaseGuard } = {},
+  options: {
+    readonly start?: boolean;
+    readonly log?: boolean;
+    readonly guard?: LeaseGuard;
+    readonly traffic?: () => AgentDoors['traffic'];
+  } = {},
 ): Promise<Board> {
   const clock = new FakeClock();
   const files = new FakeFiles();
@@ -195,6 +219,7 @@ export async function makeBoard(
         host: new FakeHost(),
         link: (handlers, parts) => hub.link(handlers, parts),
         ...(options.guard ? { guard: options.guard } : {}),
+        ...(options.traffic ? { traffic: options.traffic() } : {}),
       },
     );
   const board: Board = {
