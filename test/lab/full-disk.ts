@@ -14,9 +14,9 @@ export interface FullHub {
 
 /**
  * Fills the hub's disk while somebody writes, and looks: reads go on, writes are refused before they are acknowledged, deleting works.
- * @throws Error that names what did not hold
+ * `restarts` has the hub killed and started there. @throws Error that names what did not hold
  */
-export async function fillHub({ stack, disks }: RealWorld, { fills = true } = {}): Promise<FullHub> {
+export async function fillHub({ stack, disks }: RealWorld, { fills = true, restarts = false } = {}): Promise<FullHub> {
   const { kubectl } = stack;
   const acknowledged = new Set<string>();
   const write = async (name: string): Promise<string> => {
@@ -44,6 +44,11 @@ export async function fillHub({ stack, disks }: RealWorld, { fills = true } = {}
   const { code, stderr } = await kubectl.run(['delete', 'configmap', 'deleted']);
   if (code !== 0) throw new Error(`deleting works on a full disk: it said ${stderr}`);
   acknowledged.delete('deleted');
+  if (restarts) {
+    await stack.hub.end('SIGKILL');
+    await stack.startHub();
+    await nothingLost('after a start on the full disk');
+  }
   return {
     async end() {
       await disks?.hub.free();

@@ -15,6 +15,8 @@ interface RealFault {
   readonly hubAnswers: boolean;
   /** Containers end with it, and are started again. */
   readonly endsContainers?: boolean;
+  /** A change is made and done while it lasts, in so many milliseconds; `cleanMs` is what the slowest took without it. */
+  readonly within?: (cleanMs: number) => number;
   /** Hub and board have disks of their own. */
   readonly smallDisks?: boolean;
 }
@@ -24,9 +26,10 @@ const between =
   (random: SeededRandom): number =>
     leastMs + random.next() * (mostMs - leastMs);
 
-function shaped(bytesPerSecond: number | undefined, delayMs: number, loss: number): RealFault {
+function shaped(bytesPerSecond: number | undefined, delayMs: number, loss: number, within: RealFault['within'] = () => 120_000): RealFault {
   return {
     hubAnswers: true,
+    within,
     ms: between(8_000, 15_000),
     begin: async ({ link }, random) => {
       link.shape({ delayMs, loss, chance: () => random.next(), ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }) });
@@ -34,6 +37,11 @@ function shaped(bytesPerSecond: number | undefined, delayMs: number, loss: numbe
     },
   };
 }
+
+const threefold = (cleanMs: number): number => 3 * cleanMs;
+
+/** Over before the change is done. */
+const brief = ({ within: _within, ...fault }: RealFault): RealFault => ({ ...fault, ms: between(1_000, 2_000) });
 
 function silent(direction: 'up' | 'down' | 'both', longMs: number): RealFault {
   return {
@@ -101,9 +109,9 @@ export const realFaults = {
       };
     },
   },
-  '1 % loss': shaped(undefined, 20, 0.01),
-  '10 % loss': shaped(undefined, 20, 0.1),
-  '10 % loss, briefly': { ...shaped(undefined, 20, 0.1), ms: between(1_000, 2_000) },
+  '1 % loss': shaped(undefined, 20, 0.01, threefold),
+  '10 % loss': shaped(undefined, 20, 0.1, threefold),
+  '10 % loss, briefly': brief(shaped(undefined, 20, 0.1)),
   '30 % loss': shaped(undefined, 20, 0.3),
   '64 kbit/s': shaped(8_000, 50, 0),
   '2 s round trip': shaped(undefined, 1_000, 0),
@@ -154,8 +162,8 @@ export const realFaults = {
     hubAnswers: false,
     smallDisks: true,
     ms: between(0, 5_000),
-    begin: async (world) => {
-      const full = await fillHub(world);
+    begin: async (world, random) => {
+      const full = await fillHub(world, { restarts: random.next() < 0.5 });
       return () => full.end();
     },
   },
@@ -189,13 +197,18 @@ export async function realRound(lab: Lab, name: RealFaultName, smallDisks = need
   const before = await world.still();
   const counted = await world.restarted();
   // Before it, so that it strikes what goes on; or meanwhile, where there is a hub to hear it.
-  const first = !fault.hubAnswers || random.next() < 0.6;
+  const first = !fault.hubAnswers || (!fault.within && random.next() < 0.6);
+  const withinMs = fault.within?.(await world.cleanMs(random));
   if (first) await world.change(random);
   const end = await fault.begin(world, random);
   tally.fault(name);
   try {
     await pause(fault.ms(random));
     if (!first) await world.change(random);
+    if (withinMs !== undefined) {
+      tally.invariant('changes are done meanwhile');
+      log(`${name}: done in ${((await world.converged(withinMs)) / 1000).toFixed(1)} s of ${(withinMs / 1000).toFixed(1)} s`);
+    }
     const meanwhile = await world.still();
     if (!fault.endsContainers && !isDeepStrictEqual(meanwhile, before))
       throw new Error(`what nobody changes stays: ${JSON.stringify(meanwhile)}`);

@@ -53,6 +53,7 @@ export class RealWorld {
   /** Written with each sign of life. */
   readonly #fed: string;
   #replicas = 2;
+  #cleanMs = 0;
 
   private constructor({ stack, disks, link, board, fed }: Parts) {
     this.stack = stack;
@@ -109,11 +110,22 @@ export class RealWorld {
   async change(random: SeededRandom): Promise<void> {
     const { kubectl } = this.stack;
     if (random.next() < 0.5) {
-      this.#replicas = 1 + Math.floor(random.next() * 3);
+      // Another number than before, from 1 to 3.
+      this.#replicas = 1 + ((this.#replicas + Math.floor(random.next() * 2)) % 3);
       await kubectl.ok(['scale', 'deployment/web', `--replicas=${this.#replicas}`]);
     } else {
       await kubectl.ok(['set', 'env', 'deployment/web', `CHANGED=${random.uuid()}`]);
     }
+  }
+
+  /** What the slowest of four changes takes on a good line. */
+  async cleanMs(random: SeededRandom): Promise<number> {
+    if (this.#cleanMs > 0) return this.#cleanMs;
+    for (let turn = 0; turn < 4; turn++) {
+      await this.change(random);
+      this.#cleanMs = Math.max(this.#cleanMs, await this.converged());
+    }
+    return this.#cleanMs;
   }
 
   /** Containers of the pods that nobody changes. */

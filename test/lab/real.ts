@@ -52,7 +52,10 @@ const losses: readonly RealFaultName[] = ['1 % loss', '10 % loss', '30 % loss', 
 export const agentKilled = goalOf('R3', 'agent killed at a random moment of a change', 200, ['agent killed']);
 export const partitioned = goalOf('R6', 'cut off, one way too', 40, ['cut off', 'silent up', 'silent down', 'silent both ways']);
 export const rebooted = goalOf('R7', 'rebooted with the hub away', 20, ['rebooted, hub away']);
-export const lossy = goalOf('R8', 'loss, a slow line, a long way', 30, losses);
+export const lossy: LabGoal = {
+  ...goalOf('R8', 'loss, a slow line, a long way', 30, losses),
+  invariants: [...realInvariants, 'changes are done meanwhile'],
+};
 export const stalled = goalOf('R15', 'hub, agent or runtime hang', 12, [
   'hub frozen',
   'agent frozen',
