@@ -1,6 +1,7 @@
 /** One good input, or more, for every parser of the link. */
 
 import { generateKeyPairSync } from 'node:crypto';
+import { parseCall } from '@flotilla/shared/protocol/call-messages.js';
 import { envelopeSigner, type PinnedKey, seal } from '@flotilla/shared/protocol/envelope.js';
 import { parseJoinAnswer, parseJoinRequest } from '@flotilla/shared/protocol/join.js';
 import { parseLeaseGrant, parseLeaseRequest } from '@flotilla/shared/protocol/lease-messages.js';
@@ -77,6 +78,7 @@ export const parsers: readonly Parser[] = [
       { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'exec', pod, container: 'c', command: ['sh'], ...wanted } },
       { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'attach', pod, container: 'c', ...wanted } },
       { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'forward', pod, port: 80 } },
+      { session: 1, op: 'open', id: 1, credit: 100, request: { kind: 'api', call: 1 } },
       { session: 1, op: 'opened', id: 1, credit: 10 },
       { session: 1, op: 'credit', id: 1, bytes: 10, total: 20 },
       { session: 1, op: 'end', id: 1, length: 10 },
@@ -175,5 +177,6 @@ export const parsers: readonly Parser[] = [
     ],
   },
   { name: 'traffic question', parse: parseTrafficQuestion, good: [{ session: 1, question: 1 }] },
+  { name: 'call', up: 'call', parse: parseCall, good: [{ session: 1, call: 1 }] },
   { name: 'retry', parse: parseRetry, good: [{ bootId: 'b', afterMs: 1000 }] },
 ];
