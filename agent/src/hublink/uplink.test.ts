@@ -164,3 +164,15 @@ test('what waits is bounded, and ends with the connection', async () => {
   expect(ends.filter((end) => end === 'cut')).toHaveLength(8);
   await expect(uplink.send('report', Buffer.alloc(1))).rejects.toThrow('cut');
 });
+
+test('what a broken connection never answered ends with it', async () => {
+  const stuck = { send: () => new Promise<void>(() => {}), close: () => {} };
+  const uplink = new Uplink({ pipe: stuck, clock: new FakeClock(), scope, meter: undefined });
+  const sent = [uplink.send('report', Buffer.alloc(1)), uplink.send('stream', Buffer.alloc(1)), uplink.send('stream', Buffer.alloc(1))];
+  uplink.close(new Error('cut'));
+  expect((await Promise.allSettled(sent)).map((one) => (one.status === 'rejected' ? one.reason.message : 'sent'))).toEqual([
+    'cut',
+    'cut',
+    'cut',
+  ]);
+});

@@ -53,6 +53,7 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #pace: UplinkPace;
   readonly #waiting: Readonly<Record<'sync' | 'streams', Waiting[]>> = { sync: [], streams: [] };
+  readonly #handed = new Set<(error: Error) => void>();
   #waitingBytes = 0;
   #pumping = false;
   #over: Error | undefined;
@@ -81,6 +82,8 @@ export class Uplink {
     this.#over = error;
     for (const queue of Object.values(this.#waiting)) for (const { reject } of queue.splice(0)) reject(error);
     this.#waitingBytes = 0;
+    for (const reject of this.#handed) reject(error);
+    this.#handed.clear();
   }
 
   async #pump(): Promise<void> {
@@ -120,6 +123,10 @@ export class Uplink {
     const sent = this.#options.pipe.send(topic, payload);
     this.#options.meter?.message('up', kind, topic.length + payload.length);
     this.#pace.sent(topic.length + payload.length);
-    return sent;
+    // A connection that broke may never say what became of it.
+    return new Promise((resolve, reject) => {
+      this.#handed.add(reject);
+      sent.then(resolve, reject).finally(() => this.#handed.delete(reject));
+    });
   }
 }

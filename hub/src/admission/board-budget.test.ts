@@ -1,0 +1,34 @@
+import type { Node } from '@flotilla/shared/api/generated/types.js';
+import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import { SeededRandom } from '@flotilla/shared/platform/random.js';
+import { expect, it } from 'vitest';
+import { definitions } from '#registry/definitions.ts';
+import { bootstrap } from '#registry/generic/bootstrap.ts';
+import { registryFixture } from '#registry/generic/registry-fixture.ts';
+import { createAdmission } from './create-admission.ts';
+
+it('takes budgets that make sense, and names the annotation that does not', async () => {
+  const clock = new FakeClock();
+  const fixture = await registryFixture(definitions, {
+    clock,
+    admission: (registry) => createAdmission({ registry, clock, random: new SeededRandom(2) }),
+  });
+  try {
+    await bootstrap(fixture.registry);
+    const nodes = fixture.registry.resource<Node>('', 'nodes');
+    await nodes.create(fixture.ctx, '', { metadata: { name: 'n' } });
+    const annotate = (annotations: Record<string, string>) =>
+      nodes.update(fixture.ctx, '', 'n', (node) => ({ ...node, metadata: { ...node.metadata, annotations } }));
+    await annotate({ 'fleet.flotilla.dev/link-profile': 'metered', 'fleet.flotilla.dev/data-budget': '500M' });
+    await expect(annotate({ 'fleet.flotilla.dev/link-profile': 'cheap' })).rejects.toMatchObject({
+      code: 422,
+      message:
+        'Node "n" is invalid: metadata.annotations[fleet.flotilla.dev/link-profile]: Unsupported value: "cheap": supported values: "lan", "default", "metered"',
+    });
+    await expect(annotate({ 'fleet.flotilla.dev/data-budget': 'much' })).rejects.toMatchObject({ code: 422 });
+    const refused = nodes.create(fixture.ctx, '', { metadata: { name: 'm', annotations: { 'fleet.flotilla.dev/data-budget-day': '31' } } });
+    await expect(refused).rejects.toThrow('must be a day of every month, 1 to 28');
+  } finally {
+    await fixture.close();
+  }
+});
