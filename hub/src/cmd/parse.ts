@@ -28,3 +28,9 @@ export function parseSeconds(option: string, text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new Error(`${option} ${JSON.stringify(text)} is not a whole number of seconds`);
   return Number(text);
 }
+
+/** A number from 1 to 999,999,999. @throws Error that names the option */
+export function parseCount(option: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${option} ${JSON.stringify(text)} is not a number above 0`);
+  return Number(text);
+}

@@ -2,9 +2,13 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { createJoinToken } from '#nodesync/enrol/join-token.ts';
 import { apiClient } from './api-client.ts';
-import { parseDuration } from './parse.ts';
+import { parseCount, parseDuration } from './parse.ts';
 
-export async function createTokenCommand(options: { readonly ttl: string; readonly kubeconfig?: string }): Promise<void> {
+export async function createTokenCommand(options: {
+  readonly ttl: string;
+  readonly uses: string;
+  readonly kubeconfig?: string;
+}): Promise<void> {
   const api = apiClient(options.kubeconfig);
   const token = await createJoinToken({
     createSecret: (namespace, secret) => api.post(`/api/v1/namespaces/${namespace}/secrets`, secret),
@@ -12,6 +16,7 @@ export async function createTokenCommand(options: { readonly ttl: string; readon
     random: new SystemRandom(),
     caKeyHash: api.caKeyHash,
     ttlMs: parseDuration('--ttl', options.ttl),
+    uses: parseCount('--uses', options.uses),
   });
   process.stdout.write(`${token}\n`);
 }
