@@ -19,7 +19,7 @@ program
   .option('--mqtt-listen <host:port>', "MQTT's own port; `none` leaves boards the WebSocket on the API port", '0.0.0.0:8883')
   .addOption(new Option('--store <kind>', 'what keeps the objects').choices(['sqlite', 'etcd', 'memory']).default('sqlite'))
   .option('--etcd-endpoints <urls>', 'for --store etcd, separated by commas', 'http://127.0.0.1:2379')
-  .option('--names <names>', 'more DNS names and addresses for the serving certificate, separated by commas')
+  .option('--names <names>', 'more DNS names and addresses for the serving certificate, separated by commas; kept for later starts')
   .option('--pod-cidr <cidr>', "what boards' pod networks are cut from", '100.64.0.0/10')
   .option('--controllers <list>', 'which controllers to run: *, NAME, -NAME; separated by commas', '*')
   .option('--scheduler <on>', 'whether to schedule pods: true or false', 'true')

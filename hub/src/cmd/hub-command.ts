@@ -27,7 +27,7 @@ export async function hubCommand(options: HubCommandOptions): Promise<void> {
     mqttListen: options.mqttListen === 'none' ? undefined : parseListen('--mqtt-listen', options.mqttListen),
     store: options.store,
     etcdEndpoints: list(options.etcdEndpoints),
-    names: list(options.names ?? ''),
+    ...(options.names === undefined ? {} : { names: list(options.names) }),
     podCidr: options.podCidr,
     controllers: list(options.controllers),
     scheduler: switched('--scheduler', options.scheduler),

@@ -5,6 +5,7 @@ import { createLogger, type Logger, type LogLevel } from '@flotilla/shared/log/l
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { writeKubeconfig } from '#auth/pki/admin-kubeconfig.ts';
+import { givenNames } from '#auth/pki/given-names.ts';
 import { Ledger } from '#auth/pki/ledger.ts';
 import { localNames } from '#auth/pki/local-names.ts';
 import { openPki } from '#auth/pki/pki.ts';
@@ -22,7 +23,7 @@ export interface RunHubOptions extends HubOptions {
   readonly mqttListen: { readonly host: string; readonly port: number } | undefined;
   readonly store: 'sqlite' | 'etcd' | 'memory';
   readonly etcdEndpoints?: readonly string[];
-  /** More names and addresses for the serving certificate. */
+  /** More names and addresses for the serving certificate; those of the last start when left out. */
   readonly names?: readonly string[];
   readonly logLevel: LogLevel;
 }
@@ -42,7 +43,9 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
   const logger = createLogger({ level: options.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
   const { dataDir } = options;
   await files.mkdir(dataDir, { mode: 0o700 });
-  const pki = await openPki({ files, dir: join(dataDir, 'pki'), clock, random, names: [...localNames(), ...(options.names ?? [])] });
+  const pkiDir = join(dataDir, 'pki');
+  const names = [...localNames(), ...(await givenNames(files, pkiDir, options.names))];
+  const pki = await openPki({ files, dir: pkiDir, clock, random, names });
   const ledger = await Ledger.open({ files, dir: ledgerDir(dataDir) });
   const { store, copy } = await openStore(options, { clock, logger, firstRevision: nextFirstRevision(ledger) });
   const start = await findStartingPoint({ store, ledger });
