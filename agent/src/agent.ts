@@ -17,6 +17,8 @@ import type { HubLink, LinkHandlers, LinkPart, ManifestOutcome } from '#hublink/
 import type { WireCount } from '#hublink/wire-count.ts';
 import { PodLeases } from '#leases/pod-leases.ts';
 import type { LeaseGuard } from '#leases/types.ts';
+import { agentSource } from '#local/agent-source.ts';
+import type { LocalSource } from '#local/local-desk.ts';
 import { ApiDoor } from '#network/api-door.ts';
 import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
@@ -87,6 +89,8 @@ export interface Agent {
   /** For tests and dumps. */
   readonly pods: PodWorkers;
   readonly reporter: StatusReporter;
+  /** For whoever asks at the board itself. */
+  readonly local: LocalSource;
 }
 
 const networkRetryMs = 15_000;
@@ -251,8 +255,21 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     }
   };
 
+  const local = agentSource({
+    ...{ clock, runtime, pods, nodeName, dataDir, statusOf },
+    version: options.version,
+    nodeStatus: () => node.report().status,
+    connected: () => link.connected,
+    generation: () => spec.generation,
+    event(event: NewEvent) {
+      events.add(event);
+      reporter?.eventAdded();
+    },
+  });
+
   return {
     pods,
+    local,
     get reporter() {
       if (!reporter) throw new Error('the agent has not been started');
       return reporter;

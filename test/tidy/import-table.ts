@@ -27,6 +27,7 @@ const agentOrder = [
   'operations',
   'streams',
   'update',
+  'local',
 ];
 const agentFolders: ImportRule[] = agentOrder.map((folder, index) => ({
   from: `agent/src/${folder}`,

@@ -30,6 +30,7 @@ import { SystemHost } from '#node/system-host.ts';
 import { createAgent } from '../agent.ts';
 import { createRuntime } from './create-runtime.ts';
 import { feedWatchdog } from './feed-watchdog.ts';
+import { serveLocally } from './local-socket.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 
 const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
@@ -146,7 +147,9 @@ export async function runAgent(config: AgentConfig): Promise<void> {
     },
   );
   await agent.start();
+  const desk = await serveLocally(dataDir, agent.local, logger);
   await stopping.done;
+  await desk.close();
   watchdog.stop();
   identity.stop();
   await agent.stop();
