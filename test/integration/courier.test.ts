@@ -10,7 +10,7 @@ import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-c
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
 import { SimulatedBroker } from '@flotilla/hub/broker/simulated/simulated-broker.js';
-import type { Board, Broker, DeviceSession, Incident } from '@flotilla/hub/broker/types.js';
+import { type Board, type Broker, brokerLimits, type DeviceSession, type Incident } from '@flotilla/hub/broker/types.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
@@ -125,6 +125,7 @@ describe.for(lines)('courier: %s', ([, open]) => {
   let log: string[];
   let sessions: DeviceSession[];
   let incidents: Incident[];
+  let backlogMs: number;
   const pipes: DevicePipe[] = [];
 
   const start = (): Promise<void> =>
@@ -136,12 +137,15 @@ describe.for(lines)('courier: %s', ([, open]) => {
       disconnected: (session) => log.push(`disconnected ${session.node} ${session.bootId}`),
       message: (session, kind, payload) => log.push(`${session.node} ${kind} ${payload.toString()}`),
       incident: (incident) => incidents.push(incident),
+      backlogMs: () => backlogMs,
+      farewell: (node, bootId, afterMs) => [Buffer.from(`${node} ${bootId} ${afterMs >= 1_000 ? 'later' : 'at once'}`)],
     });
 
   beforeEach(async () => {
     log = [];
     sessions = [];
     incidents = [];
+    backlogMs = 0;
     line = await open();
     await start();
   });
@@ -272,10 +276,35 @@ describe.for(lines)('courier: %s', ([, open]) => {
     await expect(again.pipe.send(up('board-1', 'report'), Buffer.from('x'))).rejects.toThrow();
   });
 
-  test('a hub that stops hangs up', async () => {
+  test('a hub that stops says when to come again, and hangs up', async () => {
     const board = await connect('board-1');
     await line.broker.stop();
     await vi.waitFor(() => expect(board.ended).toHaveLength(1), { timeout: 60_000 });
+    expect(board.received.map(([topic, payload]) => [topic, payload.toString()])).toEqual([
+      [downTopic({ clusterId, node: 'board-1' }, 'retry'), 'board-1 boot-1 later'],
+    ]);
     await expect(connect('board-1')).rejects.toThrow();
+  });
+
+  test('a hub with too much to do takes on no board, says when to come again, and hangs up; whoever is there stays', async () => {
+    const there = await connect('board-2');
+    backlogMs = brokerLimits.backlogMs + 1;
+    const received: string[] = [];
+    const ended: string[] = [];
+    const end = {
+      message: (topic: string, payload: Buffer) => received.push(`${topic.split('/').at(-1)} ${payload.toString()}`),
+      closed: (reason: string) => ended.push(reason),
+    };
+    const courier = await line.courier('board-1');
+    const pipe = await courier.connect({ bootId: 'boot-1', serial: '', keepAliveMs: 20_000 }, end);
+    await pipe.send(up('board-1', 'hello'), Buffer.from('hello')).catch(() => {});
+    await vi.waitFor(() => expect(ended).toHaveLength(1), { timeout: 60_000 });
+    expect(received).toEqual(['retry board-1 boot-1 later']);
+    expect(log).toEqual(['connected board-2 boot-1']);
+    expect(line.broker.counters.sentAway).toBe(1);
+    await there.pipe.send(up('board-2', 'report'), Buffer.from('still there'));
+    await vi.waitFor(() => expect(log).toContain('board-2 report still there'), { timeout: 60_000 });
+    backlogMs = brokerLimits.backlogMs;
+    await connect('board-1', 'boot-1', courier);
   });
 });

@@ -11,6 +11,8 @@ const short: readonly { readonly id: string; readonly rounds: number }[] = [
   { id: 'R6-minutes', rounds: 3 },
   { id: 'R14', rounds: 4 },
   { id: 'R10', rounds: 20 },
+  { id: 'R5-small', rounds: 2 },
+  { id: 'R12', rounds: 1 },
 ];
 
 it.each(short)(

@@ -41,6 +41,11 @@ export class SessionTable {
     return this.#live.get(session.node)?.epoch === session.epoch;
   }
 
+  /** Whether this key is still that of the node: it may be revoked between CONNECT and its answer. */
+  isEnrolled({ node, keyId }: DeviceIdentity): boolean {
+    return this.#boards.get(node)?.keyId === keyId;
+  }
+
   /** Refuses who may not connect now. @throws ConnectRefused */
   admit(identity: DeviceIdentity | undefined, introduction: DeviceIntroduction, report: (incident: Incident) => void): void {
     if (!identity) throw new ConnectRefused('unauthorized', 'no certificate of a board');

@@ -30,7 +30,15 @@ export interface Boards {
 /** Something an operator should know; the counters count them, nodesync makes events of them. */
 export interface Incident {
   readonly node: string;
-  readonly type: 'Cloned' | 'DeniedPublish' | 'DeniedSubscribe' | 'SlowConsumer' | 'TooMuch' | 'ConnectsTooOften' | 'NotAllowed';
+  readonly type:
+    | 'Cloned'
+    | 'DeniedPublish'
+    | 'DeniedSubscribe'
+    | 'SlowConsumer'
+    | 'TooMuch'
+    | 'TooLarge'
+    | 'ConnectsTooOften'
+    | 'NotAllowed';
   readonly message: string;
 }
 
@@ -93,6 +101,8 @@ export interface BrokerCounters {
   /** Sessions ended because the board did not read, or sent too much for too long. */
   slowConsumers: number;
   floods: number;
+  /** Connections ended because of a packet above the limit. */
+  tooLarge: number;
   /** Pauses in reading, because a board sent too much. */
   slowed: number;
   refused: Record<ConnectRefusal, number>;
@@ -108,6 +118,7 @@ export function newCounters(): BrokerCounters {
     sentAway: 0,
     slowConsumers: 0,
     floods: 0,
+    tooLarge: 0,
     slowed: 0,
     refused: { quarantined: 0, busy: 0, unauthorized: 0 },
   };

@@ -39,17 +39,18 @@ export class DeviceConnection {
     this.queue = new SendQueue({ write: (kind, payload) => this.#write(kind, payload), grew: options.queued });
   }
 
-  /** Says a last word, and hangs up when it is on its way or the time for it is over. */
+  /** Says a last word, after whatever else the device waits for, and hangs up when it is on its way or the time for it is over. */
   async farewell(payloads: readonly Buffer[]): Promise<void> {
     const { client, clock } = this.#options;
-    this.queue.end(new Error(`the session of node ${this.#node} is over`));
-    const timer = clock.after('broker: farewell', farewellMs, () => client.close());
+    const timer = clock.after('broker: farewell', farewellMs, () => hangUp(client));
     try {
-      for (const payload of payloads) await this.#publish('retry', payload);
+      for (const payload of payloads) await this.queue.send('retry', payload);
       client.conn.end();
     } catch {
       timer.cancel();
-      client.close();
+      hangUp(client);
+    } finally {
+      this.queue.end(new Error(`the session of node ${this.#node} is over`));
     }
   }
 
@@ -91,3 +92,9 @@ export class DeviceConnection {
 
 /** How long a last word may take. */
 const farewellMs = 2_000;
+
+/** aedes leaves a connection open that is closed while it still answers CONNECT (measured: until the board gave up). */
+export function hangUp(client: Client): void {
+  client.close();
+  client.conn.destroy();
+}

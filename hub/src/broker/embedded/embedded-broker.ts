@@ -26,7 +26,7 @@ import {
   newCounters,
 } from '../types.ts';
 import { createAedes, type MqttHooks } from './aedes-server.ts';
-import { DeviceConnection } from './device-connection.ts';
+import { DeviceConnection, hangUp } from './device-connection.ts';
 import { deviceIdentity, readAuthorities } from './device-identity.ts';
 import { guardReads } from './read-guard.ts';
 import { type BrokerTls, TlsDoor } from './tls-door.ts';
@@ -161,7 +161,8 @@ export class EmbeddedBroker implements Broker {
     const client = this.#clients.get(session.epoch);
     if (!client) return;
     this.#ended(session, reason);
-    client.close();
+    this.#connections.get(client)?.queue.end(new Error(`the session of node ${session.node} is over: ${reason}`));
+    hangUp(client);
   }
 
   expect(session: DeviceSession, bytes: number): void {
@@ -183,6 +184,10 @@ export class EmbeddedBroker implements Broker {
     guardReads(stream, linkLimits.packetBytes + 1024, {
       read: (bytes, messages) => (connection ? this.#paced(connection, client, bytes, messages) : 0),
       after: (delayMs, fire) => void clock.after('broker: slowed', delayMs, fire),
+      tooLong: (message) => {
+        this.counters.tooLarge++;
+        if (identity) this.#handler?.incident({ node: identity.node, type: 'TooLarge', message: `node ${identity.node} sent ${message}` });
+      },
     });
     const client = this.#aedes.handle(stream);
     connection = new DeviceConnection({
@@ -233,6 +238,7 @@ export class EmbeddedBroker implements Broker {
     },
     disconnected: (client) => {
       const connection = this.#connections.get(client);
+      connection?.queue.end(new Error(`the session of node ${connection.identity?.node} is over`));
       if (connection?.session) this.#ended(connection.session, connection.reason);
     },
   };
@@ -264,11 +270,15 @@ export class EmbeddedBroker implements Broker {
       void connection.farewell(this.#handler?.farewell?.(identity.node, introduction.bootId, sentAwayMs) ?? []);
       return;
     }
+    if (!this.#sessions.isEnrolled(identity)) {
+      hangUp(client);
+      return;
+    }
     const { session, previous } = this.#sessions.open(identity, introduction, transport);
     if (previous) {
       const old = this.#clients.get(previous.epoch);
       this.#ended(previous, 'taken over by a newer connection');
-      old?.close();
+      if (old) hangUp(old);
     }
     connection.session = session;
     this.#clients.set(session.epoch, client);
@@ -285,7 +295,6 @@ export class EmbeddedBroker implements Broker {
     this.#sessions.close(session);
     this.counters.disconnects++;
     const connection = this.#connections.get(client);
-    connection?.queue.end(new Error(`the session of node ${session.node} is over`));
     const heardMs = connection?.heardMs ?? 0;
     this.#handler?.disconnected(session, reason, this.#options.clock.monotonicMs() - heardMs);
   }
@@ -318,7 +327,8 @@ export class EmbeddedBroker implements Broker {
     const message = `node ${session.node} may not ${verb} ${JSON.stringify(topic.slice(0, linkLimits.textBytes))}`;
     this.#handler?.incident({ node: session.node, type, message });
     this.#refuse(client, topic, { reason: 'Forbidden', message });
-    if (++connection.denials >= brokerLimits.denials) this.disconnect(session, 'too many denied messages');
+    if (++connection.denials >= brokerLimits.denials)
+      void this.#sendAway(client, session, 'too many denied messages', brokerLimits.excessEndedMs);
   }
 
   #refuse(client: Client, topic: string, { reason, message }: Pick<Refusal, 'reason' | 'message'>): void {
@@ -354,7 +364,7 @@ export class EmbeddedBroker implements Broker {
     this.counters.sentAway++;
     connection.sentAwayMs = leastMs;
     this.#ended(session, reason);
-    if (payloads.length === 0) return client.close();
+    if (payloads.length === 0) return hangUp(client);
     const closed = new Promise<void>((resolve) => client.conn.once('close', () => resolve()));
     await connection.farewell(payloads);
     await closed;

@@ -55,6 +55,7 @@ test('reads nothing in a pause, and tells whoever reads when it is over; nothing
     after: (_delayMs, fire) => {
       over = fire;
     },
+    tooLong: () => {},
   });
   const readable: number[] = [];
   stream.on('readable', () => readable.push(1));

@@ -8,7 +8,11 @@ import type { Duplex } from 'node:stream';
 export function guardReads(
   stream: Duplex,
   limit: number,
-  paced?: { readonly read: (bytes: number, messages: number) => number; readonly after: (delayMs: number, fire: () => void) => void },
+  paced?: {
+    readonly read: (bytes: number, messages: number) => number;
+    readonly after: (delayMs: number, fire: () => void) => void;
+    readonly tooLong: (message: string) => void;
+  },
 ): void {
   const read = stream.read.bind(stream);
   const scanner = new HeaderScanner();
@@ -20,7 +24,9 @@ export function guardReads(
     const before = scanner.packets;
     const length = scanner.longest(chunk);
     if (length > limit) {
-      stream.destroy(new Error(`a packet of ${length} bytes exceeds the limit of ${limit}`));
+      const message = `a packet of ${length} bytes exceeds the limit of ${limit}`;
+      paced?.tooLong(message);
+      stream.destroy(new Error(message));
       return null;
     }
     const pauseMs = paced?.read(chunk.length, scanner.packets - before) ?? 0;

@@ -11,6 +11,7 @@ export const incidentReasons: Readonly<Record<Incident['type'], string>> = {
   DeniedSubscribe: 'SubscribeDenied',
   SlowConsumer: 'SlowConsumer',
   TooMuch: 'MessageRateExceeded',
+  TooLarge: 'MessageTooLarge',
   ConnectsTooOften: 'ConnectsTooOften',
   NotAllowed: 'ConnectionRefused',
 };
