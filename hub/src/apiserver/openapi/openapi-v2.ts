@@ -44,7 +44,10 @@ function operationV2(operation: Operation): Json {
     produces: operation.produces,
     schemes: ['https'],
     parameters: [...body, ...operation.parameters.map(parameterV2)],
-    responses: { 200: { description: 'OK', schema: { $ref: ref(operation.answer) } }, 401: { description: 'Unauthorized' } },
+    responses: {
+      200: { description: 'OK', schema: operation.answer ? { $ref: ref(operation.answer) } : { type: 'string' } },
+      401: { description: 'Unauthorized' },
+    },
     'x-kubernetes-action': operation.action,
     'x-kubernetes-group-version-kind': operation.gvk,
   };

@@ -53,8 +53,8 @@ export function openApiV3Index(documents: ReadonlyMap<string, string>): Json {
 }
 
 function operationV3(operation: Operation): Json {
-  const content = (types: readonly string[], name: string): Json =>
-    Object.fromEntries(types.map((type) => [type, { schema: { $ref: ref(name) } }]));
+  const content = (types: readonly string[], name: string | undefined): Json =>
+    Object.fromEntries(types.map((type) => [type, { schema: name ? { $ref: ref(name) } : { type: 'string' } }]));
   return {
     tags: [operation.tag],
     description: operation.description,

@@ -1,6 +1,7 @@
 import { loadDescriptions } from '@flotilla/shared/api/schemas.js';
 import { describe, expect, it } from 'vitest';
 import { configMaps } from '#registry/core/config-map.ts';
+import { pods } from '#registry/core/pod.ts';
 import { openApiV2 } from './openapi-v2.ts';
 import { encodeOpenApiV2Protobuf } from './openapi-v2-protobuf.ts';
 import { openApiV3, openApiV3Index } from './openapi-v3.ts';
@@ -21,6 +22,17 @@ describe('the OpenAPI documents', async () => {
       expect(((patch?.['parameters'] ?? []) as { name: string }[]).map(({ name }) => name)).toEqual(
         expect.arrayContaining(['dryRun', 'fieldValidation', 'fieldManager', 'force']),
       );
+    }
+  });
+
+  it('name the streams of a pod as Kubernetes does', () => {
+    const of = (doc: unknown): Record<string, Record<string, { operationId?: string; 'x-kubernetes-action'?: string }>> =>
+      (doc as { paths: Record<string, Record<string, { operationId?: string }>> }).paths;
+    for (const doc of [openApiV2([pods], descriptions, 'v1.34.0'), openApiV3([pods], descriptions, 'v1.34.0')]) {
+      const exec = of(doc)['/api/v1/namespaces/{namespace}/pods/{name}/exec'];
+      expect(exec?.['get']).toMatchObject({ operationId: 'connectCoreV1GetNamespacedPodExec', 'x-kubernetes-action': 'connect' });
+      const below = of(doc)['/api/v1/namespaces/{namespace}/pods/{name}/proxy/{path}'];
+      expect(below?.['delete']?.operationId).toBe('connectCoreV1DeleteNamespacedPodProxyWithPath');
     }
   });
 

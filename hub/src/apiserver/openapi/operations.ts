@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '#registry/generic/types.ts';
+import { connectPaths } from './connect-operations.ts';
 import {
   definitionOf,
   deleteOptionsDefinition,
@@ -27,9 +28,9 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
-  /** Definitions of what is sent and what comes back. */
+  /** Definitions of what is sent and what comes back; an answer without one is text. */
   readonly body: string | undefined;
-  readonly answer: string;
+  readonly answer: string | undefined;
 }
 
 export interface Path {
@@ -147,5 +148,6 @@ export function pathsOf(definition: ResourceDefinition): Path[] {
     });
     if (operations.length > 0) paths.push({ path: `${base}/{name}/${subresource.name}`, parameters: one, operations });
   }
+  paths.push(...connectPaths(definition, base, [nameParameter, namespaceParameter]));
   return paths;
 }
