@@ -22,6 +22,7 @@ import { ApiCalls } from '#nodesync/calls/api-calls.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
+import { JoinLimits } from '#nodesync/enrol/join-limits.ts';
 import { KeptLogs } from '#nodesync/kept-logs/kept-logs.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
@@ -43,6 +44,7 @@ import { startScheduler } from '#scheduler/start-scheduler.ts';
 import type { Store } from '#store/contract.ts';
 import { WatchCache } from '#store/watch-cache.ts';
 import { HealthRegistry } from '#telemetry/health.ts';
+import { type ProcessUsage, registerHubMetrics } from '#telemetry/hub-metrics.ts';
 import { createMetrics } from '#telemetry/metrics.ts';
 
 export interface HubOptions {
@@ -83,6 +85,8 @@ export interface HubDoors {
   readonly start?: StartingPoint;
   /** Copies the store for `flotilla backup`; undefined where the store has means of its own. */
   readonly backup?: () => Promise<BackupStream>;
+  /** What this process costs, for the metrics. */
+  readonly usage?: () => ProcessUsage;
   /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
   readonly renewed?: () => Promise<void>;
 }
@@ -110,11 +114,22 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   const stopping = new AbortController();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
   const metrics = createMetrics();
+  const parts = registerHubMetrics(metrics, {
+    usage: doors.usage,
+    cache: () => cache.figures,
+    link: () => ({
+      counters: { ...link.broker.counters, enrolments: { ...joinLimits.counters } },
+      load: { ...link.broker.load, ...nodeSync.load },
+      workMs: nodeSync.workMs,
+    }),
+    revision: () => cache.revision,
+  });
   const health = new HealthRegistry();
+  const joinLimits = new JoinLimits(clock);
 
   // What is: store, its cache, and the one write path above them.
   const codec = { parse: decodeStored, stringify: encodeJson };
-  const cache = new WatchCache({ store, logger, codec });
+  const cache = new WatchCache({ store, logger, codec, nowMs: () => clock.monotonicMs() });
   const registry: Registry = createRegistry({
     cache,
     clock,
@@ -132,7 +147,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
 
   // The hub's own parts read informers and write through the registry, each under its own name.
   const loaded = Promise.withResolvers<void>();
-  const informers = new Informers({ registry, clock, random, logger, readable: loaded.promise });
+  const informers = new Informers({ registry, clock, random, logger, readable: loaded.promise, wrote: parts.wrote });
   const clientAs = (user: UserInfo): Client => createClient({ registry, informers, user, logger });
   const admin = clientAs(adminUser);
   const linkClient = clientAs(controllerUser('node-controller'));
@@ -215,7 +230,16 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       logger,
     });
   api?.handle(adminPath, adminRoutes({ authenticator, recovery, backup: doors.backup, pages: { [trafficPath]: trafficPage(traffic) } }));
-  const join = joinHandler({ client: linkClient, boards, clock, logger, pki, clusterId, mqttPort: () => link.port?.() });
+  const join = joinHandler({
+    client: linkClient,
+    boards,
+    clock,
+    logger,
+    pki,
+    clusterId,
+    mqttPort: () => link.port?.(),
+    limits: joinLimits,
+  });
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
     const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body });
@@ -248,12 +272,13 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       loaded.resolve();
       await bootstrap(registry);
       if (start) await agree({ ledger: start.ledger, client: linkClient, logger, shared: store.shared, recovery: start.recovery });
-      const parts = { registry, informers, clock, random, logger };
+      const common = { registry, informers, clock, random, logger };
       const { controllers, podCidr, scheduler = true } = options;
       const run = (only: (name: string) => boolean): Promise<void> =>
         startControllers(
           {
-            ...parts,
+            ...common,
+            metrics: parts.workQueues,
             caPem: pki.caCertPem,
             liveness: nodeSync.liveness,
             leases,
@@ -267,7 +292,10 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       const recovered = recovery?.ended ?? Promise.resolve();
       const rest = recovered.then(() => {
         if (stopping.signal.aborted) return;
-        return Promise.all([run((name) => !runsInRecovery(name)), scheduler ? startScheduler(parts, stopping.signal) : undefined]);
+        return Promise.all([
+          run((name) => !runsInRecovery(name)),
+          scheduler ? startScheduler({ ...common, pending: parts.pendingPods }, stopping.signal) : undefined,
+        ]);
       });
       running = Promise.all([run(runsInRecovery), rest]);
       running.catch((error: unknown) => logger.error('a part of the hub stopped', { error }));

@@ -66,6 +66,12 @@ test('simulated boards join, run pods, and end together at a signal; the same se
   const places = new Set((await running()).map(({ spec: { nodeName } }) => nodeName));
   expect(places.size).toBeGreaterThan(boards / 2);
 
+  const top = await stack.flotilla('top', 'hub', '--over', '1s');
+  expect(top, top.stderr).toMatchObject({ code: 0 });
+  expect(top.stdout).toContain(`${boards} boards connected, ${boards} pods`);
+  for (const part of ['API', 'watch', 'controllers', 'scheduler', 'link', 'store'])
+    expect(top.stdout).toMatch(new RegExp(`^${part} +`, 'm'));
+
   first.signal('SIGTERM');
   expect(await first.ended, first.tail()).toBe(0);
 

@@ -20,19 +20,23 @@ export function createClient({ registry, informers, user, logger }: ClientOption
     userAgent: user.name.slice(user.name.lastIndexOf(':') + 1),
     warn: (message) => logger.debug('warning from the registry', { message, user: user.name }),
   };
+  const wrote = <Result>(result: Result): Result => {
+    informers.wrote(user.name);
+    return result;
+  };
   return {
     informer: (group, resource) => informers.informer(group, resource),
     synced: (signal) => informers.synced(signal),
     resource<T extends KubeObject>(group: string, resource: string): ResourceClient<T> {
       const of = registry.resource<T>(group, resource);
       return {
-        create: async (namespace, object) => (await of.create(ctx, namespace, object)).object,
-        update: async (namespace, name, update) => (await of.update(ctx, namespace, name, update)).object.object,
+        create: async (namespace, object) => wrote(await of.create(ctx, namespace, object)).object,
+        update: async (namespace, name, update) => wrote(await of.update(ctx, namespace, name, update)).object.object,
         updateStatus: async (namespace, name, update) =>
-          (await of.update(ctx, namespace, name, update, { subresource: 'status' })).object.object,
+          wrote(await of.update(ctx, namespace, name, update, { subresource: 'status' })).object.object,
         updateSubresource: async (namespace, name, subresource, update) =>
-          (await of.update(ctx, namespace, name, update, { subresource })).object.object,
-        delete: async (namespace, name, options) => void (await of.delete(ctx, namespace, name, options)),
+          wrote(await of.update(ctx, namespace, name, update, { subresource })).object.object,
+        delete: async (namespace, name, options) => void wrote(await of.delete(ctx, namespace, name, options)),
       };
     },
     resources: () => registry.resources().map(({ definition }) => definition),
@@ -42,7 +46,9 @@ export function createClient({ registry, informers, user, logger }: ClientOption
       const metadata = { name: pod, namespace, uid };
       const binding: Binding = { apiVersion: 'v1', kind: 'Binding', metadata, target: { kind: 'Node', name: node } };
       if (!apply) throw new Error('pods have no binding subresource');
-      await pods.update(ctx, namespace, pod, (current) => apply(current, binding), { subresource: 'binding', preconditions: { uid } });
+      wrote(
+        await pods.update(ctx, namespace, pod, (current) => apply(current, binding), { subresource: 'binding', preconditions: { uid } }),
+      );
     },
   };
 }

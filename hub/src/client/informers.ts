@@ -14,6 +14,8 @@ export interface InformersOptions {
   readonly logger: Logger;
   /** Resolves when the registry can be read; informers may be asked for before. At once when left out. */
   readonly readable?: Promise<void>;
+  /** Told of each write of the hub's own clients that succeeded. */
+  readonly wrote?: (user: string) => void;
 }
 
 const retry: RetrySchedule = { baseMs: 100, maxMs: 10_000 };
@@ -50,6 +52,11 @@ export class Informers {
     }
     // The registry of a resource yields objects of its kind only.
     return running.cache as unknown as Informer<T>;
+  }
+
+  /** A client of the hub's own wrote something. */
+  wrote(user: string): void {
+    this.#options.wrote?.(user);
   }
 
   /** Resolves when all informers asked for so far are filled; rejects with the signal's reason. */

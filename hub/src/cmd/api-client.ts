@@ -29,6 +29,8 @@ export interface ApiClient {
   post<T, Answer = T>(path: string, body: T): Promise<Answer>;
   /** @throws StatusError as the hub answered */
   get<Answer>(path: string): Promise<Answer>;
+  /** What is no JSON. @throws StatusError as the hub answered */
+  text(path: string): Promise<string>;
   /** @throws StatusError as the hub answered */
   put<T>(path: string, body: T): Promise<T>;
   /** `options` are metav1.DeleteOptions. @throws StatusError as the hub answered */
@@ -54,15 +56,18 @@ export function apiClient(named: string | undefined): ApiClient {
     ...(cert && key ? { cert, key } : {}),
     headers: { 'content-type': 'application/json', ...(user.token ? { authorization: `Bearer ${user.token}` } : {}) },
   };
-  const ask = async <Answer>(method: string, path: string, body?: string): Promise<Answer> => {
+  const askText = async (method: string, path: string, body?: string): Promise<string> => {
     const answer = await exchange(new URL(path, cluster.server), { ...options, method, ...(body === undefined ? {} : { body }) });
     if (answer.status >= 300) throw failed(answer);
-    return JSON.parse(answer.body) as Answer;
+    return answer.body;
   };
+  const ask = async <Answer>(method: string, path: string, body?: string): Promise<Answer> =>
+    JSON.parse(await askText(method, path, body)) as Answer;
   return {
     caKeyHash: `sha256:${spkiHash(new X509Certificate(ca).publicKey)}`,
     post: (path, body) => ask('POST', path, JSON.stringify(body)),
     get: (path) => ask('GET', path),
+    text: (path) => askText('GET', path),
     put: (path, body) => ask('PUT', path, JSON.stringify(body)),
     async delete(path, deleteOptions) {
       await ask('DELETE', path, JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...deleteOptions }));

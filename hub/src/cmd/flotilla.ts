@@ -64,6 +64,17 @@ program
   .option(...kubeconfigOption)
   .action(async (options: RecoverCommandOptions) => (await import('./recover-command.ts')).recoverCommand(options));
 
+program
+  .command('top')
+  .description('what something costs')
+  .command('hub')
+  .description('what the hub costs and does, part by part: CPU, memory, rates, what waits')
+  .option('--over <duration>', 'over which time rates are taken', '5s')
+  .option(...kubeconfigOption)
+  .action(async (options: { readonly over: string; readonly kubeconfig?: string }) =>
+    (await import('./top-command.ts')).topHubCommand(options),
+  );
+
 const node = program.command('node').description('boards');
 const ttlOption = ['--ttl <duration>', 'how long it may wait for a board that is away: 30m, 24h, 30d', '24h'] as const;
 const waitOption = ['--wait', 'until it is done; exit status 1 when it was not'] as const;

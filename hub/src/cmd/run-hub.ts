@@ -12,6 +12,7 @@ import { openPki } from '#auth/pki/pki.ts';
 import { EmbeddedBroker } from '#broker/embedded/embedded-broker.ts';
 import { findStartingPoint, nextFirstRevision } from '#recovery/starting-point.ts';
 import type { Store } from '#store/contract.ts';
+import type { ProcessUsage } from '#telemetry/hub-metrics.ts';
 import { createHub, type Hub, type HubOptions } from '../hub.ts';
 import { ledgerDir } from './ledger-dir.ts';
 import { makeBackup } from './make-backup.ts';
@@ -71,6 +72,7 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
     keptLogs: { files, dir: join(dataDir, 'kept-logs') },
     start,
     ...(copy ? { backup: () => makeBackup({ copy, dataDir, clock, cluster: pki.caKeyHash }) } : {}),
+    usage: processUsage,
     renewed: () => saveKubeconfig(),
   });
   try {
@@ -81,6 +83,13 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
   }
   await saveKubeconfig();
   return { hub, kubeconfig, caKeyHash: pki.caKeyHash };
+}
+
+function processUsage(): ProcessUsage {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  const { active } = performance.eventLoopUtilization();
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapUsedBytes: heapUsed, loopActiveSeconds: active / 1000 };
 }
 
 interface StoreDoors {

@@ -22,7 +22,7 @@ import type { BoardHold, NodePart } from './node-part.ts';
 import { type IssueToken, NodeSession } from './node-session.ts';
 import { IncidentLog, incidentReasons } from './storm/incident-log.ts';
 import { Slots } from './storm/slots.ts';
-import { type LanesLoad, laneOf, WorkLanes } from './storm/work-lanes.ts';
+import { laneOf, WorkLanes } from './storm/work-lanes.ts';
 import { refusedStream } from './streams/hub-stream.ts';
 
 export interface NodeSyncOptions {
@@ -63,6 +63,8 @@ export interface NodeSync {
   presentLease(lease: KubeObject): KubeObject;
   /** Boards with a live session. */
   connectedNodes(): readonly string[];
+  /** What taking the boards' messages has cost on the event loop. */
+  readonly workMs: number;
   /** Ends the session of a board that may no longer connect. */
   hangUp(node: string, reason: string): void;
   readonly load: LinkLoad;
@@ -70,7 +72,10 @@ export interface NodeSync {
 
 /** What waits to be done for boards. */
 export interface LinkLoad {
-  readonly lanes: LanesLoad;
+  /** Messages that wait for their turn, their bytes, and those refused so far because there was no room. */
+  readonly messagesWaiting: number;
+  readonly messageBytesWaiting: number;
+  readonly messagesRefused: number;
   readonly reportsWritten: number;
   readonly reportsWaiting: number;
 }
@@ -102,6 +107,7 @@ class DeviceLink implements NodeSync {
   readonly #lanes: WorkLanes;
   readonly #reportSlots = new Slots(reportLimits);
   readonly #incidents: IncidentLog;
+  #workMs = 0;
 
   constructor(options: NodeSyncOptions) {
     const { client, clock, logger } = options;
@@ -153,7 +159,7 @@ class DeviceLink implements NodeSync {
       message: (session, kind, payload) => {
         const own = this.#sessions.get(session.node);
         if (own?.device.epoch !== session.epoch) return;
-        const taken = this.#lanes.offer(laneOf(kind), session.node, payload.length, () => own.message(kind, payload));
+        const taken = this.#lanes.offer(laneOf(kind), session.node, payload.length, () => this.#timed(() => own.message(kind, payload)));
         if (!taken) own.refuseBusy(kind);
       },
       incident: (incident) => this.#incident(incident),
@@ -176,7 +182,18 @@ class DeviceLink implements NodeSync {
 
   get load(): LinkLoad {
     const { busy, waiting } = this.#reportSlots.load;
-    return { lanes: this.#lanes.load, reportsWritten: busy, reportsWaiting: waiting };
+    const { items, bytes, refused } = this.#lanes.load;
+    return {
+      messagesWaiting: items,
+      messageBytesWaiting: bytes,
+      messagesRefused: refused,
+      reportsWritten: busy,
+      reportsWaiting: waiting,
+    };
+  }
+
+  get workMs(): number {
+    return this.#workMs;
   }
 
   presentLease(lease: KubeObject): KubeObject {
@@ -226,6 +243,12 @@ class DeviceLink implements NodeSync {
     log.info('a board connected', { transport: device.transport, bootId: device.bootId });
     this.#liveness.connected(node);
     this.#leases.renew(node);
+  }
+
+  #timed(work: () => void): void {
+    const beganMs = this.#options.clock.monotonicMs();
+    work();
+    this.#workMs += this.#options.clock.monotonicMs() - beganMs;
   }
 
   #disconnected(device: DeviceSession, reason: string, idleMs: number): void {

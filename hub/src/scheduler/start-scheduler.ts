@@ -20,6 +20,8 @@ export interface SchedulerOptions {
   readonly logger: Logger;
   /** How many fitting nodes are compared for a pod; 100 when left out. */
   readonly nodesToScore?: number;
+  /** Is handed the way to ask how many pods wait for a node. */
+  readonly pending?: (pods: () => number) => void;
 }
 
 /** Schedules pods until the signal is aborted. */
@@ -32,6 +34,7 @@ export async function startScheduler(options: SchedulerOptions, signal: AbortSig
   const plugins = defaultPlugins(cache.resources);
   const framework = new Framework({ plugins, random, ...(nodesToScore === undefined ? {} : { nodesToScore }) });
   const queue = new SchedulingQueue({ clock, plugins, ready: () => scheduler.wake() });
+  options.pending?.(() => queue.size);
   const scheduler = new Scheduler({ client, recorder, clock, logger, cache, queue, framework }, signal);
   // Nothing is placed before all nodes and all bound pods are counted.
   client.informer<Node>('', 'nodes');

@@ -45,6 +45,10 @@ export class CacheEvents {
     this.#forgotten = forgotten;
   }
 
+  get watchers(): number {
+    return [...this.#watchers.values()].reduce((sum, group) => sum + group.size, 0);
+  }
+
   get completeAfter(): Revision {
     return this.#completeAfter;
   }

@@ -69,6 +69,12 @@ export class ObjectIndex {
     return withPrefix(namespace ? inNamespace : everything(bucket), prefix);
   }
 
+  /** How many objects there are of each resource, by its bucket. */
+  *sizes(): Generator<readonly [bucket: string, objects: number]> {
+    for (const [name, { shelves }] of this.#buckets)
+      yield [name, [...shelves.values()].reduce((sum, { entries }) => sum + entries.size, 0)];
+  }
+
   /** A revision since which nothing with this prefix has changed. */
   changedAt(prefix: string): Revision {
     const { bucket: name, namespace } = placeOf(prefix);

@@ -3,6 +3,8 @@ export interface Metrics {
   counter(name: string, help: string): Counter;
   /** Read when it is asked for. */
   gauge(name: string, help: string, read: () => number): void;
+  /** A family that somebody else counts: read when it is asked for. */
+  collected(name: string, help: string, type: 'counter' | 'gauge', read: () => Iterable<readonly [Labels, number]>): void;
   histogram(name: string, help: string, buckets: readonly number[]): Histogram;
   /** All of them as text. */
   expose(): string;
@@ -45,6 +47,9 @@ export function createMetrics(): Metrics {
     },
     gauge(name, help, read) {
       register(name, help, 'gauge', () => [`${name} ${read()}`]);
+    },
+    collected(name, help, type, read) {
+      register(name, help, type, () => [...read()].slice(0, maxSeries).map(([labels, value]) => `${name}${formatLabels(labels)} ${value}`));
     },
     histogram(name, help, buckets) {
       interface Buckets {
