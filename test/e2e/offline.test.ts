@@ -92,6 +92,14 @@ test('cut off, it says since when it is away and what was known; logs are what w
   expect(await stack.kubectl.ok(['get', 'pod', 'goes'])).toMatch(/Terminating \(offline \S+\)/);
 });
 
+test('at the board itself it can still be looked at', async () => {
+  expect(await board.ask('ps')).toMatch(/^default +stays +1\/1 +Running +0 /m);
+  expect(await board.ask('logs', 'failed')).toBe('the last words\n');
+  const facts = await board.ask('facts');
+  expect(facts).toMatch(/^Hub: +away$/m);
+  expect(facts).toMatch(/^Runtime: +podman:/m);
+});
+
 test('a hub that starts anew says the same', async () => {
   const before = await stack.get<Node>('node', node);
   const logs = await stack.kubectl.run(['logs', 'failed']);

@@ -63,6 +63,16 @@ export class Board {
     return this.agent?.end(signal);
   }
 
+  /** What `flotilla-agent ARGS` answers at the board. @throws Error when it fails */
+  async ask(...args: readonly string[]): Promise<string> {
+    const at = ['--data-dir', this.dataDir, '--podman-storage', this.place.dir];
+    const asked = Program.node(`flotilla-agent ${args.join(' ')}`, entry, [...args, ...at], {
+      env: { ...this.place.env, INIT_CWD: undefined },
+    });
+    if ((await asked.ended) !== 0) throw new Error(asked.stderr);
+    return asked.stdout;
+  }
+
   /** What podman has, stopped containers too, without the ones that only hold a pod together. */
   async containers(): Promise<BoardContainer[]> {
     const rows = JSON.parse(await this.place.podman('ps', '--all', '--format', 'json')) as {
