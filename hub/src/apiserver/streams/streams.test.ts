@@ -48,7 +48,7 @@ test('terminal sizes are read from any pieces; nonsense is passed over', () => {
   sizes.listen((size) => seen.push(size));
   push('{"Width":65535,"Height":1}{"Width":65536,"Height":1}');
   push('x'.repeat(5000));
-  push('{"Width":3,"Height":4}');
+  push('{"width":3,"height":4}');
   expect(seen).toEqual([
     { width: 80, height: 24 },
     { width: 65_535, height: 1 },

@@ -29,7 +29,9 @@ export class TerminalSizes {
 
 function readSize(text: string): TerminalSize | undefined {
   try {
-    const { Width: width, Height: height } = JSON.parse(text) as { readonly Width?: unknown; readonly Height?: unknown };
+    // Go reads names in any case, and the JavaScript client counts on it.
+    const fields = Object.entries(JSON.parse(text) as object).map(([name, value]): [string, unknown] => [name.toLowerCase(), value]);
+    const { width, height } = Object.fromEntries(fields) as { readonly width?: unknown; readonly height?: unknown };
     return isCells(width) && isCells(height) ? { width, height } : undefined;
   } catch {
     return undefined;
