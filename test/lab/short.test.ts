@@ -13,6 +13,7 @@ const short: readonly { readonly id: string; readonly rounds: number }[] = [
   { id: 'R10', rounds: 20 },
   { id: 'R5-small', rounds: 2 },
   { id: 'R12', rounds: 1 },
+  { id: 'R17', rounds: 4 },
 ];
 
 it.each(short)(

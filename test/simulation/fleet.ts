@@ -30,7 +30,7 @@ export interface FleetOptions {
   readonly prepare?: (store: MemoryStore) => Promise<void>;
   readonly logger?: (who: string) => Logger;
   /** The disk of the hub: a perfect one when left out. */
-  readonly disk?: (clock: FakeClock) => Pick<MemoryStoreOptions, 'disk' | 'maxWaiting'>;
+  readonly disk?: (clock: FakeClock) => Pick<MemoryStoreOptions, 'disk' | 'maxWaiting' | 'historyLimit'>;
 }
 
 /** A whole hub and its boards in one process, on one clock and one seed: everything but the disk, the network and podman is real. */
