@@ -62,7 +62,7 @@ export class WorkLanes {
     this.#clock = clock;
   }
 
-  get load(): LanesLoad {
+  get load(): { readonly items: number; readonly bytes: number; readonly refused: number } {
     return { items: this.#items, bytes: this.#bytes, refused: this.#refused };
   }
 
@@ -160,10 +160,4 @@ export class WorkLanes {
     if (next.items > 0) this.#waitingOf.set(board, next);
     else this.#waitingOf.delete(board);
   }
-}
-
-export interface LanesLoad {
-  readonly items: number;
-  readonly bytes: number;
-  readonly refused: number;
 }
