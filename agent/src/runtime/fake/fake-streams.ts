@@ -15,7 +15,7 @@ export interface FakeProgramIo {
 }
 
 /** What can be executed in any fake container. */
-export const fakePrograms: Readonly<Record<string, FakeProgram>> = {
+const fakePrograms: Readonly<Record<string, FakeProgram>> = {
   async echo({ args, write }) {
     await write(1, `${args.join(' ')}\n`);
     return 0;

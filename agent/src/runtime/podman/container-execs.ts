@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { internalError } from '@flotilla/shared/errors/status.js';
+import { internalError, StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
@@ -25,6 +25,8 @@ export interface ContainerExecsOptions {
   readonly log: Logger;
   /** In memory, the agent's own: one folder for each exec. */
   readonly dir: string;
+  /** Where script(1) is; undefined where it is not. */
+  readonly script: string | undefined;
 }
 
 export interface ContainerExec extends ExecRequest {
@@ -33,6 +35,7 @@ export interface ContainerExec extends ExecRequest {
   readonly runtime: readonly string[];
 }
 
+const noScript = 'a terminal needs the program script on the board: install the package bsdutils (or util-linux)';
 const startWithinMs = 30_000;
 const killRounds = 100;
 const killAgainMs = 10;
@@ -66,6 +69,7 @@ export class ContainerExecs {
 
   /** Resolves when the program runs. @throws StatusError with the OCI runtime's words */
   async start(request: ContainerExec, signal: AbortSignal): Promise<PodStream> {
+    if (request.tty && this.#options.script === undefined) throw new StatusError(501, 'NotImplemented', noScript);
     const dir = join(this.#options.dir, `${process.pid}-${++this.#lastId}.${request.containerId}`);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const child = await this.#spawn(request, dir);
@@ -137,7 +141,7 @@ export class ContainerExecs {
       const file = join(dir, 'run');
       await writeFile(file, `stty raw -echo\nexec ${[program, ...args].map(quoted).join(' ')}\n`, { mode: 0o600 });
       const carried = ['--quiet', '--return', '--command', `sh ${quoted(file)}`, '/dev/null'];
-      child = spawn('script', carried, { ...common, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'ignore'] });
+      child = spawn(this.#options.script ?? 'script', carried, { ...common, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'ignore'] });
     } else {
       const [out, err] = [stdout, stderr].map((is) => (is ? 'pipe' : 'ignore') as 'pipe' | 'ignore');
       child = spawn(program, args, { ...common, stdio: [stdin ? 'pipe' : 'ignore', out, err] });

@@ -31,6 +31,7 @@ const programs = [
   'newuidmap',
   'slirp4netns',
   'pasta',
+  'script',
 ] as const;
 export type Program = (typeof programs)[number];
 

@@ -33,8 +33,8 @@ export class PodmanStreams {
 
   constructor(options: PodmanStreamsOptions) {
     this.#options = options;
-    const { clock, exec, log, runDir } = options;
-    this.#execs = new ContainerExecs({ clock, exec, log, dir: join(runDir, 'execs') });
+    const { clock, exec, facts, log, runDir } = options;
+    this.#execs = new ContainerExecs({ clock, exec, log, dir: join(runDir, 'execs'), script: facts.found.script });
   }
 
   /** Ends what was left by an agent that was killed. */

@@ -26,6 +26,7 @@ const good: HostFacts = {
     newuidmap: 'newuidmap',
     slirp4netns: 'slirp4netns',
     pasta: undefined,
+    script: '/usr/bin/script',
   },
 };
 const without = (...programs: (keyof HostFacts['found'])[]): HostFacts => ({
