@@ -102,7 +102,8 @@ function answerOf(response: IncomingMessage, one: Case, text: string, value: Jso
     const parsed = parse(each);
     return parsed === undefined ? normaliser.text(each) : normaliser.json(parsed);
   };
-  const body = one.events === undefined && value !== undefined ? normaliser.json(value) : text.split('\n').filter(Boolean).map(line);
+  const isWhole = one.events === undefined || (value as { kind?: string } | undefined)?.kind === 'Status';
+  const body = isWhole && value !== undefined ? normaliser.json(value) : text.split('\n').filter(Boolean).map(line);
   const warnings = values(response, 'warning').map((warning) => normaliser.text(warning));
   const headers = Object.fromEntries(['allow', 'location', 'retry-after'].flatMap((name) => values(response, name).map((v) => [name, v])));
   return {

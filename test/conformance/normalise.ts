@@ -38,7 +38,7 @@ export class Normaliser {
       )
       .replace(/\bGen_[a-z0-9]{5}\b/g, (name) => `Gen_${this.#word('suffix', name)}`)
       .replace(
-        /(resource ?version(?: in object meta)?"?[=:] ?"?)(\d{2,})/gi,
+        /(resource ?version(?: in object meta| in record)?\\*"?[=: ] ?[("\\]*)(\d{2,})/gi,
         (_all, before, version) => before + this.#word('version', version),
       );
   }
@@ -48,7 +48,7 @@ export class Normaliser {
     if (typeof generateName === 'string' && generateName && typeof name === 'string' && name.startsWith(generateName.slice(0, 58))) {
       this.#generated.set(name, name.slice(0, -5) + this.#word('suffix', name));
     }
-    const isList = Array.isArray(value['items']) || Array.isArray(value['rows']);
+    const isList = /(List|Table)$/.test(String(value['kind']));
     return Object.fromEntries(
       Object.keys(value)
         .sort()

@@ -20,7 +20,7 @@ export function defaultTolerationSeconds({ notReadySeconds, unreachableSeconds }
   return {
     name: 'DefaultTolerationSeconds',
     mutate(attributes) {
-      if (attributes.operation !== 'CREATE' || !isResource(attributes, 'pods')) return;
+      if ((attributes.operation !== 'CREATE' && attributes.operation !== 'UPDATE') || !isResource(attributes, 'pods')) return;
       const pod = attributes.object as Pod;
       if (!pod.spec || pod.metadata?.annotations?.[offlineAnnotations.whenOffline] !== undefined) return;
       const there = pod.spec.tolerations ?? [];

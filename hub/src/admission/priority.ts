@@ -26,7 +26,14 @@ export function priority(): AdmissionPlugin {
         );
       }
       spec.priority = value;
-      spec.preemptionPolicy ??= 'PreemptLowerPriority';
+      if (spec.preemptionPolicy && spec.preemptionPolicy !== 'PreemptLowerPriority') {
+        throw refuse(
+          attributes,
+          `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; ` +
+            'priority admission controller computed PreemptLowerPriority from the given PriorityClass name',
+        );
+      }
+      spec.preemptionPolicy = 'PreemptLowerPriority';
     },
   };
 }

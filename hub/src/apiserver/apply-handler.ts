@@ -1,14 +1,15 @@
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { serverSideApply } from '#patch/server-side-apply.ts';
-import type { ResourceRegistry, Subresource } from '#registry/generic/types.ts';
-import { methodNotAllowed } from './answers.ts';
-import { decodeBody } from './body.ts';
+import { DuplicateKeyError } from '#patch/structured-merge.ts';
+import type { ResourceDefinition, ResourceRegistry, Subresource } from '#registry/generic/types.ts';
+import { checkObject } from '#registry/schema/decode-object.ts';
+import { readConfiguration, untypable } from './apply-configuration.ts';
 import { readWriteOptions } from './query-options.ts';
 import { viewOf } from './read-handlers.ts';
 import type { ResourceTarget } from './request-info.ts';
-import { replyWritten, type WriteRequest } from './write-handlers.ts';
+import { replyWritten, shapeOf, type WriteRequest } from './write-handlers.ts';
 
 /** PATCH with `application/apply-patch+yaml`: the body is what its manager wants to own; an object that is not there is created. */
 export async function handleApply(
@@ -20,22 +21,28 @@ export async function handleApply(
 ): Promise<void> {
   const { exchange, info, ctx } = request;
   const { definition } = resource;
-  if (subresource?.view) throw methodNotAllowed();
   viewOf(request, definition, nowMs);
   const options = readWriteOptions(info.query, 'PatchOptions', true);
-  const applied = named(readConfiguration(request, await exchange.readBody(), definition, options.fieldValidation), target);
+  const configuration = readConfiguration(ctx, await exchange.readBody(), shapeOf(definition, subresource), options.fieldValidation);
+  const own = subresource?.view ? ofParent(configuration, definition) : configuration;
+  const applied = named(own, target);
   const { group, version, schema } = definition;
   const merge = (live: KubeObject | undefined): KubeObject =>
-    serverSideApply({
-      live,
-      applied,
-      manager: options.fieldManager ?? '',
-      force: options.force,
-      apiVersion: group ? `${group}/${version}` : version,
-      definition: schema,
-      subresource: subresource?.name,
-      now: kubeTime(nowMs),
-    });
+    typed(
+      configuration,
+      () =>
+        serverSideApply({
+          live,
+          applied,
+          manager: options.fieldManager ?? '',
+          force: options.force,
+          apiVersion: group ? `${group}/${version}` : version,
+          definition: schema,
+          subresource: subresource?.name,
+          now: kubeTime(nowMs),
+        }),
+      definition,
+    );
   const { object, created } = await resource.update(ctx, target.namespace, target.name, merge, {
     ...options,
     operation: 'Apply',
@@ -45,15 +52,23 @@ export async function handleApply(
   await replyWritten(request, created ? 201 : 200, resource, subresource, object, nowMs);
 }
 
-/** Most clients send JSON under the name of YAML; the JSON decoder is the quicker one. */
-function readConfiguration(
-  { ctx }: WriteRequest,
-  body: Buffer,
-  shape: ResourceRegistry['definition'],
-  fieldValidation: Parameters<typeof decodeBody>[4],
-): KubeObject {
-  const isJson = body.subarray(0, 100).toString('latin1').trimStart().startsWith('{');
-  return decodeBody(ctx, body, isJson ? 'application/json' : 'application/yaml', shape, fieldValidation);
+/** The configuration of a Scale as one of what is scaled. */
+function ofParent({ metadata, ...view }: KubeObject, { group, version, kind }: ResourceDefinition): KubeObject {
+  const { replicas } = (view as { spec?: { replicas?: number } }).spec ?? {};
+  const { name, namespace, resourceVersion } = metadata ?? {};
+  const kept = { ...(name ? { name } : {}), ...(namespace ? { namespace } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
+  const spec = replicas === undefined ? {} : { spec: { replicas } };
+  return { apiVersion: group ? `${group}/${version}` : version, kind, metadata: kept, ...spec };
+}
+
+/** What was merged as the kind stores it. */
+function typed(configuration: KubeObject, merge: () => KubeObject, { group, version, kind, schema }: ResourceDefinition): KubeObject {
+  try {
+    return checkObject(merge(), { definition: schema, gvk: { group, version, kind }, fieldValidation: 'Ignore' }).object;
+  } catch (error) {
+    if (error instanceof DuplicateKeyError) throw new StatusError(500, '', `${untypable(configuration)}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** @throws StatusError BadRequest when the configuration names another object than the path */

@@ -6,7 +6,7 @@ import { bodyFormat } from './negotiation.ts';
 import { dryRunFaults, integer } from './query-options.ts';
 import { isTrue } from './request-info.ts';
 
-const policies = ['Background', 'Foreground', 'Orphan'] as const;
+const policies = ['Foreground', 'Background', 'Orphan'] as const;
 type Policy = (typeof policies)[number];
 
 interface RawOptions {
@@ -61,6 +61,6 @@ function fromQuery(query: URLSearchParams): RawOptions {
     gracePeriodSeconds: integer(query, 'gracePeriodSeconds'),
     propagationPolicy: query.get('propagationPolicy') || undefined,
     orphanDependents: query.has('orphanDependents') ? isTrue(query.get('orphanDependents')) : undefined,
-    dryRun: query.getAll('dryRun').filter((value) => value !== ''),
+    dryRun: query.getAll('dryRun'),
   };
 }

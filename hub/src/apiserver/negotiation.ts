@@ -32,11 +32,19 @@ export function negotiate(accept: string | undefined): Representation {
     if (cache.size < cacheSize) cache.set(accept, representation);
     return representation;
   }
-  throw notAcceptable();
+  // A form that is not known of a text that is: the answer of Kubernetes' own negotiation, not of its router.
+  throw parseAccept(accept).some(({ type }) => type === 'application/json' || type === 'application/yaml')
+    ? notAcceptable()
+    : noRepresentation();
 }
 
 export function notAcceptable(): StatusError {
   return new StatusError(406, 'NotAcceptable', 'only the following media types are accepted: application/json, application/yaml');
+}
+
+function noRepresentation(): StatusError {
+  const message = '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml';
+  return new StatusError(406, 'NotAcceptable', message, {});
 }
 
 /** The media types of an Accept header, best first. */
@@ -55,8 +63,7 @@ export function parseAccept(accept: string): Clause[] {
 }
 
 function match({ type, parameters }: Clause): Representation | undefined {
-  const format =
-    type === 'application/json' || type === '*/*' || type === 'application/*' ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;
+  const format = type === 'application/json' || type === '*/*' ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;
   if (!format) return undefined;
   const { as, g, v = 'v1' } = parameters;
   if (as === undefined) return { format, as: 'Object', version: 'v1' };
@@ -81,6 +88,9 @@ export function bodyFormat(contentType: string | undefined): BodyFormat {
 export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
+
+/** What the router of Kubernetes says to a PATCH of another form. */
+export const unsupportedPatch = (): StatusError => new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
 
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   return new StatusError(

@@ -20,7 +20,7 @@ describe('options of writes', () => {
   });
 
   test.each([
-    ['fieldValidation=strict', false, 'fieldValidation: Unsupported value: "strict": supported values: "Ignore", "Strict", "Warn"'],
+    ['fieldValidation=strict', false, 'fieldValidation: Unsupported value: "strict": supported values: "", "Ignore", "Strict", "Warn"'],
     [`fieldManager=${'x'.repeat(129)}`, false, 'fieldManager: Too long: may not be more than 128 bytes'],
     ['force=true', false, 'force: Forbidden: may not be specified for non-apply patch'],
     ['', true, 'fieldManager: Required value: is required for apply patch'],

@@ -5,10 +5,11 @@ import { isTrue } from './request-info.ts';
 
 /** The options that clients put in the query, checked as Kubernetes checks them (apimachinery, `metav1/validation`). */
 
-const fieldValidations: readonly string[] = ['Ignore', 'Strict', 'Warn'];
+const fieldValidations: readonly string[] = ['', 'Ignore', 'Strict', 'Warn'];
 const maxFieldManagerBytes = 128;
 
 export function readListOptions(query: URLSearchParams): ListOptions {
+  integer(query, 'timeoutSeconds');
   const text = (name: string): string | undefined => query.get(name) || undefined;
   return {
     labelSelector: text('labelSelector'),
@@ -36,7 +37,7 @@ export function readWriteOptions(
   apply = false,
 ): WriteRequestOptions & { force?: boolean } {
   const faults: FieldError[] = [];
-  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const dryRun = query.getAll('dryRun');
   faults.push(...dryRunFaults(dryRun));
   const fieldManager = query.get('fieldManager') ?? '';
   faults.push(...fieldManagerFaults(fieldManager));
@@ -66,7 +67,8 @@ function fieldManagerFaults(manager: string): FieldError[] {
   if (Buffer.byteLength(manager) > maxFieldManagerBytes) return [tooLong('fieldManager', maxFieldManagerBytes)];
   for (const [index, character] of [...manager].entries()) {
     if (!/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(character)) {
-      return [invalid('fieldManager', manager, `should only contain printable characters (at position ${index})`)];
+      const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+      return [invalid('fieldManager', manager, `invalid character U+${code} (at position ${index})`)];
     }
   }
   return [];

@@ -1,4 +1,6 @@
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { forbiddenField } from '@flotilla/shared/errors/field.js';
+import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
+import { refuseOptions } from '#registry/generic/list-objects.ts';
 import type { ResourceRegistry, Subresource } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { replyObject } from './answers.ts';
@@ -15,14 +17,23 @@ export function viewOf({ exchange, info }: ApiRequest, definition: View['definit
   const representation = negotiate(exchange.header('accept'));
   const includeObject = info.query.get('includeObject') || 'Metadata';
   if (includeObject !== 'None' && includeObject !== 'Metadata' && includeObject !== 'Object') {
-    throw badRequest(`unrecognized includeObject value: ${JSON.stringify(includeObject)}`);
+    const words = "must be 'Metadata', 'Object', 'None', or empty";
+    throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: ${words}`);
   }
   return { definition, representation, includeObject: includeObject satisfies IncludeObject, nowMs };
 }
 
 export function handleGet(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): void | Promise<void> {
   const view = viewOf(request, resource.definition, nowMs);
+  checkVersion(request.info.query.get('resourceVersion'));
   return replyCached(request.exchange, 200, view, resource.get(request.ctx, target.namespace, target.name));
+}
+
+/** A version that is none is a fault of the server to Kubernetes, here and in watches. @throws StatusError */
+export function checkVersion(version: string | null): void {
+  if (!version || /^\d+$/.test(version)) return;
+  const shown = JSON.stringify(version);
+  throw new StatusError(500, '', `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`);
 }
 
 /** A subresource that is read like an object: the object itself (status) or its view (scale). */
@@ -61,6 +72,7 @@ export async function handleList(request: ApiRequest, resource: ResourceRegistry
   const { exchange, info, ctx } = request;
   const view = viewOf(request, resource.definition, nowMs);
   const options = readListOptions(info.query);
+  if (info.query.has('sendInitialEvents')) refuseOptions([forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list')]);
   const named = target.name ? withName(options.fieldSelector, target.name) : options.fieldSelector;
   const list = await resource.list(ctx, target.namespace, { ...options, fieldSelector: named });
   await replyList(exchange, view, list.items, {

@@ -60,9 +60,15 @@ export function listText(view: View, metadata: ListMeta): ListText {
     case 'Object': {
       const apiVersion = group ? `${group}/${version}` : version;
       const start = `{"kind":"${kind}List","apiVersion":"${apiVersion}","metadata":${encodeJson(metadata)},"items":[`;
-      return { start, item: (cached) => cached.json(), end: ']}' };
+      return { start, item: (cached) => untyped(cached.json(), apiVersion, kind), end: ']}' };
     }
   }
+}
+
+/** What stands in a list has no kind of its own: the list says it. */
+function untyped(json: string, apiVersion: string, kind: string): string {
+  const typed = `{"apiVersion":"${apiVersion}","kind":"${kind}",`;
+  return json.startsWith(typed) ? `{${json.slice(typed.length)}` : json;
 }
 
 function partialText(object: KubeObject, version: string): string {

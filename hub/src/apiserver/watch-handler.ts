@@ -5,7 +5,7 @@ import { asStatusError } from './answers.ts';
 import type { AnswerStream, ApiRequest } from './exchange.ts';
 import type { FrameCache } from './frame-cache.ts';
 import { readWatchOptions } from './query-options.ts';
-import { viewOf } from './read-handlers.ts';
+import { checkVersion, viewOf } from './read-handlers.ts';
 import { eventObjectText, type View } from './representation.ts';
 import type { ResourceTarget } from './request-info.ts';
 
@@ -30,6 +30,7 @@ export async function handleWatch(
   const { exchange, info, ctx } = request;
   const { clock, random, frames } = dependencies;
   const view = viewOf(request, resource.definition, clock.wallMs());
+  checkVersion(info.query.get('resourceVersion'));
   const asked = readWatchOptions(info.query);
   const timeoutSeconds = asked.timeoutSeconds || Math.floor(defaultTimeoutSeconds * (1 + random.next()));
   const name = target.name ? `metadata.name=${target.name}` : undefined;

@@ -64,6 +64,12 @@ export class FieldSet {
     );
   }
 
+  /** Without the paths that have others below them. */
+  leaves(): FieldSet {
+    const members = new Set([...this.members].filter((element) => !this.children.has(element)));
+    return new FieldSet(members, new Map([...this.children].map(([element, set]) => [element, set.leaves()])));
+  }
+
   /** Every path, members of a level before what lies below. */
   *paths(): Generator<readonly string[]> {
     for (const element of sorted(this.members)) yield [element];

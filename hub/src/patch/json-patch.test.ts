@@ -32,7 +32,7 @@ describe('applyJsonPatch', () => {
     [[{ op: 'add', path: '/a/b/01', value: 1 }], 'Unable to access invalid index: 01'],
     [[{ op: 'replace', path: '/a/b/00', value: 1 }], 'missing value'],
     [[{ op: 'remove', path: '/a/b/-' }], 'missing value'],
-    [[{ op: 'remove', path: '/a/b/-1' }], 'missing value'],
+    [[{ op: 'remove', path: '/a/b/-9' }], 'missing value'],
     [[{ op: 'move', from: '/a', path: '/a/b/0' }], 'is inside'],
     [[{ op: 'jump', path: '/a' }], 'Unexpected kind: jump'],
     [[{ op: 'add', path: 'a', value: 1 }], 'does not begin with a slash'],

@@ -17,9 +17,10 @@ type Operation =
  * Kubernetes' words, with the reason as its cause) when an operation does not apply
  */
 export function applyJsonPatch<T extends object>(object: T, patch: unknown): T {
-  if (!Array.isArray(patch)) throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (!Array.isArray(patch))
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${kindOf(patch)} into Go value of type []handlers.jsonPatchOp`);
   if (patch.length > maxOperations) {
-    throw tooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
+    throw tooLarge(`Request entity too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
   }
   const budget = { nodes: maxCopiedNodes };
   const result = patch.map(parse).reduce<unknown>((document, operation) => apply(document, operation, budget), object);
@@ -37,14 +38,14 @@ const missing = (op: string, path: readonly string[]): StatusError =>
   rejected(`${op} operation does not apply: doc is missing path: ${JSON.stringify(pointer(path))}: missing value`);
 
 function parse(value: unknown): Operation {
-  if (!isObject(value)) throw badRequest('json: cannot unmarshal array into Go value of type jsonpatch.Operation');
+  if (!isObject(value))
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${kindOf(value)} into Go value of type handlers.jsonPatchOp`);
   const op = member(value, 'op');
   const path = () => parsePointer(member(value, 'path'), 'path');
   switch (op) {
     case 'add':
     case 'replace':
     case 'test':
-      if (!Object.hasOwn(value, 'value') && op !== 'test') throw rejected(`${op} operation has no value`);
       return { op, path: path(), value: member(value, 'value') ?? null };
     case 'remove':
       return { op, path: path() };
@@ -59,8 +60,9 @@ function parse(value: unknown): Operation {
 function parsePointer(text: unknown, name: string): string[] {
   if (typeof text !== 'string') throw rejected(`operation missing ${name} field`);
   if (text === '') return [];
-  if (!text.startsWith('/')) throw rejected(`${name} ${JSON.stringify(text)} does not begin with a slash`);
-  const parts = text.slice(1).split('/');
+  if (!text.includes('/')) throw rejected(`${name} ${JSON.stringify(text)} does not begin with a slash`);
+  // As in the library Kubernetes uses, what stands before the first slash does not count.
+  const [, ...parts] = text.split('/');
   return parts.map((part) => {
     const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
     if (key === '__proto__') throw rejected(`${name} ${JSON.stringify(text)} names __proto__, which no object has`);
@@ -75,7 +77,7 @@ function apply(document: unknown, operation: Operation, budget: { nodes: number 
     case 'add':
       return change(document, operation.path, 'add', () => operation.value);
     case 'replace':
-      valueAt(document, operation.path, 'replace');
+      parentAt(document, operation.path, 'replace');
       return change(document, operation.path, 'replace', () => operation.value);
     case 'remove':
       valueAt(document, operation.path, 'remove');
@@ -86,7 +88,8 @@ function apply(document: unknown, operation: Operation, budget: { nodes: number 
       throw rejected(`testing value ${pointer(operation.path)} failed: test failed`);
     }
     case 'copy': {
-      const value = valueAt(document, operation.from, 'copy');
+      parentAt(document, operation.from, 'copy');
+      const value = find(document, operation.from) ?? null;
       budget.nodes -= countNodes(value, budget.nodes);
       if (budget.nodes < 0) throw rejected('Unable to complete the copy, the accumulated size increase of copy is too large');
       return change(document, operation.path, 'add', () => value);
@@ -133,11 +136,22 @@ function valueAt(document: unknown, path: readonly string[], op: string): unknow
   return value;
 }
 
-/** Digits without a leading zero, at most `last`. */
+function kindOf(value: unknown): string {
+  return Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** @throws StatusError when there is nothing that could have such a member */
+function parentAt(document: unknown, path: readonly string[], op: string): void {
+  const parent = find(document, path.slice(0, -1));
+  if (path.length > 0 && (Array.isArray(parent) ? find(document, path) === undefined : !isObject(parent))) throw missing(op, path);
+}
+
+/** Digits without a leading zero, at most `last`; -1 is the last one. */
 function indexOf(key: string, last: number): number | undefined {
-  if (!/^(0|[1-9]\d{0,9})$/.test(key)) return undefined;
-  const index = Number(key);
-  return index <= last ? index : undefined;
+  if (!/^-?(0|[1-9]\d{0,9})$/.test(key)) return undefined;
+  const given = Number(key);
+  const index = given < 0 ? given + last + 1 : given;
+  return index >= 0 && index <= last ? index : undefined;
 }
 
 type Change = 'add' | 'replace' | 'remove';

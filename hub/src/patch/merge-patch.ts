@@ -6,7 +6,11 @@ import { isObject, type JsonObject, member } from './json-value.ts';
  * @throws StatusError BadRequest when the patch is no object
  */
 export function applyMergePatch<T extends object>(object: T, patch: unknown): T {
-  if (!isObject(patch)) throw badRequest('Invalid JSON Patch: a merge patch must be an object');
+  if (patch === null) throw badRequest('Invalid JSON Patch');
+  if (!isObject(patch)) {
+    const found = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch;
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`);
+  }
   return merge(object, patch) as T;
 }
 

@@ -1,6 +1,5 @@
 import { isAtomicStruct, keyDefault, type MergeRule, mergeRule } from '@flotilla/shared/api/list-keys.js';
 import { referencedName, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
-import { badRequest } from '@flotilla/shared/errors/status.js';
 import { fieldElement, keyElement, valueElement } from './field-set.ts';
 import { isObject, member } from './json-value.ts';
 
@@ -81,18 +80,14 @@ function list(schema: Schema, { listType, listMapKeys = [] }: MergeRule): ListTy
   const definition = referencedName(schema.items ?? {}) ?? '';
   if (listType === 'set') return { kind: 'list', item: leaf, element: valueElement };
   const item = isAtomicStruct(definition) ? leaf : mergeTypeOf(definition);
-  const element = (value: unknown, index: number): string => {
+  const element = (value: unknown): string => {
     const keys = listMapKeys.map((key): [string, unknown] => {
       const found = (isObject(value) ? member(value, key) : undefined) ?? keyDefault(definition, key);
       return [key, found];
     });
-    const present = keys.filter(([, found]) => found !== undefined);
-    if (present.length === keys.length) return keyElement(keys);
-    const missing = keys.find(([, found]) => found === undefined)?.[0] ?? '';
-    if (present.length > 0) return keyElement(keys.map(([key, found]) => [key, found ?? null]));
-    throw badRequest(
-      `element ${index}: associative list with keys has an element that omits key field ${JSON.stringify(missing)} (and doesn't have default value)`,
-    );
+    // As Go has it: of a key that is missing altogether there is the empty text.
+    const none = keys.every(([, found]) => found === undefined) ? '' : null;
+    return keyElement(keys.map(([key, found]) => [key, found ?? none]));
   };
   return { kind: 'list', item, element };
 }

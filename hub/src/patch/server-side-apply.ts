@@ -89,12 +89,19 @@ function merged<T extends KubeObject>(apply: ServerSideApply<T>, before: Manager
   const all = new Map(before).set(id, entry);
   const object = pruned(mergeApplied(live, apply.applied, type), all, last?.set ?? emptySet, type) as T;
   const change = filtered(compare(live, object, type), ignored);
-  const { managers: others, conflicts } = afterChange(all, id, change);
+  // What others own and was only emptied is still theirs.
+  const { managers: others, conflicts } = afterChange(all, id, { ...change, removed: change.removed.leaves() });
   const owned = ownable(set);
   const managers = new Map(others);
-  const unchanged = last !== undefined && jsonEqual(live, object) && owned.equals(last.set);
   if (owned.empty) managers.delete(id);
-  else managers.set(id, unchanged ? last : { ...entry, set: owned });
+  // Who changes nothing keeps the time of the last change.
+  else
+    managers.set(
+      id,
+      jsonEqual(live, object)
+        ? { ...entry, time: last?.time, set: last && owned.equals(last.set) ? last.set : owned }
+        : { ...entry, set: owned },
+    );
   return { object, managers, conflicts };
 }
 

@@ -1,7 +1,8 @@
 import { type MergeRule, mergeRule } from '@flotilla/shared/api/list-keys.js';
 import { referencedName, resolveSchema, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
 import { byItself, byMergeKey, orderElements } from './element-order.ts';
+import { goText } from './go-text.ts';
 import { isObject, type JsonObject, jsonEqual, member } from './json-value.ts';
 
 const directive = '$patch';
@@ -13,14 +14,21 @@ const badRetainKeys = 'invalid patch format of retainKeys';
 const badPrimitiveList = 'invalid patch format of primitive list';
 const badElementOrder = 'invalid patch format of setElementOrder list';
 
+/** A patch that makes no sense: Kubernetes counts it as a fault of the server. */
+const unusable = (why: string): StatusError => new StatusError(500, '', why);
+const goType = (value: unknown): string => (typeof value === 'number' ? 'int64' : typeof value === 'boolean' ? 'bool' : typeof value);
+
 /**
  * A strategic merge patch: a merge patch that merges lists by their keys and knows the directives `$patch`, `$retainKeys`,
  * `$deleteFromPrimitiveList/…` and `$setElementOrder/…` (apimachinery, strategicpatch). Neither argument changes.
  * @param definition `io.k8s.api.apps.v1.Deployment`
- * @throws StatusError BadRequest
+ * @throws StatusError BadRequest, or 500 in Kubernetes' words for directives that make no sense
  */
 export function applyStrategicMergePatch<T extends object>(object: T, patch: unknown, definition: string): T {
-  if (!isObject(patch)) throw badRequest('invalid JSON document');
+  if (!isObject(patch))
+    throw badRequest(
+      `json: cannot unmarshal ${Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch} into Go value of type map[string]interface {}`,
+    );
   return mergeMap(object as JsonObject, patch, { name: definition, schema: schemas[definition] }) as T;
 }
 
@@ -46,7 +54,7 @@ function placeOf(schema: Schema | undefined): Place {
 
 function mergeMap(original: JsonObject, patch: JsonObject, place: Place): JsonObject {
   const action = member(patch, directive);
-  if (action !== undefined) return byDirective(action, original, patch, place);
+  if (action !== undefined) return byDirective(action, patch);
   const result: Record<string, unknown> = retained(original, patch);
   const done = new Set<string>([retainKeys, '__proto__']);
   for (const key of Object.keys(patch)) {
@@ -60,12 +68,13 @@ function mergeMap(original: JsonObject, patch: JsonObject, place: Place): JsonOb
   return result;
 }
 
-function byDirective(action: unknown, original: JsonObject, patch: JsonObject, place: Place): JsonObject {
+function byDirective(action: unknown, patch: JsonObject): JsonObject {
   const { [directive]: _action, ...rest } = patch;
   if (action === 'replace') return rest;
   if (action === 'delete') return {};
-  if (action === 'merge') return mergeMap(original, rest, place);
-  throw badRequest(`unknown patch type: ${String(action)} in map: ${JSON.stringify(rest)}`);
+  throw unusable(
+    `unknown patch type: ${typeof action === 'string' ? action : `%!s(${goType(action)}=${String(action)})`} in map: ${goText(patch)}`,
+  );
 }
 
 /** A copy of the original, without what `$retainKeys` does not name. */
@@ -139,7 +148,7 @@ function byItems(
     } else if (action === 'merge') {
       throw badRequest('merging lists cannot yet be specified in the patch');
     } else {
-      throw badRequest(`unknown patch type: ${String(action)} in map: ${JSON.stringify(item)}`);
+      throw unusable(`unknown patch type: ${String(action)} in map: ${goText(item)}`);
     }
   }
   return { kept, items, replaced };
@@ -147,7 +156,7 @@ function byItems(
 
 function keyOf(item: unknown, mergeKey: string): unknown {
   const key = isObject(item) ? member(item, mergeKey) : undefined;
-  if (key === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+  if (key === undefined) throw unusable(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
   return key;
 }
 
@@ -191,9 +200,7 @@ function checkOrder(list: readonly unknown[], order: readonly unknown[], identif
     if (isObject(item) && Object.hasOwn(item, directive)) continue;
     while (at < order.length && !jsonEqual(identify(order[at]), identify(item))) at++;
     if (at === order.length) {
-      throw badRequest(
-        `The order in patch list:\n${JSON.stringify(list)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}\n`,
-      );
+      throw unusable(`The order in patch list:\n${goText(list)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);
     }
     at++;
   }

@@ -1,10 +1,18 @@
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
 import { grouped, isLeaf, isVoid } from './compare.ts';
 import { type FieldSet, FieldSetBuilder, printPath } from './field-set.ts';
 import { isObject, type JsonObject, member } from './json-value.ts';
 import { type ListType, type MapType, type MergeType, memberType, type StructType } from './merge-type.ts';
 
 /** What server-side apply does with objects, by type. Nothing changes its arguments. */
+
+/** A list of the configuration has a key twice. */
+export class DuplicateKeyError extends StatusError {
+  constructor(message: string) {
+    super(400, 'BadRequest', message);
+    this.name = 'DuplicateKeyError';
+  }
+}
 
 /** The paths that somebody owns who applies this object. @throws StatusError BadRequest for a list with a key twice */
 export function fieldsOf(object: unknown, type: MergeType): FieldSet {
@@ -18,7 +26,7 @@ function collect(value: unknown, type: MergeType, path: readonly string[], into:
     into.insert(path);
   } else if (type.kind === 'list') {
     for (const [element, items] of grouped(value as unknown[], type)) {
-      if (items.length > 1) throw badRequest(`${printPath(path)}: duplicate entries for key ${printPath([element])}`);
+      if (items.length > 1) throw new DuplicateKeyError(`${printPath(path)}: duplicate entries for key ${printPath([element])}`);
       collect(items[0], type.item, [...path, element], into);
       into.insert([...path, element]);
     }

@@ -8,7 +8,9 @@ type Amounts = Readonly<Record<string, string>> | undefined;
  * count, and zero is as none. A request that is left out is the limit, as Kubernetes' defaults have it.
  */
 export function qosClassOf(spec: PodSpec | undefined): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
+  // Resources of the pod as a whole count instead of those of its containers.
+  const whole = spec?.resources?.requests || spec?.resources?.limits;
+  const containers = whole ? [{ resources: spec?.resources }] : [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
   let anything = false;
   let guaranteed = containers.length > 0;
   const surplus = { cpu: 0, memory: 0 };

@@ -7,8 +7,8 @@ import { containerColumns } from '#registry/generic/columns.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
 import { dnsLabel } from '#registry/validation/names.ts';
-import { notActedOn } from '#registry/validation/not-acted-on.ts';
 import { validatePodSpec } from '#registry/validation/pod-spec.ts';
+import { podWarnings } from '#registry/validation/pod-warnings.ts';
 
 interface WithTemplate {
   readonly selector?: LabelSelector;
@@ -53,7 +53,10 @@ function validateTemplate(template: PodTemplateSpec | undefined, path: string): 
 export function workloadWarnings({ metadata, spec }: KubeObject & { readonly spec?: WithTemplate }): string[] {
   const faults = dnsLabel(metadata?.name ?? '');
   const why = 'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
-  return [...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []), ...notActedOn(spec?.template?.spec, 'spec.template.spec')];
+  return [
+    ...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []),
+    ...podWarnings(spec?.template?.metadata, spec?.template?.spec, 'spec.template.spec'),
+  ];
 }
 
 /** The wide columns of a workload. */

@@ -17,6 +17,12 @@ function validateSpec({ spec = {} }: Lease): FieldError[] {
   return faults;
 }
 
+/** Coordinated leader election is off in Kubernetes 1.34: its fields are dropped. */
+function dropCoordination({ spec }: Lease): void {
+  delete spec?.strategy;
+  delete spec?.preferredHolder;
+}
+
 export const leases: ResourceDefinition<Lease> = {
   group: 'coordination.k8s.io',
   version: 'v1',
@@ -26,6 +32,8 @@ export const leases: ResourceDefinition<Lease> = {
   namespaced: true,
   schema: 'io.k8s.api.coordination.v1.Lease',
   strategy: {
+    prepareForCreate: dropCoordination,
+    prepareForUpdate: dropCoordination,
     validate: (lease) => [...validateMetadata(lease, { namespaced: true, name: subdomainName }), ...validateSpec(lease)],
     validateUpdate: validateSpec,
   },

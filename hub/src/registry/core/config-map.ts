@@ -22,7 +22,7 @@ function validateContent({ data = {}, binaryData = {} }: ConfigMap): FieldError[
     faults.push(...configMapKey(key).map((why) => invalid(`binaryData[${key}]`, key, why)));
     bytes += Buffer.byteLength(value, 'base64');
   }
-  if (bytes > configMapLimitBytes) faults.push(tooLong('', configMapLimitBytes));
+  if (bytes > configMapLimitBytes) faults.push(tooLong('[]', configMapLimitBytes));
   return faults;
 }
 

@@ -22,7 +22,7 @@ describe('ConfigMap', () => {
   it('takes any key that is a file name, and up to 1 MiB', () => {
     expect(validate({ data: { 'a.b-C_1': 'x' }, binaryData: { b: 'AA==' } })).toEqual([]);
     expect(validate({ data: { a: 'x'.repeat(1024 * 1024) } })).toEqual([]);
-    expect(validate({ data: { a: 'x'.repeat(1024 * 1024 + 1) } })).toEqual([': Too long: may not be more than 1048576 bytes']);
+    expect(validate({ data: { a: 'x'.repeat(1024 * 1024 + 1) } })).toEqual(['[]: Too long: may not be more than 1048576 bytes']);
     expect(validate({ data: { 'a/b': '' } })[0]).toMatch(
       /^data\[a\/b\]: Invalid value: "a\/b": a valid config key must consist of alphanumeric characters/,
     );
@@ -86,7 +86,7 @@ describe('Namespace', () => {
     expect(validate({ metadata: { name: 'a-1' }, spec: { finalizers: ['kubernetes', 'example.com/x'] } })).toEqual([]);
     expect(validate({ metadata: { name: 'a.b' } })).toEqual(['metadata.name: Invalid value: "a.b": must not contain dots']);
     expect(validate({ metadata: { name: 'a' }, spec: { finalizers: ['mine'] } })).toEqual([
-      'spec.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+      'spec.finalizers: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
     ]);
   });
 });

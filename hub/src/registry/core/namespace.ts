@@ -19,7 +19,7 @@ function validateSpecFinalizers(object: Namespace): FieldError[] {
     const path = `spec.finalizers[${index}]`;
     const faults = qualifiedName(finalizer).map((why) => invalid(path, finalizer, why));
     if (!finalizer.includes('/') && finalizer !== kubernetesFinalizer)
-      faults.push(invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+      faults.push(invalid('spec.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
     return faults;
   });
 }

@@ -1,4 +1,5 @@
 import type { Container, EphemeralContainer, PodSpec, Probe, Volume } from '@flotilla/shared/api/generated/types.js';
+import { formatQuantity, parseQuantity, QuantityError } from '@flotilla/shared/quantity/quantity.js';
 
 const defaultFileMode = 0o644;
 const tokenSeconds = 3600;
@@ -25,6 +26,8 @@ export function defaultPod(spec: PodSpec): void {
   for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
   }
+  const own = spec.resources;
+  if (own?.limits) own.requests = { ...own.limits, ...own.requests };
   spec.enableServiceLinks ??= true;
   if (!spec.hostNetwork) return;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
@@ -41,6 +44,7 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   container.terminationMessagePath ||= '/dev/termination-log';
   container.terminationMessagePolicy ||= 'File';
   container.resources ??= {};
+  roundUp(container.resources);
   for (const port of container.ports ?? []) port.protocol ||= 'TCP';
   for (const { valueFrom } of container.env ?? []) {
     if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ||= 'v1';
@@ -51,6 +55,31 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   defaultHttpGet(lifecycle?.postStart?.httpGet);
   defaultHttpGet(lifecycle?.preStop?.httpGet);
   if (container.securityContext?.procMount === '') container.securityContext.procMount = 'Default';
+}
+
+const milli = 1_000_000n;
+
+/** Nothing is finer than a thousandth (core/v1, SetDefaults_ResourceList). */
+function roundUp({ limits, requests }: NonNullable<Container['resources']>): void {
+  for (const amounts of [limits, requests]) {
+    for (const [name, text] of Object.entries(amounts ?? {})) {
+      // Only these suffixes are finer; what is no quantity is told by validation.
+      if (!amounts || !/^[+]?[0-9.]*(n|u|[.]\d{4,}|[eE]-\d+)/.test(text) || isFaulty(text)) continue;
+      const { nano, format } = parseQuantity(text);
+      const over = ((nano % milli) + milli) % milli;
+      if (over !== 0n) amounts[name] = formatQuantity({ nano: nano - over + milli, format });
+    }
+  }
+}
+
+function isFaulty(text: string): boolean {
+  try {
+    parseQuantity(text);
+    return false;
+  } catch (error) {
+    if (error instanceof QuantityError) return true;
+    throw error;
+  }
 }
 
 /** `Always` for `:latest`, written or implied; a digest without a tag counts as a version. */

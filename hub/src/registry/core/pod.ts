@@ -8,18 +8,18 @@ import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { each } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { dnsLabel, subdomainName } from '#registry/validation/names.ts';
-import { notActedOn } from '#registry/validation/not-acted-on.ts';
 import { validatePodSpec } from '#registry/validation/pod-spec.ts';
 import { validatePodSpecUpdate, validatePodStatusUpdate } from '#registry/validation/pod-update.ts';
+import { podWarnings } from '#registry/validation/pod-warnings.ts';
+import { dropDisabledFields } from './disabled-fields.ts';
 import { applyBinding, markScheduled } from './pod-binding.ts';
 import { podColumns } from './pod-columns.ts';
 import { defaultPod, defaultPodSpec } from './pod-defaults.ts';
 
 function defaults(pod: Pod): void {
-  if (pod.spec) {
-    defaultPodSpec(pod.spec);
-    defaultPod(pod.spec);
-  }
+  pod.spec ??= { containers: [] };
+  defaultPodSpec(pod.spec);
+  defaultPod(pod.spec);
   const { status } = pod;
   if (!status) return;
   // The list and the single address always say the same (core/v1 conversion).
@@ -51,8 +51,14 @@ function validateSpec(pod: Pod): FieldError[] {
   return faults;
 }
 
+const mirror = 'kubernetes.io/config.mirror';
+
 function validateNew(pod: Pod): FieldError[] {
   const faults = [...validateMetadata(pod, { namespaced: true, name: subdomainName }), ...validateSpec(pod)];
+  if (pod.metadata?.annotations?.[mirror] !== undefined && !pod.spec?.nodeName) {
+    const why = 'must set spec.nodeName if mirror pod annotation is set';
+    faults.push(invalid(`metadata.annotations[${mirror}]`, pod.metadata.annotations[mirror], why));
+  }
   if (pod.spec?.ephemeralContainers?.length) faults.push(forbiddenField('spec.ephemeralContainers', 'cannot be set on create'));
   if (pod.spec?.nodeName && pod.spec.schedulingGates?.length) {
     faults.push(forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));
@@ -70,11 +76,15 @@ const strategy: Strategy<Pod> = {
   default: defaults,
   prepareForCreate(pod, now) {
     metadataOf(pod).generation = 1;
+    dropDisabledFields(pod.spec);
+    // A negative time is as short as can be.
+    if (pod.spec && (pod.spec.terminationGracePeriodSeconds ?? 0) < 0) pod.spec.terminationGracePeriodSeconds = 1;
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec), ...gatedCondition(pod, now) };
   },
   prepareForUpdate(pod, old) {
     if (old.status) pod.status = old.status;
     else delete pod.status;
+    dropDisabledFields(pod.spec);
     if (!semanticEqual(pod.spec, old.spec)) metadataOf(pod).generation = (old.metadata?.generation ?? 0) + 1;
   },
   validate: validateNew,
@@ -85,7 +95,7 @@ const strategy: Strategy<Pod> = {
   warnings({ metadata, spec }) {
     const faults = dnsLabel(metadata?.name ?? '');
     const why = "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
-    return [...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []), ...notActedOn(spec, 'spec')];
+    return [...(faults.length > 0 ? [`${why}: [${faults.join(' ')}]`] : []), ...podWarnings(metadata, spec, 'spec')];
   },
 };
 

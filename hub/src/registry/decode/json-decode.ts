@@ -132,7 +132,11 @@ class Reader {
       this.at++;
       this.space();
       this.path.push(key);
-      if (Object.hasOwn(result, key)) this.duplicate();
+      if (Object.hasOwn(result, key)) {
+        this.duplicate();
+        // The last one counts, in its place too.
+        delete result[key];
+      }
       setField(result, key, this.value(depth));
       this.path.pop();
       this.space();
@@ -193,7 +197,7 @@ class Reader {
       const character = this.text[this.at];
       if (character === undefined || character < ' ') this.fail('in string literal');
       this.at++;
-      if (character === '"') return result;
+      if (character === '"') return result.toWellFormed();
       result += character === '\\' ? this.escape() : character;
     }
   }
@@ -256,5 +260,7 @@ class Reader {
 function quotedCharacter(character: string): string {
   if (character === "'") return "'\\''";
   if (character === '"') return `'"'`;
-  return `'${JSON.stringify(character).slice(1, -1)}'`;
+  // Go reads bytes: of what is not ASCII it names the first one.
+  const [byte = 0] = new TextEncoder().encode(character);
+  return `'${JSON.stringify(String.fromCharCode(byte)).slice(1, -1)}'`;
 }

@@ -32,7 +32,10 @@ export function decodeYaml(text: string, limits: DecodeLimits = {}): DecodedYaml
   const faults: string[] = [];
   for (const error of document.errors) {
     const line = text.slice(0, error.pos[0]).split('\n').length;
-    if (error.code !== 'DUPLICATE_KEY') throw new DecodeError(`yaml: line ${line}: ${error.message}`, { cause: error });
+    if (error.code !== 'DUPLICATE_KEY') {
+      const where = line > 1 ? `line ${line}: ` : '';
+      throw new DecodeError(`yaml: ${where}${goWords[error.code] ?? error.message}`, { cause: error });
+    }
     const key = /^\s*(?:-\s+)*["']?([^\s"':]+)/.exec(text.slice(error.pos[0], error.pos[1] + 256))?.[1] ?? '';
     if (faults.length < maxReported) faults.push(`line ${line}: key ${JSON.stringify(key)} already set in map`);
   }
@@ -44,6 +47,12 @@ export function decodeYaml(text: string, limits: DecodeLimits = {}): DecodedYaml
   }
   return { value: new Plain(limits.maxDepth ?? defaultMaxDepth).copy(value, 0), faults };
 }
+
+/** How go-yaml, which Kubernetes reads with, says it. */
+const goWords: Readonly<Record<string, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: 'mapping values are not allowed in this context',
+  TAB_AS_INDENT: 'found a tab character that violates indentation',
+};
 
 /** Copies what aliases share, so that nothing is shared, and turns small bigints into numbers. */
 class Plain {

@@ -1,4 +1,5 @@
 import { badRequest } from '@flotilla/shared/errors/status.js';
+import { DecodeError, decodeJson } from '#registry/decode/json-decode.ts';
 import { isMap } from './json.ts';
 
 export interface ContinueToken {
@@ -28,11 +29,15 @@ export function decodeContinue(text: string): ContinueToken {
 }
 
 function parse(text: string): Record<string, unknown> {
+  const legal = /^[\w-]*/.exec(text)?.[0].length ?? 0;
+  if (legal < text.length || text.length % 4 === 1)
+    throw refused(`illegal base64 data at input byte ${legal < text.length ? legal : text.length - 1}`);
   try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    const { value } = decodeJson(Buffer.from(text, 'base64url').toString('utf8'));
     if (isMap(value)) return value;
-  } catch {
-    // Told below in the words of the API.
+  } catch (error) {
+    if (error instanceof DecodeError) throw refused(error.message);
+    throw error;
   }
   throw refused(text);
 }

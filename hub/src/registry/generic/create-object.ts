@@ -39,7 +39,7 @@ export async function createObject<T extends KubeObject>(
     const stored = await storeNew(parts, object, options.dryRun ?? false);
     if (stored) return stored;
     const name = object.metadata?.name ?? '';
-    if (!generated) throw alreadyExists(parts.definition, name);
+    if (!generated) throw taken(parts, object, name);
     if (attempt >= maxNameAttempts) throw generateNameConflict(parts, name);
   }
 }
@@ -56,15 +56,7 @@ async function admitNew<T extends KubeObject>(
   draft.kind = definition.kind;
   matchNamespace(definition, draft, namespace);
   const given = metadataOf(draft);
-  if (given.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
-  for (const field of [
-    'creationTimestamp',
-    'uid',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'selfLink',
-    'resourceVersion',
-  ] as const) {
+  for (const field of ['creationTimestamp', 'uid', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const) {
     delete given[field];
   }
   const now = kubeTime(clock.wallMs());
@@ -124,7 +116,15 @@ async function storeNew<T extends KubeObject>(parts: WriteParts<T>, object: T, d
   const key = objectPath(definition, object.metadata?.namespace ?? '', object.metadata?.name ?? '');
   if (cache.get(key)) return undefined;
   if (dryRun) return detached(key, object);
+  if (object.metadata?.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   return writing(() => cache.create(key, object, { ttlSeconds: definition.ttlSeconds }));
+}
+
+function taken({ definition, cache }: WriteParts, object: KubeObject, name: string): StatusError {
+  const standing = cache.get(objectPath(definition, object.metadata?.namespace ?? '', name));
+  const refusal = alreadyExists(definition, name);
+  if (!standing?.object.metadata?.deletionTimestamp) return refusal;
+  return new StatusError(refusal.code, refusal.reason, `object is being deleted: ${refusal.message}`, refusal.details);
 }
 
 function generateNameConflict({ definition }: Pick<WriteParts, 'definition'>, name: string): StatusError {

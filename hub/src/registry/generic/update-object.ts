@@ -1,6 +1,6 @@
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { invalid, invalidObject } from '@flotilla/shared/errors/field.js';
-import { badRequest, conflict, isAlreadyExists, modified, notFound } from '@flotilla/shared/errors/status.js';
+import { badRequest, conflict, isAlreadyExists, modified, notFound, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
 import { validateMetadata, validateMetadataUpdate } from '#registry/validation/metadata.ts';
 import type { CachedObject } from '#store/cache.ts';
@@ -87,12 +87,21 @@ function checkPreconditions(
   const stands = current?.object.metadata;
   const refuse = (what: string, wanted: string, found: string): never => {
     const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`;
-    throw conflict(definition, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`);
+    throw conflict(
+      definition,
+      name,
+      `StorageError: invalid object, Code: 4, Key: ${options.dryRun ? '' : '/registry'}${storageKey(definition, key)}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`,
+    );
   };
   if (uid !== undefined && uid !== stands?.uid) refuse('UID', uid, stands?.uid ?? '');
   if (resourceVersion !== undefined && resourceVersion !== stands?.resourceVersion) {
     refuse('ResourceVersion', resourceVersion, stands?.resourceVersion ?? '');
   }
+}
+
+/** The key as Kubernetes shows it: without the group, and nodes under their first name. */
+function storageKey({ resource }: WriteParts['definition'], key: string): string {
+  return `/${resource === 'nodes' ? 'minions' : resource}/${key.split('/').slice(4).join('/')}`;
 }
 
 /** @returns undefined when somebody else created it meanwhile */
@@ -145,6 +154,8 @@ async function admitChanged<T extends KubeObject>(
       throw invalidObject(definition.resource, definition.group, name, [fault]);
     }
     given.resourceVersion = was.resourceVersion ?? '';
+  } else if (!/^\d+$/.test(given.resourceVersion)) {
+    throw new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(given.resourceVersion)}: invalid syntax`);
   } else if (given.resourceVersion !== was.resourceVersion) throw modified(definition, name);
   const owners = dropDuplicateOwners(draft);
   if (owners) ctx.warn(owners);

@@ -52,15 +52,21 @@ export function tracked<T extends KubeObject>(definition: ResourceDefinition<T>,
   const { subresource, operation, fieldManager } = options;
   if (operation === 'Apply' || subresource === 'binding') return object;
   const manager = managerOf(ctx, fieldManager);
-  return updateManagedFields({
-    live,
-    object,
-    manager,
-    apiVersion: apiVersionOf(definition),
-    definition: definition.schema,
-    subresource,
-    now,
-  });
+  try {
+    return updateManagedFields({
+      live,
+      object,
+      manager,
+      apiVersion: apiVersionOf(definition),
+      definition: definition.schema,
+      subresource,
+      now,
+    });
+  } catch (error) {
+    // What does not fit its schema keeps the owners it has; validation says what is wrong with it.
+    if (error instanceof StatusError) return object;
+    throw error;
+  }
 }
 
 /** The strategy of a subresource, or of the kind. @throws StatusError NotFound for a subresource the kind does not have */

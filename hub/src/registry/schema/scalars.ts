@@ -104,17 +104,32 @@ function parseTime(text: string): { milliseconds: number; micros: string } | und
   return { milliseconds: whole.getTime() - (sign === '-' ? -zone : zone), micros: fraction.slice(0, 6).padEnd(6, '0') };
 }
 
-function timeCheck(goType: string, layout: string, write: (moment: { milliseconds: number; micros: string }) => string): Check {
+function timeCheck(
+  goType: string,
+  layout: string,
+  write: (moment: { milliseconds: number; micros: string }) => string,
+  exactly?: RegExp,
+): Check {
   return {
     goType,
     zero: () => undefined,
     check: (value, walk) => {
       if (typeof value !== 'string') return walk.mismatch(value, 'string');
-      const moment = parseTime(value);
+      const moment = exactly && !exactly.test(value) ? undefined : parseTime(value);
       if (moment) return write(moment);
-      return walk.fault(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`);
+      const [rest, part] = unread(value, exactly !== undefined);
+      return walk.fault(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${part}"`);
     },
   };
+}
+
+/** Where Go's `time.Parse` stops, and what it expected there. */
+function unread(text: string, micro: boolean): [string, string] {
+  const start = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.exec(text)?.[0];
+  if (start === undefined || !micro) return [text, '2006'];
+  const rest = text.slice(start.length);
+  const fraction = /^\.\d{6}/.exec(rest)?.[0];
+  return fraction === undefined ? [rest, '.000000'] : [rest.slice(fraction.length), 'Z07:00'];
 }
 
 const seconds = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 19);
@@ -125,6 +140,7 @@ export const timeOfMicros = timeCheck(
   'v1.MicroTime',
   '2006-01-02T15:04:05.000000Z07:00',
   ({ milliseconds, micros }) => `${seconds(milliseconds)}.${micros}Z`,
+  /T\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/,
 );
 
 /** RawExtension and arbitrary JSON: kept as it came. */

@@ -18,6 +18,8 @@ export class Walk {
   readonly unknownFields: string[] = [];
   /** The first value of a wrong type, in the words of Go's encoding/json. */
   error: string | undefined;
+  /** The same in the words of server-side apply. */
+  misfit: string | undefined;
   readonly path: (string | number)[] = [];
   /** Names of the Go structs around, innermost last. */
   readonly structs: string[] = [];
@@ -32,6 +34,7 @@ export class Walk {
     const fields = this.path.filter((part) => typeof part === 'string');
     const known = fields.slice(0, this.fieldDepth ?? fields.length).join('.');
     const target = fields.length === 0 ? 'Go value' : `Go struct field ${this.structs.at(-1) ?? ''}.${known}`;
+    this.misfit ??= `${this.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('')}: expected ${applyKind(goType)}, got ${goKind(value)}`;
     return this.fault(`json: cannot unmarshal ${jsonKind(value, goType)} into ${target} of type ${goType}`);
   }
 
@@ -42,6 +45,20 @@ export class Walk {
 
   /** How many names of the path are fields of structs: keys of maps are not part of Go's messages. */
   fieldDepth: number | undefined;
+}
+
+function applyKind(goType: string): string {
+  if (goType.startsWith('[]')) return 'list';
+  if (goType === 'string') return 'string';
+  if (goType === 'bool') return 'boolean';
+  return /^(int|float)/.test(goType) ? 'numeric (int or float)' : 'map';
+}
+
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'list';
+  if (typeof value === 'object') return 'map';
+  if (typeof value === 'string') return 'string';
+  return typeof value === 'boolean' ? 'boolean' : Number.isInteger(value) || typeof value === 'bigint' ? 'int' : 'float';
 }
 
 function jsonKind(value: unknown, goType: string): string {

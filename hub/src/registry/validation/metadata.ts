@@ -12,6 +12,8 @@ const subresourceLimitBytes = 256;
 export const orphanFinalizer = 'orphan';
 export const foregroundFinalizer = 'foregroundDeletion';
 
+const standardFinalizers: ReadonlySet<string> = new Set([orphanFinalizer, foregroundFinalizer, 'kubernetes']);
+
 export interface MetadataRules {
   readonly namespaced: boolean;
   /** The rule of the kind; only what a URL can carry when left out. */
@@ -92,7 +94,8 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
   const faults: FieldError[] = [];
   let controller: string | undefined;
   for (const owner of owners) {
-    if (!owner.apiVersion || owner.apiVersion.endsWith('/'))
+    const version = owner.apiVersion?.split('/') ?? [];
+    if (version.length > 2 || !version.at(-1))
       faults.push(invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
     for (const field of ['kind', 'name', 'uid'] as const) {
       if (!owner[field]) faults.push(invalid(`${path}.${field}`, owner[field] ?? '', 'must not be empty'));
@@ -112,7 +115,12 @@ function validateOwnerReferences(owners: readonly OwnerReference[], path: string
 }
 
 function validateFinalizers(finalizers: readonly string[], path: string): FieldError[] {
-  const faults = finalizers.flatMap((finalizer) => qualifiedName(finalizer).map((why) => invalid(path, finalizer, why)));
+  const faults = finalizers.flatMap((finalizer, index) => [
+    ...qualifiedName(finalizer).map((why) => invalid(path, finalizer, why)),
+    ...(finalizer.includes('/') || standardFinalizers.has(finalizer)
+      ? []
+      : [invalid(`${path}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]),
+  ]);
   if (finalizers.includes(orphanFinalizer) && finalizers.includes(foregroundFinalizer)) {
     faults.push(invalid(path, finalizers, `finalizer ${orphanFinalizer} and ${foregroundFinalizer} cannot be both set`));
   }

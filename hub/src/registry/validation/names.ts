@@ -45,6 +45,18 @@ export function dnsSubdomain(value: string): string[] {
   return faults;
 }
 
+const searchLabel = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const search = `_?${searchLabel}(\\._?${searchLabel})*`;
+const searchPattern = new RegExp(`^${search}$`);
+
+/** A search domain of DNS: underscores are taken too. */
+export function dnsSearch(value: string): string[] {
+  const faults = byteLength(value) > 253 ? [maxLength(253)] : [];
+  const words = subdomainWords.replace("'-' or '.'", "'_', '-' or '.'");
+  if (!searchPattern.test(value)) faults.push(regexError(words, search, 'example.com'));
+  return faults;
+}
+
 /** `name` or `prefix.example.com/name`: keys of labels, annotations, finalizers, resources. */
 export const qualifiedName = labelKeyFaults;
 

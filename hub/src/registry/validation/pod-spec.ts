@@ -4,7 +4,7 @@ import { duplicate, forbiddenField, invalid, required, tooLong } from '@flotilla
 import { validateContainers } from './containers.ts';
 import { each, named, oneOf, requiredName, requiredOneOf, within } from './fields.ts';
 import { validateLabels } from './metadata.ts';
-import { byteLength, dnsLabel, dnsSubdomain, isIpAddress, qualifiedName } from './names.ts';
+import { byteLength, dnsLabel, dnsSearch, dnsSubdomain, isIpAddress, qualifiedName } from './names.ts';
 import { validateResourceAmount } from './resources.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
 import { validatePodSecurityContext } from './security-context.ts';
@@ -22,10 +22,16 @@ const maxSearchCharacters = 2048;
  */
 export function validatePodSpec(spec: PodSpec | undefined, path: string, isPod: boolean): FieldError[] {
   const given = spec ?? { containers: [] };
+  const volumeFaults = validateVolumes(given.volumes, `${path}.volumes`);
+  // A volume that is wrong is not there for what mounts it.
+  const sound =
+    volumeFaults.length === 0
+      ? given
+      : { ...given, volumes: given.volumes?.filter((volume) => validateVolumes([volume], '').length === 0) };
   return [
     ...(given.terminationGracePeriodSeconds === undefined ? [required(`${path}.terminationGracePeriodSeconds`)] : []),
-    ...validateVolumes(given.volumes, `${path}.volumes`),
-    ...validateContainers(given, path),
+    ...volumeFaults,
+    ...validateContainers(sound, path),
     ...validateHostNetwork(given, path, isPod),
     ...requiredOneOf(`${path}.restartPolicy`, given.restartPolicy, ['Always', 'OnFailure', 'Never']),
     ...requiredOneOf(`${path}.dnsPolicy`, given.dnsPolicy, dnsPolicies),
@@ -46,7 +52,7 @@ export function validatePodSpec(spec: PodSpec | undefined, path: string, isPod: 
     ...Object.entries(given.overhead ?? {}).flatMap(([name, text]) =>
       validateResourceAmount(`${path}.overhead.limits[${name}]`, name, text),
     ),
-    ...(given.os ? requiredOneOf(`${path}.os.name`, given.os.name, ['linux', 'windows']) : []),
+    ...(given.os ? requiredOneOf(`${path}.os`, given.os.name, ['linux', 'windows']) : []),
   ];
 }
 
@@ -56,12 +62,16 @@ export function validateIp(path: string, address: string): FieldError[] {
 
 function validateHostNetwork(spec: PodSpec, path: string, isPod: boolean): FieldError[] {
   if (!spec.hostNetwork) return [];
-  return each(`${path}.containers`, spec.containers, (container, at) =>
-    each(`${at}.ports`, container.ports, ({ hostPort = 0, containerPort }, where) => {
-      if (hostPort === containerPort || (!isPod && hostPort === 0)) return [];
-      return [invalid(`${where}.hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true')];
-    }),
-  );
+  const users = spec.hostUsers === false ? [forbiddenField(`${path}.hostNetwork`, 'when `hostUsers` is false')] : [];
+  return [
+    ...users,
+    ...each(`${path}.containers`, spec.containers, (container, at) =>
+      each(`${at}.ports`, container.ports, ({ hostPort = 0, containerPort }, where) => {
+        if (hostPort === containerPort || (!isPod && hostPort === 0)) return [];
+        return [invalid(`${where}.hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true')];
+      }),
+    ),
+  ];
 }
 
 function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldError[] {
@@ -83,7 +93,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldErro
     const why = `must not have more than ${maxSearchCharacters} characters (including spaces) in the search list`;
     faults.push(invalid(`${path}.searches`, searches, why));
   }
-  const searchName = (value: string): string[] => (value === '.' ? [] : dnsSubdomain(value.replace(/\.$/, '').replaceAll('_', 'x')));
+  const searchName = (value: string): string[] => (value === '.' ? [] : dnsSearch(value.replace(/\.$/, '')));
   faults.push(...each(`${path}.searches`, searches, (search, at) => named(at, search, searchName)));
   return [...faults, ...each(`${path}.options`, options, ({ name }, at) => (name ? [] : [required(at, 'must not be empty')]))];
 }

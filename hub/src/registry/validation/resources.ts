@@ -1,6 +1,6 @@
 import type { ResourceRequirements } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { invalid, required } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid, notFoundField, required } from '@flotilla/shared/errors/field.js';
 import { compareQuantities, formatQuantity, parseQuantity, type Quantity, QuantityError } from '@flotilla/shared/quantity/quantity.js';
 import { qualifiedName } from './names.ts';
 
@@ -43,7 +43,7 @@ export function validateResourceAmount(path: string, name: string, text: string)
 }
 
 /** `resources` of a container. */
-export function validateContainerResources({ limits = {}, requests = {} }: ResourceRequirements, path: string): FieldError[] {
+export function validateContainerResources({ limits = {}, requests = {}, claims = [] }: ResourceRequirements, path: string): FieldError[] {
   const faults: FieldError[] = [];
   for (const [name, text] of Object.entries(limits)) {
     const at = `${path}.limits[${name}]`;
@@ -53,6 +53,15 @@ export function validateContainerResources({ limits = {}, requests = {} }: Resou
     const at = `${path}.requests[${name}]`;
     faults.push(...validateContainerResourceName(at, name), ...validateResourceAmount(at, name, text));
     faults.push(...validateAgainstLimit(path, name, text, limits[name]));
+  }
+  const names = new Set([...Object.keys(limits), ...Object.keys(requests)]);
+  if ([...names].some((name) => name.startsWith(hugePages)) && !names.has('cpu') && !names.has('memory')) {
+    faults.push(forbiddenField(path, 'HugePages require cpu or memory'));
+  }
+  // Claims of a pod are not served, so that a container has none to use.
+  for (const [index, { name }] of claims.entries()) {
+    const none = notFoundField(`${path}.claims[${index}]`, name);
+    faults.push({ ...none, detail: 'must be one of the names in pod.spec.resourceClaims which is empty' });
   }
   return faults;
 }
@@ -71,7 +80,10 @@ function validateAgainstLimit(path: string, name: string, text: string, limitTex
 
 function validateContainerResourceName(path: string, name: string): FieldError[] {
   const faults = qualifiedName(name).map((why) => invalid(path, name, why));
-  if (faults.length > 0) return faults;
+  if (faults.length > 0) {
+    const standard = name.includes('/') ? [] : [invalid(path, name, 'must be a standard resource for containers')];
+    return [...faults, ...standard];
+  }
   if (!name.includes('/')) {
     if (!standardNames.has(name) && !name.startsWith(hugePages)) {
       faults.push(invalid(path, name, 'must be a standard resource type or fully qualified'));

@@ -141,7 +141,11 @@ function validateProjection(source: VolumeProjection, path: string, claim: Claim
     if (seconds !== undefined && seconds > longestTokenSeconds) {
       faults.push(invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'));
     }
-    faults.push(...(token.path ? localPath(`${at}.path`, token.path) : [required(`${at}.path`)]), ...claim(token.path, token.path));
+    // Without a path the fault is told of the volume, as in Kubernetes.
+    faults.push(
+      ...(token.path ? localPath(`${at}.path`, token.path) : [required(`${path.replace(/\.sources\[\d+\]$/, '')}.path`)]),
+      ...claim(token.path, token.path),
+    );
   }
   if (Object.values(source).filter(Boolean).length > 1)
     faults.push(forbiddenField(path, 'may not specify more than 1 volume type per source'));
