@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { request } from 'node:https';
+import { createServer as createHttpsServer, request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -148,6 +148,15 @@ describe.each(Object.entries(found))('the %s kubectl', (_age, command) => {
     await until('kubectl has told it', () => /error forwarding port 1 to pod one, uid .*ECONNREFUSED/.test(forward.stderr));
     await forward.end('SIGTERM');
     counter.close();
+  });
+
+  test('brings the proxy to this machine', async () => {
+    const proxy = started('proxy', '--port=0');
+    const [, address] = await proxy.says(/^Starting to serve on (.+)$/m);
+    expect(await (await fetch(`http://${address}/api/v1/namespaces/default/pods/one:${webPort}/proxy/here?q=1`)).text()).toBe(
+      'GET /here?q=1',
+    );
+    await proxy.end('SIGTERM');
   });
 
   test('leaves nothing running when it is killed', async () => {
@@ -346,6 +355,16 @@ describe('the proxy to pods', () => {
     const moved = await ask(proxy('/moved'));
     expect({ code: moved.code, to: moved.headers['location'] }).toEqual({ code: 302, to: proxy('/there') });
     expect(moved.headers['access-control-allow-origin']).toBeUndefined();
+  });
+
+  test('speaks TLS to a pod that asks for it', async () => {
+    const { cert, key } = hub.pki.serverTls();
+    const secure = createHttpsServer({ cert, key }, (asked, answer) => answer.end(`secret ${asked.url}`));
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    const { port } = secure.address() as { port: number };
+    expect((await ask(proxy('/x', `https:one:${port}`))).body).toBe('secret /x');
+    secure.close();
   });
 
   test('carries an upgrade to another protocol', async () => {

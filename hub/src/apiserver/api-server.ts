@@ -42,13 +42,14 @@ export interface ApiServerOptions {
 /** The Kubernetes API over HTTPS in front of the registry. */
 export function createApiServer(options: ApiServerOptions): HttpsServer {
   const { registry, authenticator, authorizer, tokens, nodeConnector, tls, health, metrics, clock, random, logger, limits } = options;
+  const streams = { connector: nodeConnector, clock, logger };
   const endpoints = new Endpoints(
     registry.resources(),
     [
       logSubresource(nodeConnector),
-      execSubresource(nodeConnector, clock),
-      attachSubresource(nodeConnector, clock),
-      portForwardSubresource(nodeConnector, clock),
+      execSubresource(streams),
+      attachSubresource(streams),
+      portForwardSubresource(streams),
       podProxySubresource(nodeConnector),
       tokenSubresource({ registry, tokens, clock }),
     ],

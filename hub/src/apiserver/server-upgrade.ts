@@ -7,7 +7,7 @@ import type { UpgradeOffer } from './exchange.ts';
 import { ServerExchange } from './server-exchange.ts';
 
 /** One message of a client; a larger one ends the connection with 1009. */
-export const maxWebSocketMessageBytes = 1024 * 1024;
+const maxWebSocketMessageBytes = 1024 * 1024;
 /** A client that vanished is noticed by TCP itself: an idle stream sends nothing of its own. */
 const keepAliveMs = 30_000;
 /** What the Kubernetes conformance suite and Go's `websocket.NewConfig` call themselves; no other site can serve it. */

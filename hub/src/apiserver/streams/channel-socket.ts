@@ -8,6 +8,8 @@ export interface ChannelSocketOptions {
   readonly clock: Clock;
   /** What came on a channel. @throws Error to close the connection as unacceptable */
   received(channel: number, data: Buffer): void;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
 }
 
 /** From here on a writer waits. */
@@ -28,8 +30,10 @@ export class ChannelSocket {
     socket.on('pong', () => {
       this.#heard = true;
     });
-    // A frame that breaks a rule or a bound: `ws` has closed with its code already.
-    socket.on('error', () => {});
+    // A frame that breaks a rule or a bound: `ws` has closed with its code already. Others are of the network.
+    socket.on('error', (error: Error & { code?: string }) => {
+      if (error.code?.startsWith('WS_ERR')) options.broke(error.message);
+    });
     socket.once('close', () => this.#gone.abort());
     this.#watch();
   }
@@ -81,7 +85,9 @@ export class ChannelSocket {
       if (!base64) received(first, message.subarray(1));
       else received(first - 0x30, Buffer.from(message.toString('latin1', 1), 'base64'));
     } catch (error) {
-      socket.close(1003, error instanceof Error ? error.message.slice(0, 100) : '');
+      const why = error instanceof Error ? error.message.slice(0, 100) : '';
+      this.#options.broke(why);
+      socket.close(1003, why);
     }
   }
 

@@ -1,6 +1,7 @@
 import { offlineWords } from '@flotilla/shared/api/offline.js';
-import { kubeTime } from '@flotilla/shared/clock/clock.js';
+import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import { badRequest, StatusError, unavailable } from '@flotilla/shared/errors/status.js';
+import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { NodeConnector, NodeStream, NodeStreamRequest, ResourceRegistry } from '#registry/generic/types.ts';
 import { replyText } from '../answers.ts';
@@ -20,6 +21,22 @@ export interface PodTarget {
   readonly pod: PodView;
   readonly node: string;
   readonly reference: NodeStreamRequest['pod'];
+}
+
+export interface StreamDoors {
+  readonly connector: NodeConnector;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Writes down who broke a rule of its protocol, or a bound. */
+export function brokenBy({ ctx, info, exchange }: ApiRequest, logger: Logger): (why: string) => void {
+  const { namespace, name, subresource } = info.resource ?? {};
+  return (why) =>
+    logger.warn('ended a stream that broke the rules', {
+      ...{ user: ctx.user.name, subresource, namespace, name, remote: exchange.remoteAddress },
+      error: why,
+    });
 }
 
 /** @throws StatusError NotFound, BadRequest for a pod that no board has, Unavailable while its board is away */

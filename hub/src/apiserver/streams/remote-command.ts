@@ -1,12 +1,12 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { badRequest } from '@flotilla/shared/errors/status.js';
-import type { NodeConnector, NodeStreamRequest } from '#registry/generic/types.ts';
+import type { NodeStreamRequest } from '#registry/generic/types.ts';
 import { chosenContainer } from '../chosen-container.ts';
 import type { SpecialSubresource } from '../endpoints.ts';
 import type { ApiRequest, UpgradeOffer } from '../exchange.ts';
 import { isTrue } from '../request-info.ts';
 import type { CommandClient } from './command-client.ts';
-import { findPod, isOpened, offerOf, type PodTarget, podOf } from './pod-target.ts';
+import { brokenBy, findPod, isOpened, offerOf, type PodTarget, podOf, type StreamDoors } from './pod-target.ts';
 import { runCommand } from './run-command.ts';
 import { spdyCommand } from './spdy-command.ts';
 import { chosenProtocol } from './sub-protocols.ts';
@@ -15,24 +15,22 @@ import { commandProtocols, WebSocketCommand } from './web-socket-command.ts';
 type CommandRequest = Extract<NodeStreamRequest, { kind: 'exec' | 'attach' }>;
 
 /** `pods/exec` (registry/core/pod/rest, `ExecREST`; the kubelet's `/exec`): a program in a running container. */
-export function execSubresource(connector: NodeConnector, clock: Clock): SpecialSubresource {
-  return commandSubresource({ connector, clock, name: 'exec', kind: 'PodExecOptions', failure: 'error executing command in container' });
+export function execSubresource(doors: StreamDoors): SpecialSubresource {
+  return commandSubresource({ ...doors, name: 'exec', kind: 'PodExecOptions', failure: 'error executing command in container' });
 }
 
 /** `pods/attach`: the container's own process. */
-export function attachSubresource(connector: NodeConnector, clock: Clock): SpecialSubresource {
-  return commandSubresource({ connector, clock, name: 'attach', kind: 'PodAttachOptions', failure: 'error attaching to container' });
+export function attachSubresource(doors: StreamDoors): SpecialSubresource {
+  return commandSubresource({ ...doors, name: 'attach', kind: 'PodAttachOptions', failure: 'error attaching to container' });
 }
 
-interface CommandParts {
-  readonly connector: NodeConnector;
-  readonly clock: Clock;
+interface CommandParts extends StreamDoors {
   readonly name: 'exec' | 'attach';
   readonly kind: string;
   readonly failure: string;
 }
 
-function commandSubresource({ connector, clock, name, kind, failure }: CommandParts): SpecialSubresource {
+function commandSubresource({ connector, clock, logger, name, kind, failure }: CommandParts): SpecialSubresource {
   return {
     group: '',
     resource: 'pods',
@@ -43,7 +41,7 @@ function commandSubresource({ connector, clock, name, kind, failure }: CommandPa
       const there = podOf(connector, pod);
       const offer = offerOf(request);
       const wanted = readOptions(name, request, there, container);
-      const meet = clientOf(offer, request, wanted, clock);
+      const meet = clientOf({ offer, request, wanted, clock, broke: brokenBy(request, logger) });
       const over = new AbortController();
       const { signal } = request.exchange;
       signal.addEventListener('abort', () => over.abort(), { once: true });
@@ -62,14 +60,23 @@ function commandSubresource({ connector, clock, name, kind, failure }: CommandPa
   };
 }
 
+interface Meeting {
+  readonly offer: UpgradeOffer;
+  readonly request: ApiRequest;
+  readonly wanted: CommandRequest;
+  readonly clock: Clock;
+  readonly broke: (why: string) => void;
+}
+
 /** How to meet the client once the board has agreed. @throws StatusError BadRequest when it asks for something that is not served */
-function clientOf(offer: UpgradeOffer, { exchange }: ApiRequest, wanted: CommandRequest, clock: Clock): () => Promise<CommandClient> {
+function clientOf({ offer, request, wanted, clock, broke }: Meeting): () => Promise<CommandClient> {
   if (offer.protocol === 'websocket') {
     const protocol = chosenProtocol(offer.subprotocols, commandProtocols);
     const { stdin, stdout } = wanted;
-    return async () => new WebSocketCommand({ socket: await offer.webSocket(protocol), protocol, stdin, stdout, clock });
+    return async () => new WebSocketCommand({ socket: await offer.webSocket(protocol), protocol, stdin, stdout, clock, broke });
   }
-  if (offer.protocol === 'spdy/3.1') return spdyCommand(offer, exchange.header('x-stream-protocol-version'), wanted, clock);
+  const versions = request.exchange.header('x-stream-protocol-version');
+  if (offer.protocol === 'spdy/3.1') return spdyCommand({ offer, versions, wanted, clock, broke });
   throw badRequest(`unable to upgrade: unsupported protocol ${JSON.stringify(offer.protocol)}`);
 }
 

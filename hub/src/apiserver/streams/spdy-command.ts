@@ -10,7 +10,7 @@ const commandVersions = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k
 /** How long a client may take to open its streams (the kubelet's `DefaultStreamCreationTimeout`). */
 const streamsDeadlineMs = 30_000;
 
-export interface Wanted {
+interface Wanted {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
@@ -27,9 +27,19 @@ export function chosenVersion(header: string | undefined, served: readonly strin
   throw new StatusError(403, 'Forbidden', why, {});
 }
 
+export interface SpdyCommandOptions {
+  readonly offer: UpgradeOffer;
+  /** `X-Stream-Protocol-Version` */
+  readonly versions: string | undefined;
+  readonly wanted: Wanted;
+  readonly clock: Clock;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
+}
+
 /** exec and attach over SPDY. @throws StatusError when no version fits */
-export function spdyCommand(offer: UpgradeOffer, header: string | undefined, wanted: Wanted, clock: Clock): () => Promise<CommandClient> {
-  const version = chosenVersion(header, commandVersions);
+export function spdyCommand({ offer, versions, wanted, clock, broke }: SpdyCommandOptions): () => Promise<CommandClient> {
+  const version = chosenVersion(versions, commandVersions);
   return async () => {
     const socket = offer.accept({ Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': version });
     const complete = Promise.withResolvers<void>();
@@ -38,6 +48,7 @@ export function spdyCommand(offer: UpgradeOffer, header: string | undefined, wan
     const connection = new SpdyConnection({
       socket,
       clock,
+      broke,
       opened(stream) {
         const type = stream.headers.get('streamtype') ?? '';
         if (!expected.has(type) || streams.has(type)) throw new Error(`there is no stream of type ${type} to open`);

@@ -17,14 +17,17 @@ export interface SpdyForwardOptions {
   readonly clock: Clock;
   /** Each connection of the client; resolves when it is over. */
   connected(port: number, client: ForwardClient, signal: AbortSignal): Promise<void>;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
 }
 
 /** Port forwarding over SPDY: a pair of streams, one for data and one for errors, for each connection. Resolves when the client is gone. */
-export async function spdyForward({ socket, clock, connected }: SpdyForwardOptions): Promise<void> {
+export async function spdyForward({ socket, clock, connected, broke }: SpdyForwardOptions): Promise<void> {
   const pairs = new Map<string, Pair>();
   const connection = new SpdyConnection({
     socket,
     clock,
+    broke,
     opened(stream) {
       const { type, port, request } = readPairHeaders(stream);
       const pair: Pair = { ...pairs.get(request), [type]: stream };

@@ -24,6 +24,8 @@ export interface WebSocketCommandOptions {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly clock: Clock;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
 }
 
 /** exec and attach over a WebSocket: one channel a stream, from version 5 on with a message that closes the client's input. */
@@ -44,6 +46,7 @@ export class WebSocketCommand implements CommandClient {
       clock,
       base64: protocol.includes('base64'),
       received: (channel, data) => this.#receive(channel, data),
+      broke: options.broke,
     });
     if (!options.stdin) this.stdin.end();
     this.gone.addEventListener('abort', () => this.stdin.fail(new Error('the client went away')), { once: true });

@@ -15,19 +15,22 @@ export interface WebSocketForwardOptions {
   readonly ports: readonly number[];
   readonly clock: Clock;
   connected(port: number, client: ForwardClient, signal: AbortSignal): Promise<void>;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
 }
 
 /**
  * Port forwarding over WebSocket channels: two a port in the order asked for, data and error, each beginning with the number of its
  * port. One connection a port. Resolves when all are over or the client is gone.
  */
-export async function webSocketForward({ socket, protocol = '', ports, clock, connected }: WebSocketForwardOptions): Promise<void> {
+export async function webSocketForward({ socket, protocol = '', ports, clock, connected, broke }: WebSocketForwardOptions): Promise<void> {
   const inputs: ByteQueue[] = ports.map(() => new ByteQueue(() => resume()));
   const waiting = (): number => inputs.reduce((sum, { size }) => sum + size, 0);
   const channels = new ChannelSocket({
     socket,
     clock,
     base64: protocol.includes('base64'),
+    broke,
     received(channel, data) {
       const input = inputs[channel >> 1];
       if (!input) throw new Error(`there is no channel ${channel}`);

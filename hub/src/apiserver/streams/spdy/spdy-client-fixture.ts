@@ -88,6 +88,7 @@ export interface SpdyPair {
   readonly connection: SpdyConnection;
   readonly streams: SpdyStream[];
   readonly clock: FakeClock;
+  readonly broken: string[];
   readonly ran: Promise<void>;
 }
 
@@ -96,6 +97,7 @@ export function spdyPair(): SpdyPair {
   const [ours, theirs] = duplexPair();
   const streams: SpdyStream[] = [];
   const clock = new FakeClock();
+  const broken: string[] = [];
   const connection = new SpdyConnection({
     socket: ours,
     clock,
@@ -103,6 +105,7 @@ export function spdyPair(): SpdyPair {
       if (stream.headers.has('refuse')) throw new Error('as asked');
       streams.push(stream);
     },
+    broke: (why) => broken.push(why),
   });
-  return { client: new SpdyClient(theirs), connection, streams, clock, ran: connection.run() };
+  return { client: new SpdyClient(theirs), connection, streams, clock, broken, ran: connection.run() };
 }

@@ -178,9 +178,10 @@ describe('a connection', () => {
     ['a header block that inflates to a megabyte', (client) => client.synStream(1, { a: 'x'.repeat(1_000_000) })],
   ];
   test.each(rules)('ends with GOAWAY at %s', async (_, send) => {
-    const { client, connection, ran } = spdyPair();
+    const { client, connection, broken, ran } = spdyPair();
     await send(client);
     await ran;
+    expect(broken).toHaveLength(1);
     await until(() => client.has('goaway'));
     expect(connection.gone.aborted).toBe(true);
   });

@@ -21,6 +21,8 @@ export interface SpdyConnectionOptions {
   readonly clock: Clock;
   /** A new stream of the client. @throws Error to refuse it */
   opened(stream: SpdyStream): void;
+  /** The client broke a rule or a bound: the connection ends. */
+  broke(why: string): void;
 }
 
 /** Streams at once; one more is refused. */
@@ -81,7 +83,10 @@ export class SpdyConnection {
         for (const frame of this.#parser.push(chunk as Buffer)) await this.#handle(frame);
       }
     } catch (error) {
-      if (error instanceof SpdyError) await this.#lastWord();
+      if (error instanceof SpdyError) {
+        this.#options.broke(error.message);
+        await this.#lastWord();
+      }
     } finally {
       socket.destroy();
       this.#end();
