@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../harness/free-port.ts';
 import { Program } from '../harness/program.ts';
 import { BenchApi } from './bench-api.ts';
 
 const startWithinMs = 120_000;
+/** As a clone and images start it. */
+const hubNodeFlags = ['--max-semi-space-size=8'];
 
 /** A hub in a process of its own, out of its bundle. */
 export class BenchHub {
@@ -13,20 +16,22 @@ export class BenchHub {
   readonly #args: readonly string[];
   readonly #dir: string;
   #program: Program | undefined;
-  /** 0 before the first start: any; it keeps the one it got. */
-  port = 0;
+  /** It keeps its ports over a restart. */
+  readonly port: number;
+  readonly mqttPort: number;
 
-  private constructor(bundleDir: string, dir: string, args: readonly string[]) {
+  private constructor(bundleDir: string, dir: string, args: readonly string[], ports: { readonly api: number; readonly mqtt: number }) {
     this.#command = join(bundleDir, 'cmd/flotilla.js');
     this.#dir = dir;
     this.#args = args;
+    this.port = ports.api;
+    this.mqttPort = ports.mqtt;
   }
 
   static async start(bundleDir: string, args: readonly string[] = []): Promise<BenchHub> {
-    const hub = new BenchHub(bundleDir, await mkdtemp(join(tmpdir(), 'flotilla-bench-hub-')), args);
-    const program = hub.#spawn();
-    await program.says(/^The hub is ready$/m);
-    hub.port = Number(/^API: https:\/\/127\.0\.0\.1:(\d+)$/m.exec(program.stdout)?.[1]);
+    const ports = { api: await freePort(), mqtt: await freePort() };
+    const hub = new BenchHub(bundleDir, await mkdtemp(join(tmpdir(), 'flotilla-bench-hub-')), args, ports);
+    await hub.#spawn().says(/^The hub is ready$/m);
     return hub;
   }
 
@@ -53,9 +58,9 @@ export class BenchHub {
     return tookMs;
   }
 
-  /** A join token. */
-  async token(): Promise<string> {
-    const args = [this.#command, 'token', 'create', '--kubeconfig', this.kubeconfig];
+  /** A join token for so many boards. */
+  async token(uses = 1000): Promise<string> {
+    const args = [this.#command, 'token', 'create', '--uses', String(uses), '--kubeconfig', this.kubeconfig];
     const program = new Program('flotilla token create', spawn(process.execPath, args, { stdio: 'pipe' }));
     if ((await program.ended) !== 0) throw new Error(program.tail());
     return program.stdout.trim();
@@ -71,9 +76,9 @@ export class BenchHub {
   }
 
   #spawn(): Program {
-    const listen = ['--data-dir', this.#dir, '--listen', `127.0.0.1:${this.port}`, '--mqtt-listen', '127.0.0.1:0'];
+    const listen = ['--data-dir', this.#dir, '--listen', `127.0.0.1:${this.port}`, '--mqtt-listen', `127.0.0.1:${this.mqttPort}`];
     // An absolute folder counts as it is, wherever the command was typed.
-    const child = spawn(process.execPath, [this.#command, 'hub', ...listen, ...this.#args], { stdio: 'pipe' });
+    const child = spawn(process.execPath, [...hubNodeFlags, this.#command, 'hub', ...listen, ...this.#args], { stdio: 'pipe' });
     this.#program = new Program('hub', child);
     return this.#program;
   }

@@ -5,18 +5,22 @@ import { countingCourier, LineCount } from '../integration/counting-courier.ts';
 import { LinkBoard } from '../integration/link-board.ts';
 import { type ApiObject, courierTo, openWorld, simulated } from '../integration/link-world.ts';
 import type { Report } from './figure.ts';
+import { measureFleet } from './measure-fleet.ts';
 import { measureRecovery } from './measure-recovery.ts';
 
 const identity = { node: 'board-1', keyId: 'key-1' };
 
+const fleetBoards = 10_000;
+
 /**
- * What the application sends over the link: payload bytes after deflating, both directions, MQTT, TLS and TCP not counted. On a fake
- * clock: the same figures on every machine, but for the few bytes by which signatures deflate.
+ * Three parts. What the application sends over the link: payload bytes after deflating, both directions, MQTT, TLS and TCP not counted. On a fake
+ * clock: the same figures on every machine, but for the few bytes by which signatures deflate. What boards hand back after a loss (P17). And one hub with `boards` simulated boards.
  */
-export async function run(report: Report): Promise<void> {
+export async function run(report: Report, { boards = fleetBoards }: { readonly boards?: number | undefined } = {}): Promise<void> {
   for (const pods of [10, 100])
     await measure(pods, (name, value) => report({ suite: 'link', id: 'P10', better: 'lower', name, value, unit: 'B' }));
   await measureRecovery(report);
+  await measureFleet(report, boards);
 }
 
 async function measure(pods: number, report: (name: string, bytes: number) => void): Promise<void> {
