@@ -12,6 +12,9 @@ export type Interfaces = Readonly<Record<string, InterfaceBytes>>;
 /** Pods' own ends, and the way to oneself. */
 const inner = /^(lo|veth.*|podman\d+|cni.*)$/;
 
+/** Interfaces that are no uplink, and may become one. */
+const mostOthers = 32;
+
 /** What the kernel counted on each interface since boot; empty when it cannot be read. */
 export async function readInterfaces(files: Pick<Files, 'readText'>): Promise<Interfaces> {
   const read = async (path: string): Promise<string> => (await files.readText(path).catch(() => undefined)) ?? '';
@@ -26,11 +29,14 @@ export async function readInterfaces(files: Pick<Files, 'readText'>): Promise<In
     if (name && prefix === '00' && /^0+$/.test(destination) && isUp(flags)) uplinks.add(name);
   }
   const found: Record<string, InterfaceBytes> = {};
+  let others = 0;
   for (const line of devices.split('\n')) {
     const [, name = '', rest = ''] = /^\s*([^:\s]+):\s*(.*)$/.exec(line) ?? [];
     const fields = rest.split(/\s+/).map(Number);
     const [down = Number.NaN, up = Number.NaN] = [fields[0], fields[8]];
-    if (!inner.test(name) && Number.isFinite(down) && Number.isFinite(up)) found[name] = { up, down, uplink: uplinks.has(name) };
+    if (!name || inner.test(name) || !Number.isFinite(down) || !Number.isFinite(up)) continue;
+    const uplink = uplinks.has(name);
+    if (uplink || others++ < mostOthers) found[name] = { up, down, uplink };
   }
   return found;
 }
