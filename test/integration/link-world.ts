@@ -167,6 +167,7 @@ export function linkFor(options: {
   serial?: string;
   keepAliveMs?: number;
   retry?: RetrySchedule;
+  manifestKeys?: readonly PinnedKey[];
 }): HubLink {
   const { clock, courier, node, handlers } = options;
   return createHubLink({
@@ -180,7 +181,7 @@ export function linkFor(options: {
         agentVersion: '0.1.0',
         bootId: options.bootId ?? 'boot-1',
         serial: options.serial ?? '',
-        manifestKeys,
+        manifestKeys: options.manifestKeys ?? manifestKeys,
       },
       ...(options.versions ? { versions: options.versions } : {}),
     },

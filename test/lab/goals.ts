@@ -21,6 +21,7 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   R14: async () => (await import('./r14-identity.ts')).identity,
   R5: async () => (await import('./r05-storm.ts')).storm,
   'R5-small': async () => (await import('./r05-storm.ts')).smallStorm,
+  hostile: async () => (await import('./hostile-scale.ts')).hostileScale,
   R17: async () => (await import('./r17-soak.ts')).soak,
   R12: async () => (await import('./r12-slow-disk.ts')).slowDisk,
   R10: async () => (await import('./r10-poison.ts')).poison,
