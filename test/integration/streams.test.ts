@@ -5,11 +5,11 @@ import { createServer as createHttpsServer, request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
 import { definitions } from '@flotilla/hub/registry/definitions.js';
 import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { type ApiHub, startApiHub } from '../harness/api-hub.ts';
 import { findKubectls, Kubectl } from '../harness/kubectl.ts';
 import { LocalPods } from '../harness/local-pods.ts';
@@ -185,46 +185,21 @@ const identity = (): { ca: string; cert: string; key: string } => ({
   key: hub.pki.admin.keyPem,
 });
 
-interface Conversation {
-  readonly socket: WebSocket;
-  readonly messages: Buffer[];
-  /** What came on a channel, joined. */
-  on(channel: number): string;
-  readonly closed: Promise<number>;
-}
-
-/** @throws Error with the code and the text of a refusal */
-async function converse(path: string, protocols: readonly string[], headers: Record<string, string> = {}): Promise<Conversation> {
-  const socket = new WebSocket(`wss://127.0.0.1:${hub.port}${path}`, [...protocols], { ...identity(), headers });
-  const messages: Buffer[] = [];
-  socket.on('message', (data) => messages.push(data as Buffer));
-  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
-  await new Promise<void>((resolve, reject) => {
-    socket.once('open', resolve);
-    socket.on('error', reject);
-    socket.once('unexpected-response', (_, answer) => {
-      let text = '';
-      answer.on('data', (data: Buffer) => (text += data.toString()));
-      answer.on('end', () => reject(new Error(`${answer.statusCode} ${text}`)));
-    });
-  });
-  const on = (channel: number): string =>
-    messages.map((message) => (message[0] === channel ? message.subarray(1).toString() : '')).join('');
-  return { socket, messages, on, closed };
-}
+const converse = (path: string, protocols: readonly string[], headers: Record<string, string> = {}): Promise<ChannelClient> =>
+  ChannelClient.open(`wss://127.0.0.1:${hub.port}${path}`, protocols, { ...identity(), headers });
 
 describe('a WebSocket', () => {
   const cat = podPath('exec?command=cat&stdin=true&stdout=true');
 
   test('of version 5 closes the input and gets the outcome as a Status', async () => {
-    const { socket, on, closed } = await converse(cat, ['v5.channel.k8s.io']);
-    expect(socket.protocol).toBe('v5.channel.k8s.io');
-    socket.send(Buffer.from('\0hello'));
-    socket.send(Buffer.of(4, ...Buffer.from('{"Width":80,"Height":24}')));
-    socket.send(Buffer.of(255, 0));
-    expect(await closed).toBe(1000);
-    expect(on(1)).toBe('hello');
-    expect(JSON.parse(on(3))).toEqual({ metadata: {}, status: 'Success' });
+    const client = await converse(cat, ['v5.channel.k8s.io']);
+    expect(client.protocol).toBe('v5.channel.k8s.io');
+    client.send(Buffer.from('\0hello'));
+    client.send(Buffer.of(4, ...Buffer.from('{"Width":80,"Height":24}')));
+    client.send(Buffer.of(255, 0));
+    expect(await client.closed).toBe(1000);
+    expect(client.on(1)).toBe('hello');
+    expect(JSON.parse(client.on(3))).toEqual({ metadata: {}, status: 'Success' });
     expect(board.sizes.at(-1)).toEqual({ width: 80, height: 24 });
   });
 
@@ -252,32 +227,33 @@ describe('a WebSocket', () => {
   });
 
   test('in base64 carries input too', async () => {
-    const { socket, messages } = await converse(cat, ['base64.channel.k8s.io']);
-    socket.send(`0${Buffer.from('hi').toString('base64')}`);
-    await until('the echo has come', () => messages.some((message) => message.toString() === `1${Buffer.from('hi').toString('base64')}`));
-    socket.close();
+    const client = await converse(cat, ['base64.channel.k8s.io']);
+    client.send(`0${Buffer.from('hi').toString('base64')}`);
+    await until('the echo has come', () =>
+      client.messages.some((message) => message.toString() === `1${Buffer.from('hi').toString('base64')}`),
+    );
+    client.close();
   });
 
   test('carries ports over channels, each named first', async () => {
-    const { socket, messages, on } = await converse(podPath(`portforward?ports=${webPort}&ports=1`), ['v4.channel.k8s.io']);
-    socket.send(Buffer.from('\0GET /ws HTTP/1.0\r\n\r\n'));
-    await until('both have answered', () => on(0).includes('GET /ws') && on(3).includes('ECONNREFUSED'));
-    const port = (channel: number): number | undefined => messages.find((message) => message[0] === channel)?.readUInt16LE(1);
+    const client = await converse(podPath(`portforward?ports=${webPort}&ports=1`), ['v4.channel.k8s.io']);
+    client.send(Buffer.from('\0GET /ws HTTP/1.0\r\n\r\n'));
+    await until('both have answered', () => client.on(0).includes('GET /ws') && client.on(3).includes('ECONNREFUSED'));
+    const port = (channel: number): number | undefined => client.messages.find((message) => message[0] === channel)?.readUInt16LE(1);
     expect([0, 1, 2, 3].map(port)).toEqual([webPort, webPort, 1, 1]);
-    socket.close();
+    client.close();
   });
 
   test('is refused to another site, without a protocol that is known, and without the right', async () => {
     await expect(converse(cat, ['v4.channel.k8s.io'], { origin: 'https://evil.example' })).rejects.toThrow(
       /^403 .*origin \\"https:\/\/evil.example\\" is not allowed/,
     );
-    (await converse(cat, ['v4.channel.k8s.io'], { origin: `https://127.0.0.1:${hub.port}` })).socket.close();
+    (await converse(cat, ['v4.channel.k8s.io'], { origin: `https://127.0.0.1:${hub.port}` })).close();
     await expect(converse(cat, ['v9.channel.k8s.io'])).rejects.toThrow(/^400 .*client supports \[v9.channel.k8s.io\]/);
     await expect(converse(podPath('exec?command=cat'), ['v4.channel.k8s.io'])).rejects.toThrow(/^400 .*at least 1 of stdin/);
     await expect(converse('/api/v1/namespaces/default/pods/one/nothing', ['v4.channel.k8s.io'])).rejects.toThrow(/^404/);
-    const socket = new WebSocket(`wss://127.0.0.1:${hub.port}${cat}`, ['v4.channel.k8s.io'], { ca: hub.pki.caCertPem });
-    const [error] = (await once(socket, 'error')) as [Error];
-    expect(error.message).toContain('401');
+    const anonymous = ChannelClient.open(`wss://127.0.0.1:${hub.port}${cat}`, ['v4.channel.k8s.io'], { ca: hub.pki.caCertPem });
+    await expect(anonymous).rejects.toThrow(/^401 /);
   });
 
   test.each<[string, string | Buffer, number]>([
@@ -286,18 +262,18 @@ describe('a WebSocket', () => {
     ['a channel that is none', Buffer.of(9, 1), 1003],
     ['text where bytes are spoken', '0abc', 1003],
   ])('ends at %s, and the program with it', async (_what, message, code) => {
-    const { socket, closed } = await converse(cat, ['v4.channel.k8s.io']);
-    socket.send(message);
-    expect(await closed).toBe(code);
+    const client = await converse(cat, ['v4.channel.k8s.io']);
+    client.send(message);
+    expect(await client.closed).toBe(code);
     await until('the program was killed', () => board.processes.size === 0);
   });
 
   test('may send messages of a megabyte, also while its program does not read', async () => {
-    const { socket, on, closed } = await converse(cat.replace('=cat', '=sh&command=-c&command=sleep+0.3;wc+-c'), ['v5.channel.k8s.io']);
-    for (let count = 0; count < 4; count++) socket.send(Buffer.alloc(1024 * 1024));
-    socket.send(Buffer.of(255, 0));
-    await closed;
-    expect(on(1).trim()).toBe(String(4 * (1024 * 1024 - 1)));
+    const client = await converse(cat.replace('=cat', '=sh&command=-c&command=sleep+0.3;wc+-c'), ['v5.channel.k8s.io']);
+    for (let count = 0; count < 4; count++) client.send(Buffer.alloc(1024 * 1024));
+    client.send(Buffer.of(255, 0));
+    await client.closed;
+    expect(client.on(1).trim()).toBe(String(4 * (1024 * 1024 - 1)));
   });
 });
 
