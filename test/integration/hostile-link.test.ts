@@ -133,8 +133,8 @@ async function villain(node = 'villain', own?: Credentials) {
 
 const warned = (reason: string): string[] => world.warnings.filter((warning) => warning.includes(reason));
 
-/** MQTT's bytes as they are. */
-async function raw(own: Credentials): Promise<TLSSocket> {
+/** MQTT's bytes as they are. @param expected the code of CONNACK */
+async function raw(own: Credentials, { keepAliveSeconds = 60, expected = 0 } = {}): Promise<TLSSocket> {
   const socket = tlsConnect({ host: '127.0.0.1', port: broker.port ?? 0, ca: pki.caCertPem, cert: own.certificate, key: own.key });
   sockets.push(socket);
   socket.on('error', () => {});
@@ -143,12 +143,12 @@ async function raw(own: Credentials): Promise<TLSSocket> {
   const variable = Buffer.concat([
     Buffer.from([0, 4]),
     Buffer.from('MQTT'),
-    Buffer.from([4, 0x82, 0, 60, 0, 1, 0x76, 0, userName.length]),
+    Buffer.from([4, 0x82, 0, keepAliveSeconds, 0, 1, 0x76, 0, userName.length]),
     userName,
   ]);
   socket.write(Buffer.concat([Buffer.of(0x10, variable.length), variable]));
   const connack = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
-  expect([...connack.subarray(0, 4)]).toEqual([0x20, 2, 0, 0]);
+  expect([...connack.subarray(0, 4)]).toEqual([0x20, 2, 0, expected]);
   return socket;
 }
 
@@ -175,6 +175,20 @@ test('a message of 256 MB ends at its first bytes', async () => {
   expect(broker.counters.tooLarge).toBe(1);
   expect(warned('MessageTooLarge')).toHaveLength(1);
   await until('its session is over', () => broker.session('villain') === undefined);
+  await honestIsServed();
+});
+
+test('a connection that falls silent ends by itself, and one that wants no keep-alive is not taken', async () => {
+  const own = await enrol('villain');
+  const socket = await raw(own, { keepAliveSeconds: 1 });
+  socket.resume();
+  await gone(socket);
+  await until('its session is over', () => broker.session('villain') === undefined);
+  expect(broker.counters.connects).toBe(2);
+  const without = await raw(own, { keepAliveSeconds: 0, expected: 6 });
+  without.resume();
+  await gone(without);
+  expect(broker.counters.connects).toBe(2);
   await honestIsServed();
 });
 

@@ -5,9 +5,9 @@ import { TokenBucket } from '#broker/token-bucket.ts';
 /** Certificates made: each is a few milliseconds of the hub's time, so a flood of requests must not buy all of it. */
 export const joinLimits = {
   /** By everybody. */
-  all: { burst: 400, perSecond: 40 },
+  all: { burst: 1_000, perSecond: 100 },
   /** With one token: whoever has it cannot take the places of those with another. */
-  token: { burst: 300, perSecond: 30 },
+  token: { burst: 800, perSecond: 80 },
   /** Renewals of one board. */
   renewal: { burst: 10, perSecond: 1 / 60 },
   remembered: 10_000,
