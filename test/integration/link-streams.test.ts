@@ -39,6 +39,10 @@ async function setUp(options: { weather?: Partial<Weather>; seed?: number; strea
         await write(1, 'bye');
         return 0;
       },
+      async sink({ input }) {
+        for await (const _ of input);
+        return 0;
+      },
       async yes({ write, signal: ending }) {
         while (!ending.aborted) await write(1, Buffer.alloc(10_000, 'y'));
         return 137;
@@ -272,4 +276,33 @@ test('stream ids of others, frames too large and what comes too late are refused
   void pipe.send(topic, encodeData({ stream: 2, channel: 1, offset: 0, data: Buffer.alloc(linkLimits.streamFrameBytes + 1) }));
   await settled(broken);
   expect(said).toHaveLength(3);
+});
+
+test('what is copied to a board on a slow line holds up what it shall run by seconds, and fills the line', async () => {
+  const { exec, settled, clock, broker } = await setUp();
+  broker.condition(node, { bytesPerSecond: 8_000, latencyMs: 1_000 });
+  const copy = exec(['sink']);
+  await settled(copy.opened);
+  const beganMs = clock.monotonicMs();
+  const bytes = 400_000;
+  let done = false;
+  const copied = (async () => {
+    await copy.write(Buffer.alloc(bytes));
+    copy.end();
+    await outcome(copy);
+    done = true;
+  })();
+  const waits: number[] = [];
+  while (!done) {
+    await clock.advance(3_000);
+    const askedMs = clock.monotonicMs();
+    // Goes the same way as the copy, and comes back.
+    await settled(exec(['echo']).opened);
+    waits.push(clock.monotonicMs() - askedMs);
+  }
+  await copied;
+  const lineMs = (bytes / 8_000) * 1_000;
+  expect(clock.monotonicMs() - beganMs).toBeLessThan(lineMs * 1.5);
+  expect(waits.length).toBeGreaterThan(5);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(6_000);
 });

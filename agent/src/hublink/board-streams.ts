@@ -30,6 +30,7 @@ export class BoardStreams {
   readonly #open = new Map<number, Entry>();
   /** Ids that were closed: what is late or comes twice does not open them again. */
   readonly #closed: number[] = [];
+  /** One for each stream to a pod: never more than there may be streams. */
   readonly #windows = new StreamWindows({ streams: linkLimits.streams, ampleBytes: linkLimits.boardInputBytes });
 
   constructor(options: BoardStreamsOptions) {
@@ -42,6 +43,10 @@ export class BoardStreams {
   }
 
   receive(message: StreamMessage): void {
+    if (message.op === 'mark') {
+      void this.#options.sendJson({ session: message.session, id: message.id, op: 'marked' }).catch(() => {});
+      return;
+    }
     const stream = this.#open.get(message.id);
     if (message.op === 'open') this.#start(message);
     else if (stream) stream.receive(message);
@@ -72,9 +77,11 @@ export class BoardStreams {
   #podStream(message: Extract<Open, { request: unknown }>): void {
     const { id, session, credit, request } = message;
     const { handlers, sendJson, sendBytes } = this.#options;
-    if (!handlers.openStream) return this.#refuse(message, 501, `this board does not do ${request.kind}`);
-    const windowBytes = this.#windows.take();
-    if (windowBytes === undefined) return this.#refuse(message, 429, `this board has ${linkLimits.streams} streams open`);
+    const windowBytes = handlers.openStream && this.#windows.take();
+    if (!handlers.openStream || windowBytes === undefined) {
+      this.#refuse(message, 501, `this board does not do ${request.kind}`);
+      return;
+    }
     const stream = new BoardStream({
       ...{ id, request, credit, windowBytes },
       open: handlers.openStream,

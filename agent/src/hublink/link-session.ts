@@ -96,7 +96,7 @@ export class LinkSession implements DeviceEnd {
     this.#streams = new BoardStreams({
       handlers: options.handlers,
       // What lets the other end go on does not wait behind what this end sends.
-      sendJson: (message) => this.#send('stream', message, message.op === 'credit' ? 'sync' : undefined),
+      sendJson: (message) => this.#send('stream', message, message.op === 'credit' || message.op === 'marked' ? 'sync' : undefined),
       sendBytes: (payload) => this.#sendBytes('stream', payload),
     });
   }

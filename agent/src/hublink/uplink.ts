@@ -1,9 +1,9 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { DevicePipe } from '@flotilla/shared/protocol/courier.js';
 import { cutFrame } from '@flotilla/shared/protocol/cut-frame.js';
+import { LinePace } from '@flotilla/shared/protocol/line-pace.js';
 import { type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import type { LinkMeter } from './types.ts';
-import { UplinkPace } from './uplink-pace.ts';
 
 /** From the most to the least urgent. Pings are MQTT's own and wait in no queue. */
 export type Lane = 'heartbeat' | 'status' | 'sync' | 'streams';
@@ -44,14 +44,14 @@ interface Waiting {
 /**
  * All that a board sends over one connection goes through here. Heartbeats and status go out at once; the other lanes wait for their
  * turn, the higher one first, while so much is under way that a heartbeat would have to wait behind it for more than a second
- * (uplink-pace.ts). A lane is first in, first out. Frames of streams are cut to what the line carries in half a second.
+ * (line-pace.ts of the protocol). A lane is first in, first out. Frames of streams are cut to what the line carries in half a second.
  *
  * INVARIANTS: a lane never reorders; a lower lane sends nothing while a higher one waits; when the connection is over, all that waits is
  * rejected. Where nothing is measured (a pipe that cannot tell what arrived) only the drain of the connection holds senders up.
  */
 export class Uplink {
   readonly #options: UplinkOptions;
-  readonly #pace: UplinkPace;
+  readonly #pace: LinePace;
   readonly #waiting: Readonly<Record<'sync' | 'streams', Waiting[]>> = { sync: [], streams: [] };
   readonly #handed = new Set<(error: Error) => void>();
   #waitingBytes = 0;
@@ -61,7 +61,7 @@ export class Uplink {
   constructor(options: UplinkOptions) {
     const { pipe, clock } = options;
     this.#options = options;
-    this.#pace = new UplinkPace({ clock, arrived: pipe.arrived ? () => pipe.arrived?.() : undefined, moved: () => void this.#pump() });
+    this.#pace = new LinePace({ clock, arrived: pipe.arrived ? () => pipe.arrived?.() : undefined, moved: () => void this.#pump() });
   }
 
   /** Resolves when it was handed to the connection. Rejects when that is over, or too much waits already. */

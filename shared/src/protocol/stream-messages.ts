@@ -71,6 +71,8 @@ export type StreamMessage = { readonly session: number; readonly id: number } & 
   /** Its sender sends no more data than `length` in all; the other direction goes on. */
   | { readonly op: 'end'; readonly length: number }
   | ({ readonly op: 'resize' } & TerminalSize)
+  /** The board shall answer at once: so the hub learns what the line carries. `id` is the mark's own number, no stream's. */
+  | { readonly op: 'mark' | 'marked' }
   /** The stream is over. */
   | ({ readonly op: 'close' } & StreamEnd)
 );
@@ -105,6 +107,9 @@ export function parseStream(value: unknown): StreamMessage {
       return { ...head, op, length: shape.integer('length') };
     case 'resize':
       return { ...head, op, width: upTo(shape, 'width', 65_535), height: upTo(shape, 'height', 65_535) };
+    case 'mark':
+    case 'marked':
+      return { ...head, op };
     case 'close':
       return { ...head, op, ...ending(shape) };
     default:

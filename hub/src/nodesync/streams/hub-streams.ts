@@ -9,6 +9,7 @@ import type { StreamMessage, StreamRequest } from '@flotilla/shared/protocol/str
 import type { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
 import type { NodeStream } from '#registry/generic/types.ts';
 import { HubStream, refusedStream } from './hub-stream.ts';
+import { PacedFrames } from './paced-frames.ts';
 
 export interface HubStreamsOptions {
   readonly node: string;
@@ -29,6 +30,7 @@ const tailWithinMs = 30_000;
 /** The hub's end of the streams of one session. All end with it. */
 export class HubStreams {
   readonly #options: HubStreamsOptions;
+  readonly #frames: PacedFrames;
   readonly #open = new Map<number, HubStream>();
   /** Opened before the board said hello. */
   #early: (() => void)[] | undefined = [];
@@ -38,6 +40,8 @@ export class HubStreams {
 
   constructor(options: HubStreamsOptions) {
     this.#options = options;
+    const { clock, send, sendBytes, session } = options;
+    this.#frames = new PacedFrames({ clock, send: sendBytes, mark: (id) => send({ session, op: 'mark', id }) });
   }
 
   /** The board said hello. @param streams what it says it can, as in Hello */
@@ -69,6 +73,10 @@ export class HubStreams {
 
   /** @throws ProtocolError for a stream that this session never had */
   receive(message: StreamMessage): void {
+    if (message.op === 'marked') {
+      this.#frames.marked(message.id);
+      return;
+    }
     this.#mustBeOurs(message.id);
     this.#open.get(message.id)?.receive(message);
     if (message.op !== 'close') return;
@@ -90,6 +98,7 @@ export class HubStreams {
   end(error: StatusError): void {
     this.#ended = error;
     this.#early = undefined;
+    this.#frames.end(error);
     for (const stream of [...this.#open.values()]) stream.fail(error);
   }
 
@@ -105,7 +114,7 @@ export class HubStreams {
       id,
       windowBytes,
       note: (note) => void this.#options.send({ session, id, ...note }).catch(() => {}),
-      send: (frame) => this.#options.sendBytes(encodeData(frame)),
+      send: (frame) => this.#frames.send(encodeData(frame)),
       over: () => {
         this.#open.delete(id);
         windows.give(windowBytes);

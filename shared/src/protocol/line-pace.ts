@@ -1,6 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 
-export interface UplinkPaceOptions {
+export interface LinePaceOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** Asks the other end to answer behind all that was sent so far; undefined where the line cannot tell. */
   readonly arrived: (() => Promise<void> | undefined) | undefined;
@@ -35,8 +35,8 @@ interface Mark {
  * how much more may go under way: what the line carries in its own round trip and one second. What the kernel's and the carrier's
  * buffers would swallow counts as under way; the drain of the socket would not show it.
  */
-export class UplinkPace {
-  readonly #options: UplinkPaceOptions;
+export class LinePace {
+  readonly #options: LinePaceOptions;
   readonly #marks: Mark[] = [];
   #sentBytes = 0;
   #arrivedBytes = 0;
@@ -47,7 +47,7 @@ export class UplinkPace {
   /** Of what the line could have under way; less while it stalls. */
   #share = 1;
 
-  constructor(options: UplinkPaceOptions) {
+  constructor(options: LinePaceOptions) {
     this.#options = options;
   }
 
