@@ -11,6 +11,7 @@ const suites: Readonly<
 > = {
   apply: () => import('./apply.ts'),
   link: () => import('./link.ts'),
+  streams: () => import('./streams.ts'),
 };
 
 const { values, positionals } = parseArgs({
