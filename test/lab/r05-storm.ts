@@ -31,10 +31,10 @@ export const storm: LabGoal = {
     'few wait in vain',
   ],
   controls: [
-    { mistake: 'boards that wait all the same time', round: (_seed, lab) => round(1, lab, 300, { retry: inStep }) },
-    { mistake: 'a hub that grants no time after its start', round: (_seed, lab) => round(1, lab, 300, { startGraceMs: 0 }) },
+    { mistake: 'boards that wait all the same time', round: (_seed, lab) => round(1, lab, 150, { retry: inStep }) },
+    { mistake: 'a hub that grants no time after its start', round: (_seed, lab) => round(1, lab, 150, { startGraceMs: 0 }) },
   ],
 };
 
 /** The same with a fleet that is simulated in a second. */
-export const smallStorm: LabGoal = { ...storm, id: 'R5-small', round: (seed, lab) => round(seed, lab, 300) };
+export const smallStorm: LabGoal = { ...storm, id: 'R5-small', round: (seed, lab) => round(seed, lab, 150) };

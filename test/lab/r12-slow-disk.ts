@@ -7,7 +7,7 @@ import { quietFleet } from './quiet-fleet.ts';
 const boards = 4;
 const mostWaiting = 200;
 /** Writers that do not wait for one another, ten times a second: far more than the disk takes. */
-const writersPerTick = 60;
+const writersPerTick = 40;
 const tickMs = 100;
 const slowForMs = 20_000;
 /** As long as it takes until a board counts as away. */

@@ -4,8 +4,8 @@ import type { ConfigMap, Deployment, Pod } from '@flotilla/shared/api/generated/
 import { type Fleet, startFleet } from '../simulation/fleet.ts';
 import type { Lab, LabGoal, Shared } from './lab-goal.ts';
 
-const boards = 8;
-const apps = 6;
+const boards = 5;
+const apps = 4;
 const changes = 24;
 const roundMs = 2 * 3_600_000;
 const changeMs = 3_000;

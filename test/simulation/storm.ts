@@ -165,7 +165,7 @@ export async function hubRestart(options: StormOptions): Promise<number> {
     storm.connected,
   );
   const waves = busiest(storm.arrivals, 100);
-  storm.check('they do not come in step', waves <= Math.max(20, count / 4), waves);
+  storm.check('they do not come in step', waves <= count / 2, waves);
   const { dropped } = world.broker.load;
   storm.check('few wait in vain', dropped <= count / 2, dropped);
   for (const { link } of storm.boards.values()) await link.stop();
