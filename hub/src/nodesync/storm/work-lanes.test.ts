@@ -96,6 +96,19 @@ test('all together have a bound', () => {
   expect(offer('status', 'one more')).toBe(false);
 });
 
+test('what an item leads to at once is counted once', () => {
+  lanes.offer('heartbeat', 'a', 1, () => {
+    offer('sync', 'a', ' inner', 5);
+    spentMs += 2;
+  });
+  // Seven of twelve are gone: four more are done at once, and one more would be, but not what comes after it.
+  offer('status', 'a', ' next', 4);
+  offer('status', 'a', ' last', 4);
+  offer('status', 'a', ' waits', 1);
+  expect(done).toEqual(['a inner', 'a next', 'a last']);
+  lanes.stop();
+});
+
 test('what a board said before its session ended is not done any more', async () => {
   offer('status', 'first', '', 50);
   offer('status', 'gone');

@@ -53,6 +53,8 @@ export class WorkLanes {
   /** What boards may still take now; less than nothing after one item that took long. */
   #budgetMs = burstMs;
   #countedMs = 0;
+  /** Time counted already of what ran within the item that runs now. */
+  #innerMs = 0;
   /** What one item takes, on average. */
   #itemMs = 1;
   #timer: Timer | undefined;
@@ -126,11 +128,15 @@ export class WorkLanes {
 
   #run(run: () => void): void {
     const beganMs = this.#clock.monotonicMs();
+    // One may offer more, which runs within it.
+    const outerMs = this.#innerMs;
+    this.#innerMs = 0;
     try {
       run();
     } finally {
       this.#countedMs = this.#clock.monotonicMs();
-      const tookMs = this.#countedMs - beganMs;
+      const tookMs = this.#countedMs - beganMs - this.#innerMs;
+      this.#innerMs = outerMs + this.#innerMs + tookMs;
       this.#budgetMs -= tookMs;
       this.#itemMs += (tookMs - this.#itemMs) / 64;
     }
