@@ -83,6 +83,8 @@ export const parsers: readonly Parser[] = [
       { session: 1, op: 'credit', id: 1, bytes: 10, total: 20 },
       { session: 1, op: 'end', id: 1, length: 10 },
       { session: 1, op: 'resize', id: 1, width: 80, height: 24 },
+      { session: 1, op: 'mark', id: 1 },
+      { session: 1, op: 'marked', id: 1 },
       { session: 1, op: 'close', id: 1, length: 10 },
       { session: 1, op: 'close', id: 1, length: 10, error: 'no', code: 404, exitCode: 1 },
     ],

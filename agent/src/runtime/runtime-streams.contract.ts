@@ -180,7 +180,7 @@ export function runtimeStreamsContract(harness: () => RuntimeHarness, helpers: H
     });
 
     test('a port of the pod answers, each side may end first, and a port without a server is refused', async () => {
-      const page = 'mkdir -p /tmp/w; echo page >/tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w';
+      const page = 'mkdir -p /tmp/w; echo page >/tmp/w/index.html; httpd -f -p 127.0.0.1:8082 -h /tmp/w & exec httpd -f -p 8080 -h /tmp/w';
       const { sandbox } = await start({ command: ['sh', '-c', page] });
       const { signal } = new AbortController();
       const connect = (port: number): Promise<PodStream> => harness().runtime().connect(sandbox, port, signal);
@@ -197,6 +197,9 @@ export function runtimeStreamsContract(harness: () => RuntimeHarness, helpers: H
       await stream.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'));
       const { out } = await outcome(stream, () => stream.end());
       expect(out).toMatch(/^HTTP\/1\.[01] 200 OK[\s\S]*\r\n\r\npage\n$/);
+      const local = await connect(8082);
+      await local.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'));
+      expect((await outcome(local, () => local.end())).out).toMatch(/page\n$/);
       await expect(connect(8081)).rejects.toMatchObject({ message: expect.stringContaining('ECONNREFUSED') });
     });
   });

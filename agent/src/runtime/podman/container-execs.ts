@@ -9,7 +9,7 @@ import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import type { ExecRequest } from '../types.ts';
 import { mergedOutput, writeTo } from './merged-output.ts';
-import { belonging, isIn, processEntry, processTable } from './process-table.ts';
+import { belonging, isIn, type ProcessEntry, processEntry, processTable } from './process-table.ts';
 
 /*
  * Programs are started by the OCI runtime itself (`runc exec`): nothing is written to flash and no conmon stays behind. One that needs a
@@ -44,6 +44,8 @@ export class ContainerExecs {
   readonly #options: ContainerExecsOptions;
   readonly #running = new Set<{ readonly end: () => void; readonly over: Promise<void> }>();
   #lastId = 0;
+  #looking: Promise<unknown> = Promise.resolve();
+  #nextTable: Promise<ProcessEntry[]> | undefined;
 
   constructor(options: ContainerExecsOptions) {
     this.#options = options;
@@ -179,10 +181,21 @@ export class ContainerExecs {
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
   }
 
+  /** What runs, read after this call; however many ask at a time, they share it. */
+  #table(): Promise<ProcessEntry[]> {
+    this.#nextTable ??= this.#looking.then(() => {
+      this.#nextTable = undefined;
+      const table = processTable();
+      this.#looking = table.catch(() => {});
+      return table;
+    });
+    return this.#nextTable;
+  }
+
   /** Ends all that runs below `root` and all of the container's that is in the session of `session`. */
   async #kill(containerId: string, root: number | undefined, session: number | undefined): Promise<void> {
     for (let round = 0; round < killRounds; round++) {
-      const table = await processTable();
+      const table = await this.#table();
       const below = belonging(table, { root });
       const ofSession = session === undefined ? [] : belonging(table, { session });
       const inside = await Promise.all(ofSession.map((pid) => isIn(containerId, pid)));

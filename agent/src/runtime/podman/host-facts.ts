@@ -32,6 +32,7 @@ const programs = [
   'slirp4netns',
   'pasta',
   'script',
+  'nsenter',
 ] as const;
 export type Program = (typeof programs)[number];
 

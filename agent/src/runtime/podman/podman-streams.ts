@@ -4,13 +4,16 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
+import { socketStream } from '../socket-stream.ts';
 import { type AttachRequest, type ExecRequest, RuntimeError, type SandboxState } from '../types.ts';
 import { attach } from './container-attach.ts';
 import { ContainerExecs } from './container-execs.ts';
 import type { HostFacts } from './host-facts.ts';
+import { InsideConnector } from './inside-connector.ts';
 import type { LibpodAnswer, LibpodCall } from './libpod-client.ts';
 import type { LibpodInspect } from './libpod-types.ts';
 import { connectTo } from './pod-connection.ts';
+import { isIn } from './process-table.ts';
 import { statusOf } from './sandbox-states.ts';
 
 export interface PodmanStreamsOptions {
@@ -23,18 +26,21 @@ export interface PodmanStreamsOptions {
   /** Of podman's API. */
   readonly socketPath: string;
   readonly inspect: (id: string, signal: AbortSignal | undefined) => Promise<LibpodInspect | undefined>;
-  readonly call: (method: 'POST', path: string, call: LibpodCall) => Promise<LibpodAnswer>;
+  readonly call: (method: 'GET' | 'POST', path: string, call: LibpodCall) => Promise<LibpodAnswer>;
 }
 
 /** Exec, attach and connections to pods, with podman. How and why: agent/docs/streams.md. */
 export class PodmanStreams {
   readonly #options: PodmanStreamsOptions;
   readonly #execs: ContainerExecs;
+  readonly #inside: InsideConnector | undefined;
 
   constructor(options: PodmanStreamsOptions) {
     this.#options = options;
     const { clock, exec, facts, log, runDir } = options;
     this.#execs = new ContainerExecs({ clock, exec, log, dir: join(runDir, 'execs'), script: facts.found.script });
+    const { nsenter } = facts.found;
+    this.#inside = facts.isRoot && nsenter !== undefined ? new InsideConnector({ clock, nsenter }) : undefined;
   }
 
   /** Ends what was left by an agent that was killed. */
@@ -44,6 +50,7 @@ export class PodmanStreams {
 
   /** Ends every exec; attached clients and connections end with their signals. */
   close(): Promise<void> {
+    this.#inside?.close();
     return this.#execs.close();
   }
 
@@ -68,8 +75,21 @@ export class PodmanStreams {
     return attach({ ...request, socketPath, containerId, resize, tty: config.Tty, hasStdin: config.OpenStdin }, signal);
   }
 
-  async connect({ ip }: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
-    return connectTo(ip ?? '127.0.0.1', port, signal);
+  async connect({ id, ip }: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
+    if (ip === undefined) return connectTo('127.0.0.1', port, signal);
+    const pid = this.#inside && (await this.#pidInside(id, signal));
+    // Without root a pod's own localhost cannot be entered.
+    if (!this.#inside || pid === undefined) return connectTo(ip, port, signal);
+    return socketStream(await this.#inside.connect(pid, port, signal), signal);
+  }
+
+  /** The process that holds the pod's network open. */
+  async #pidInside(podId: string, signal: AbortSignal): Promise<number | undefined> {
+    const { call, inspect } = this.#options;
+    const { body } = await call('GET', `/pods/${podId}/json`, { signal });
+    const { InfraContainerID: infra } = body as { InfraContainerID?: string };
+    const pid = infra && (await inspect(infra, signal))?.State.Pid;
+    return infra && pid && (await isIn(infra, pid)) ? pid : undefined;
   }
 
   async #running(containerId: string, signal: AbortSignal): Promise<LibpodInspect> {

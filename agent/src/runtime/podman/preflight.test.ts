@@ -27,6 +27,7 @@ const good: HostFacts = {
     slirp4netns: 'slirp4netns',
     pasta: undefined,
     script: '/usr/bin/script',
+    nsenter: '/usr/bin/nsenter',
   },
 };
 const without = (...programs: (keyof HostFacts['found'])[]): HostFacts => ({
