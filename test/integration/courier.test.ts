@@ -180,6 +180,16 @@ describe.for(lines)('courier: %s', ([, open]) => {
     expect(board.received.map(([, payload]) => Number(payload.toString()))).toEqual(Array.from({ length: 50 }, (_, count) => count));
   });
 
+  test('tells that what was sent has arrived, where the connection can tell', async () => {
+    const { pipe } = await connect('board-1');
+    for (let round = 1; round <= 5; round++) {
+      for (let count = 0; count < 20; count++) void pipe.send(up('board-1', 'stream'), Buffer.alloc(10_000));
+      await pipe.arrived?.();
+      if (!pipe.arrived) await vi.waitFor(() => expect(log).toHaveLength(1 + 20 * round), { timeout: 60_000 });
+      expect(log).toHaveLength(1 + 20 * round);
+    }
+  });
+
   test('a session knows who it is', async () => {
     const { session } = await connect('board-1', 'boot-7');
     expect(session).toMatchObject({ node: 'board-1', bootId: 'boot-7', keyId: boards.get('board-1')?.keyId, keepAliveMs: 20_000 });

@@ -34,7 +34,7 @@ export const linkProfileTable: Readonly<Record<LinkProfileName, LinkProfile>> = 
     flashSyncs: 100_000,
   },
   default: {
-    keepAlive: { firstMs: 20_000, leastMs: 10_000, mostMs: 20_000 },
+    keepAlive: { firstMs: 20_000, leastMs: 20_000, mostMs: 20_000 },
     coalesceMs: 1_000,
     failedLogBytes: 64 * 1024,
     figuresEveryMs: 15 * 60_000,
