@@ -159,6 +159,19 @@ describe.each(Object.entries(found))('the %s kubectl', (_age, command) => {
     await proxy.end('SIGTERM');
   });
 
+  test('speaks what its version speaks', async () => {
+    const webSockets = (await kubectl.minor()) >= 31;
+    const asked = async (subresource: string): Promise<number> => {
+      const verb = webSockets ? 'GET' : 'CREATE';
+      const lines = (await kubectl.ok(['get', '--raw', '/metrics'])).split('\n');
+      const line = lines.find((one) =>
+        [`subresource="${subresource}"`, `verb="${verb}"`, 'code="101"'].every((part) => one.includes(part)),
+      );
+      return Number(line?.split(' ').at(-1) ?? 0);
+    };
+    for (const subresource of ['exec', 'attach', 'portforward']) expect(await asked(subresource), subresource).toBeGreaterThan(0);
+  });
+
   test('leaves nothing running when it is killed', async () => {
     const exec = started('exec', '-i', 'one', '--', 'sh', '-c', 'echo up; sleep 1000');
     await exec.says(/^up$/m);

@@ -78,8 +78,10 @@ class SocketOffer implements UpgradeOffer {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: maxWebSocketMessageBytes,
-      handleProtocols: () => subprotocol ?? false,
     });
+    // `ws` takes no name with a slash, which `SPDY/3.1+portforward.k8s.io` has: it does not get to see any.
+    delete request.headers['sec-websocket-protocol'];
+    if (subprotocol !== undefined) server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${subprotocol}`));
     return new Promise((resolve) => server.handleUpgrade(request, this.#take(), head, resolve));
   }
 

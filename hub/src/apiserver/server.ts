@@ -46,6 +46,7 @@ const maxHeaderBytes = 64 * 1024;
 const headersTimeoutMs = 32_000;
 /** Longer than the 90 s after which Go clients close an idle connection: the client closes, so no request meets a closing door. */
 const keepAliveTimeoutMs = 120_000;
+const lateBodyMs = 60_000;
 const handshakeTimeoutMs = 15_000;
 const maxConnections = 50_000;
 
@@ -79,6 +80,9 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
   server.on('request', (request, response) => {
     const exchange = new ServerExchange(request, response);
     response.on('error', () => {});
+    if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
+      response.once('finish', () => endLateBody(request));
+    }
     void run(exchange, find(request.url ?? '/'), logger);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -134,6 +138,15 @@ async function run(exchange: ServerExchange, handler: ExchangeHandler, logger: L
     if (!exchange.signal.aborted) logger.error('request failed', { method: exchange.method, error });
     if (!exchange.answered) await replyError(exchange, error);
   }
+}
+
+/** A body that nobody waits for any more may still come, for a while. */
+function endLateBody(request: IncomingMessage): void {
+  if (request.complete) return;
+  const late = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, lateBodyMs).unref();
+  request.once('close', () => clearTimeout(late));
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {
