@@ -237,7 +237,7 @@ test('a hundred programs at once on one board; beyond the limit one more is refu
 });
 
 test('stream ids of others, frames too large and what comes too late are refused and do no harm', async () => {
-  const { exec, settled, pipes, clock, broker } = await setUp();
+  const { exec, settled, pipes, clock, broker, world } = await setUp();
   const stream = exec(['cat']);
   await settled(stream.opened);
   const pipe = pipes.at(-1) as DevicePipe;
@@ -257,6 +257,8 @@ test('stream ids of others, frames too large and what comes too late are refused
   void pipe.send(topic, encodeData({ stream: 99, channel: 1, offset: 0, data: Buffer.from('x') }));
   await clock.advance(1_000);
   expect(said).toEqual([1, 2].map(() => ({ about: 'stream', reason: 'Forbidden', message: "stream 99 is none of this board's" })));
+  const shown = "Warning StreamRefused The hub refused what the board sent on a stream: stream 99 is none of this board's";
+  expect(world.warnings.filter((warning) => warning.includes('StreamRefused'))).toEqual([shown]);
   // Of a session that is over: not even an answer.
   tell({ session: session - 1, op: 'close', id: 1, length: 0 });
   await clock.advance(1_000);

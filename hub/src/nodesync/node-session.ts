@@ -77,6 +77,7 @@ export class NodeSession {
   #taking = -1;
   #acknowledged = -1;
   #tokens = 0;
+  #streamWarned = false;
 
   constructor(options: NodeSessionOptions) {
     this.#options = options;
@@ -144,8 +145,16 @@ export class NodeSession {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#options.logger.warn('refused a message of a board', { kind, reason: error.reason, error });
+      if (kind === 'stream') this.#streamRefused(error);
       if (kind !== 'refusal') this.#refuse(kind, error.reason, error.message);
     }
+  }
+
+  /** A stream of somebody else, or one that breaks its bounds, is no accident: it is shown once in a session. */
+  #streamRefused({ reason, message }: ProtocolError): void {
+    if (this.#streamWarned || (reason !== 'Forbidden' && reason !== 'TooLarge')) return;
+    this.#streamWarned = true;
+    this.#options.warn('StreamRefused', `The hub refused what the board sent on a stream: ${message}`);
   }
 
   #receive(kind: UpKind, value: unknown): void {
