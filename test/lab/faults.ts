@@ -11,6 +11,7 @@ const networkFaults = [
   'reordered',
   'truncated',
   'hostile',
+  'replayed',
   'half-open',
   'slow link',
   'late timeout',
@@ -44,7 +45,7 @@ const run = (seed: number, { tally }: Lab, more: Partial<OrdealOptions> = {}): P
 
 const control = (mistake: string, plant: NonNullable<OrdealOptions['plant']>): Control => ({
   mistake,
-  rounds: 20,
+  rounds: 40,
   round: (seed, lab) => run(seed, lab, { plant, boards: 5, minutes: 5 }),
 });
 

@@ -20,7 +20,7 @@ export const messages: LabGoal = {
   title: 'duplicated, reordered, replayed and delayed messages, lost acknowledgements',
   rounds: 10_000,
   round: (seed, lab) => run(seed, lab),
-  faults: { kinds: ['duplicated', 'reordered', 'hostile', 'delayed', 'lost', 'truncated', 'cut at a message'], atLeast: 1000 },
+  faults: { kinds: ['duplicated', 'reordered', 'hostile', 'replayed', 'delayed', 'lost', 'truncated', 'cut at a message'], atLeast: 1000 },
   invariants,
-  controls: [{ mistake: 'a stale generation applied', rounds: 20, round: (seed, lab) => run(seed, lab, staleGenerationApplied) }],
+  controls: [{ mistake: 'a stale generation applied', rounds: 60, round: (seed, lab) => run(seed, lab, staleGenerationApplied) }],
 };

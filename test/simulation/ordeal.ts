@@ -66,6 +66,7 @@ export async function ordeal(options: OrdealOptions): Promise<void> {
     disconnect: random.next() * 0.02,
     truncate: random.next() * 0.03,
     hostile: random.next() * 0.03,
+    replay: random.next() * 0.1,
   };
   const faults = new Faults({ fleet: world, ledger, random, struck });
   for (let endMs = clock.monotonicMs() + minutes * 60_000; clock.monotonicMs() < endMs; ) {

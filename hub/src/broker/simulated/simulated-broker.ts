@@ -276,6 +276,11 @@ export class SimulatedBroker implements Broker {
       struck?.('hostile');
       this.#deliver(line, direction, this.#enemy.invents(direction, packet));
     }
+    const old = direction === 'down' && random.next() < (weather.replay ?? 0) ? this.#enemy.replays(packet.node) : undefined;
+    if (old) {
+      struck?.('replayed');
+      this.#deliver(line, direction, old);
+    }
     if (random.next() < weather.lose) return void struck?.('lost');
     if (random.next() < (weather.truncate ?? 0)) {
       struck?.('truncated');

@@ -13,6 +13,8 @@ export interface Weather {
   readonly truncate?: number;
   /** Something that nobody sent arrives too: noise, what was sent before, what was meant for another board. */
   readonly hostile?: number;
+  /** An older manifest of this board comes again. */
+  readonly replay?: number;
 }
 
 export const calm: Weather = { delayMs: 0, duplicate: 0, lose: 0, disconnect: 0 };
@@ -35,6 +37,7 @@ export type NetworkFault =
   | 'reordered'
   | 'truncated'
   | 'hostile'
+  | 'replayed'
   | 'half-open'
   | 'slow link'
   | 'late timeout';
@@ -46,11 +49,14 @@ export interface Packet {
 }
 
 const remembered = 24;
+const rememberedManifests = 8;
 
 /** What an enemy on the line would send: he has heard everything, and has no keys. */
 export class Enemy {
   readonly #random: Random;
   readonly #heard: { readonly up: Packet[]; readonly down: Packet[] } = { up: [], down: [] };
+  /** By node: what it was told to run. */
+  readonly #manifests = new Map<string, Packet[]>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -60,6 +66,14 @@ export class Enemy {
     const heard = this.#heard[direction];
     if (heard.length >= remembered) heard.shift();
     heard.push(packet);
+    if (!packet.topic.endsWith('/down/manifest')) return;
+    this.#manifests.set(packet.node, [...(this.#manifests.get(packet.node) ?? []).slice(1 - rememberedManifests), packet]);
+  }
+
+  /** What the board was told to run, and is not any more. */
+  replays(node: string): Packet | undefined {
+    const old = this.#manifests.get(node)?.slice(0, -1) ?? [];
+    return old[Math.floor(this.#random.next() * old.length)];
   }
 
   /** In place of, or beside, a packet. */
