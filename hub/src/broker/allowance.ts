@@ -1,4 +1,4 @@
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '@flotilla/shared/workqueue/token-bucket.js';
 import { brokerLimits } from './types.ts';
 
 /** What a board's excess comes to: read on, wait, tell of it once, or hang up. */

@@ -1,5 +1,5 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '@flotilla/shared/workqueue/token-bucket.js';
 import { brokerLimits } from './types.ts';
 
 /** Refusals at once that are answered at once, and how soon one more is. */

@@ -1,6 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { ConnectRefused, type DeviceIntroduction } from '@flotilla/shared/protocol/courier.js';
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '@flotilla/shared/workqueue/token-bucket.js';
 import { type Boards, brokerLimits, type DeviceIdentity, type DeviceSession, type Incident, sessionsPerIncarnation } from './types.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { tooManyRequests } from '@flotilla/shared/errors/status.js';
-import { TokenBucket } from '#broker/token-bucket.ts';
+import { TokenBucket } from '@flotilla/shared/workqueue/token-bucket.js';
 
 /** Certificates made: each is a few milliseconds of the hub's time, so a flood of requests must not buy all of it. */
 export const joinLimits = {
