@@ -169,7 +169,9 @@ describe.each(Object.entries(found))('the %s kubectl', (_age, command) => {
       );
       return Number(line?.split(' ').at(-1) ?? 0);
     };
-    for (const subresource of ['exec', 'attach', 'portforward']) expect(await asked(subresource), subresource).toBeGreaterThan(0);
+    for (const subresource of ['exec', 'attach', 'portforward']) {
+      await until(`${subresource} was counted`, async () => (await asked(subresource)) > 0);
+    }
   });
 
   test('leaves nothing running when it is killed', async () => {
