@@ -75,7 +75,7 @@ export function serviceAccount({ registry, clock, suffix }: AdmissionEnv): Admis
 }
 
 function mountToken(spec: PodSpec, suffix: () => string): void {
-  const there = spec.volumes?.find(({ name }) => name.startsWith(volumePrefix))?.name;
+  const there = spec.volumes?.find(({ name }) => name?.startsWith(volumePrefix))?.name;
   const volumeName = there ?? `${volumePrefix}${suffix()}`;
   let mounted = false;
   const mount = (container: Container): void => {

@@ -5,7 +5,7 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { type Authenticator, anonymous, bearerToken } from '#auth/authn/authenticator.ts';
 import { type Attributes, type Authorizer, forbiddenError } from '#auth/authz/types.ts';
 import type { UserInfo } from '#registry/generic/types.ts';
-import { methodNotAllowed, noSuchPage, replyError } from './answers.ts';
+import { methodNotAllowed, noSuchPage, noSuchResource, replyError } from './answers.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
@@ -81,9 +81,16 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
     return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user) }, info.resource);
   }
   const page = options.page(info.path, info.query);
+  if (!page && isBelowKnown(info.path, options.endpoints)) throw noSuchResource();
   if (!page) return noSuchPage(exchange);
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw methodNotAllowed();
   return page(exchange);
+}
+
+/** Below what is served a page that is missing is told as a Status, as in Kubernetes. */
+function isBelowKnown(path: string, { groupVersions }: Endpoints): boolean {
+  const [, root, group] = path.split('/');
+  return root === 'api' || root === 'version' || (root === 'apis' && groupVersions.some((one) => one.group === group));
 }
 
 async function identify(authenticator: Authenticator, exchange: Exchange): Promise<UserInfo> {

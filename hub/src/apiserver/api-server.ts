@@ -11,6 +11,7 @@ import type { Metrics } from '#telemetry/metrics.ts';
 import { createApiHandler } from './api-handler.ts';
 import { createDispatch } from './dispatch.ts';
 import { Endpoints } from './endpoints.ts';
+import { evictionSubresource } from './eviction.ts';
 import { offlineDeleteNotice } from './offline-delete-notice.ts';
 import { createPages } from './pages.ts';
 import { logSubresource } from './pod-log.ts';
@@ -47,6 +48,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
     registry.resources(),
     [
       logSubresource(nodeConnector),
+      evictionSubresource,
       execSubresource(streams),
       attachSubresource(streams),
       portForwardSubresource(streams),

@@ -1,5 +1,5 @@
 import { type FieldError, invalid, invalidObject, notSupported } from '@flotilla/shared/errors/field.js';
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { DeleteOptions } from '#registry/generic/types.ts';
 import { parseBody } from './body.ts';
 import { bodyFormat } from './negotiation.ts';
@@ -23,7 +23,6 @@ export function readDeleteOptions(query: URLSearchParams, body: Buffer, contentT
   const raw = body.length > 0 ? fromBody(body, contentType) : fromQuery(query);
   const faults: FieldError[] = [];
   const grace = raw.gracePeriodSeconds ?? undefined;
-  if (grace !== undefined && !Number.isSafeInteger(grace)) throw badRequest('gracePeriodSeconds must be an integer');
   const policy = raw.propagationPolicy ?? undefined;
   const orphan = raw.orphanDependents ?? undefined;
   if (policy !== undefined && orphan !== undefined) {
@@ -48,11 +47,33 @@ export function readDeleteOptions(query: URLSearchParams, body: Buffer, contentT
   };
 }
 
+/** What cannot be read is a fault of the server to Kubernetes. @throws StatusError 500 in its words */
 function fromBody(body: Buffer, contentType: string | undefined): RawOptions {
-  const value = parseBody(body, bodyFormat(contentType));
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the body of a delete must be DeleteOptions');
-  const raw = value as RawOptions;
-  if (raw.kind !== undefined && raw.kind !== 'DeleteOptions') throw badRequest(`decoded object cannot be converted to DeleteOptions`);
+  const format = bodyFormat(contentType);
+  const unreadable = (why: string): StatusError => new StatusError(500, '', why);
+  let value: unknown;
+  try {
+    value = parseBody(body, format);
+  } catch (error) {
+    if (error instanceof StatusError) throw unreadable(`couldn't get version/kind; json parse error: ${error.message}`);
+    throw error;
+  }
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    const type = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+    throw unreadable(`couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type ${type}`);
+  }
+  const raw = value as RawOptions & { readonly apiVersion?: unknown };
+  if (raw.kind !== undefined && raw.kind !== 'DeleteOptions') {
+    const [kind, version] = [JSON.stringify(raw.kind), JSON.stringify(raw.apiVersion ?? 'v1')];
+    throw unreadable(`no kind ${kind} is registered for version ${version} in scheme "pkg/runtime/scheme.go:110"`);
+  }
+  const grace = raw.gracePeriodSeconds ?? undefined;
+  if (grace !== undefined && !Number.isSafeInteger(grace)) {
+    const found = typeof grace === 'number' ? `number ${grace}` : typeof grace === 'boolean' ? 'bool' : typeof grace;
+    throw unreadable(`json: cannot unmarshal ${found} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
+  }
   return raw;
 }
 

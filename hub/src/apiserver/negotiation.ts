@@ -6,6 +6,8 @@ export interface Representation {
   readonly as: 'Object' | 'Table' | 'PartialObjectMetadata';
   /** `v1` or `v1beta1`, of meta.k8s.io; `v1` for plain objects. */
   readonly version: string;
+  /** Whether metadata was asked for as that of a list. */
+  readonly isList?: boolean;
 }
 
 interface Clause {
@@ -59,17 +61,19 @@ export function parseAccept(accept: string): Clause[] {
     const quality = parameters['q'] === undefined ? 1 : Number(parameters['q']);
     return { type: type.toLowerCase(), parameters, quality: Number.isFinite(quality) ? quality : 0 };
   });
-  return clauses.filter((clause) => clause.quality > 0).sort((a, b) => b.quality - a.quality);
+  // As in Kubernetes a quality of zero only comes last.
+  return clauses.sort((a, b) => b.quality - a.quality);
 }
 
 function match({ type, parameters }: Clause): Representation | undefined {
   const format = type === 'application/json' || type === '*/*' ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;
   if (!format) return undefined;
-  const { as, g, v = 'v1' } = parameters;
+  const { as, g, v } = parameters;
   if (as === undefined) return { format, as: 'Object', version: 'v1' };
   if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) return undefined;
   if (as === 'Table') return { format, as, version: v };
-  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { format, as: 'PartialObjectMetadata', version: v };
+  const isList = as === 'PartialObjectMetadataList';
+  if (as === 'PartialObjectMetadata' || isList) return { format, as: 'PartialObjectMetadata', version: v, isList };
   return undefined;
 }
 

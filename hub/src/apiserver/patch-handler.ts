@@ -140,6 +140,7 @@ function checkPatched(
 function unstructured(why: string): string {
   const [, found = '', type = ''] = /^json: cannot unmarshal (\w+) .* of type (.+)$/.exec(why) ?? [];
   const from = { object: 'map', array: 'slice' }[found] ?? found;
+  if (/^int\d+$/.test(type)) return `unrecognized type: ${type}`;
   if (type.startsWith('map[')) return `cannot restore map from ${from}`;
   return type.startsWith('[]') ? `cannot restore slice from ${from}` : why;
 }

@@ -6,7 +6,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { keptLogBytes } from '@flotilla/shared/protocol/log-messages.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { NodeConnector } from '#registry/generic/types.ts';
-import { replyText, setWarnings } from './answers.ts';
+import { setWarnings } from './answers.ts';
 import { chosenContainer } from './chosen-container.ts';
 import type { SpecialSubresource } from './endpoints.ts';
 import type { AnswerStream, ApiRequest } from './exchange.ts';
@@ -43,8 +43,8 @@ export function logSubresource(connector: NodeConnector): SpecialSubresource {
       const pod: PodView = resource.get(request.ctx, target.namespace, target.name).object;
       const options = readLogOptions(request.info.query, pod);
       const node = pod.spec?.nodeName;
-      // A pod without a node has written nothing yet: an empty answer, as kube-apiserver gives.
-      if (!node) return replyText(request.exchange, 200, '');
+      // A pod without a node has written nothing yet: no content, as kube-apiserver says.
+      if (!node) return request.exchange.reply(204, '', '');
       checkStarted(pod, options);
       const awaySinceMs = connector.awaySinceMs(node);
       if (awaySinceMs !== undefined) return replyKept(request, connector, { node, awaySinceMs, pod, options });
@@ -113,7 +113,7 @@ function readLogOptions(query: URLSearchParams, pod: PodView): LogOptions {
   if (tailLines !== undefined && tailLines < 0) faults.push(invalid('tailLines', tailLines, 'must be greater than or equal to 0'));
   if (limitBytes !== undefined && limitBytes < 1) faults.push(invalid('limitBytes', limitBytes, 'must be greater than 0'));
   if (sinceSeconds !== undefined && sinceTime !== undefined) {
-    faults.push({ type: 'FieldValueForbidden', field: '', detail: 'at most one of `sinceTime` or `sinceSeconds` may be specified' });
+    faults.push({ type: 'FieldValueForbidden', field: '[]', detail: 'at most one of `sinceTime` or `sinceSeconds` may be specified' });
   }
   if (sinceSeconds !== undefined && sinceSeconds < 1) faults.push(invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
   if (faults.length > 0) throw invalidObject('PodLogOptions', '', pod.metadata?.name ?? '', faults);

@@ -26,8 +26,15 @@ export function viewOf({ exchange, info }: ApiRequest, definition: View['definit
 export function handleGet(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): void | Promise<void> {
   const view = viewOf(request, resource.definition, nowMs);
   checkVersion(request.info.query.get('resourceVersion'));
+  const { as, isList } = view.representation;
+  if (as === 'PartialObjectMetadata' && isList) {
+    const { kind } = resource.definition;
+    throw misasked(`you requested PartialObjectMetadataList, but the requested object is not a list (*core.${kind})`);
+  }
   return replyCached(request.exchange, 200, view, resource.get(request.ctx, target.namespace, target.name));
 }
+
+const misasked = (why: string): StatusError => new StatusError(406, 'NotAcceptable', why);
 
 /** A version that is none is a fault of the server to Kubernetes, here and in watches. @throws StatusError */
 export function checkVersion(version: string | null): void {
@@ -71,6 +78,10 @@ export function replyCached(exchange: Exchange, code: number, view: View, cached
 export async function handleList(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): Promise<void> {
   const { exchange, info, ctx } = request;
   const view = viewOf(request, resource.definition, nowMs);
+  if (view.representation.as === 'PartialObjectMetadata' && !view.representation.isList) {
+    const { kind } = resource.definition;
+    throw misasked(`you requested PartialObjectMetadata, but the requested object is a list (*core.${kind}List)`);
+  }
   const options = readListOptions(info.query);
   if (info.query.has('sendInitialEvents')) refuseOptions([forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list')]);
   const named = target.name ? withName(options.fieldSelector, target.name) : options.fieldSelector;
@@ -93,7 +104,10 @@ export async function replyList(
   items: readonly CachedObject[],
   metadata: Parameters<typeof listText>[1],
 ): Promise<void> {
-  const parts = listText(view, metadata);
+  let parts = listText(view, metadata);
+  // Go writes a list that nobody appended to.
+  const none = items.length === 0 && view.representation.as === 'PartialObjectMetadata';
+  if (none) parts = { ...parts, start: parts.start.slice(0, -1), end: 'null}' };
   if (view.representation.format === 'yaml') {
     const json = parts.start + items.map((item) => parts.item(item)).join(',') + parts.end;
     return replyObject(exchange, 200, JSON.parse(json), 'yaml');

@@ -26,11 +26,11 @@ export function objectText(view: View, cached: CachedObject): string {
   }
 }
 
-/** JSON of what an event carries: Tables have their columns in the first event only, a bookmark is a Table without rows. */
+/** JSON of what an event carries: Tables have their columns in the first event only; a bookmark's row carries its annotations. */
 export function eventObjectText(view: View, event: WatchEvent, first: boolean): string {
   if (view.representation.as !== 'Table') return objectText(view, event.object);
   const metadata = { resourceVersion: event.object.object.metadata?.resourceVersion };
-  const row = event.type === 'BOOKMARK' ? '' : rowText(view, event.object);
+  const row = rowText(view, event.object);
   return tableStart(view, metadata, first) + row + tableEnd;
 }
 
@@ -67,8 +67,10 @@ export function listText(view: View, metadata: ListMeta): ListText {
 
 /** What stands in a list has no kind of its own: the list says it. */
 function untyped(json: string, apiVersion: string, kind: string): string {
-  const typed = `{"apiVersion":"${apiVersion}","kind":"${kind}",`;
-  return json.startsWith(typed) ? `{${json.slice(typed.length)}` : json;
+  for (const typed of [`{"kind":"${kind}","apiVersion":"${apiVersion}",`, `{"apiVersion":"${apiVersion}","kind":"${kind}",`]) {
+    if (json.startsWith(typed)) return `{${json.slice(typed.length)}`;
+  }
+  return json;
 }
 
 function partialText(object: KubeObject, version: string): string {

@@ -10,7 +10,7 @@ test.each([
   ['GET', '/api/v1/pods?watch=0', 'list', { resource: 'pods' }],
   ['GET', '/api/v1/pods?watch=false', 'list', { resource: 'pods' }],
   ['GET', '/api/v1/namespaces/default/pods/a?watch=true', 'get', { namespace: 'default', resource: 'pods', name: 'a' }],
-  ['HEAD', '/api/v1/namespaces/default/pods/a', 'get', { namespace: 'default', resource: 'pods', name: 'a' }],
+  ['HEAD', '/api/v1/namespaces/default/pods/a', 'head', { namespace: 'default', resource: 'pods', name: 'a' }],
   [
     'POST',
     '/api/v1/namespaces/default/pods/a/binding',

@@ -19,6 +19,8 @@ export interface ResourceTarget {
   readonly resource: string;
   readonly name: string;
   readonly subresource: string;
+  /** The path began with `watch/`, as it did before `?watch=1`. */
+  readonly watched?: true;
   /** What follows the subresource; only proxies have it. */
   readonly rest: readonly string[];
 }
@@ -26,7 +28,6 @@ export interface ResourceTarget {
 const verbs: Readonly<Record<string, string>> = {
   POST: 'create',
   GET: 'get',
-  HEAD: 'get',
   PUT: 'update',
   PATCH: 'patch',
   DELETE: 'delete',
@@ -37,7 +38,9 @@ const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize'
 export function parseRequestInfo(method: string, url: string): RequestInfo {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  // As in Go a parameter whose escapes are broken is none.
+  const given = mark < 0 ? [] : url.slice(mark + 1).split('&');
+  const query = new URLSearchParams(given.filter((pair) => !/%(?![0-9a-fA-F]{2})/.test(pair)).join('&'));
   const resource = parseTarget(path);
   if (!resource) return { path, query, verb: method.toLowerCase() };
   return { path, query, verb: resourceVerb(method, resource, query), resource };
@@ -50,18 +53,23 @@ function parseTarget(path: string): ResourceTarget | undefined {
   const group = head === 3 ? decodeURIComponent(parts[1] ?? '') : '';
   const version = decodeURIComponent(parts[head - 1] ?? '');
   let rest = parts.slice(head).map((part) => decodeURIComponent(part));
+  const watched = rest[0] === 'watch';
+  if (watched) rest = rest.slice(1);
   let namespace = '';
   if (rest[0] === 'namespaces' && rest.length >= 2) {
     namespace = rest[1] ?? '';
     // `namespaces/NS` and its own subresources mean the Namespace itself.
-    if (rest.length > 2 && !namespaceSubresources.has(rest[2] ?? '')) rest = rest.slice(2);
+    const own = rest.length > 2 && !namespaceSubresources.has(rest[2] ?? '');
+    if (own && rest[2] === 'namespaces') return { group, version, namespace, resource: '', name: '', subresource: '', rest: [] };
+    if (own) rest = rest.slice(2);
   }
   const [resource = '', name = '', subresource = '', ...more] = rest;
-  return { group, version, namespace, resource, name, subresource, rest: more };
+  return { group, version, namespace, resource, name, subresource, rest: more, ...(watched ? { watched: true as const } : {}) };
 }
 
 function resourceVerb(method: string, target: ResourceTarget, query: URLSearchParams): string {
   const verb = verbs[method] ?? method.toLowerCase();
+  if (target.watched && verb === 'get') return 'watch';
   if (target.name) return verb;
   if (verb === 'get') return isTrue(query.get('watch')) ? 'watch' : 'list';
   return verb === 'delete' ? 'deletecollection' : verb;

@@ -10,6 +10,7 @@ import { decodeBody } from './body.ts';
 import type { SpecialSubresource } from './endpoints.ts';
 import { negotiate } from './negotiation.ts';
 import { readWriteOptions } from './query-options.ts';
+import type { ResourceTarget } from './request-info.ts';
 import { WarningContext } from './warning-context.ts';
 
 const defaultSeconds = 3600;
@@ -55,7 +56,7 @@ export function tokenSubresource({ registry, tokens }: TokenRequestOptions): Spe
       );
       const account = resource.get(ctx, target.namespace, target.name).object;
       const seconds = request.spec?.expirationSeconds ?? defaultSeconds;
-      refuse(request, seconds);
+      refuse(request, seconds, target);
       const bound = request.spec?.boundObjectRef ? bind(registry, ctx, target.namespace, account, request.spec.boundObjectRef) : {};
       const audiences = request.spec?.audiences?.length ? request.spec.audiences : [tokens.issuer];
       const { name = '', uid = '', creationTimestamp } = account.metadata ?? {};
@@ -73,7 +74,7 @@ export function tokenSubresource({ registry, tokens }: TokenRequestOptions): Spe
           kind: 'TokenRequest',
           apiVersion: 'authentication.k8s.io/v1',
           metadata: { ...request.metadata, name, namespace: target.namespace, uid, creationTimestamp },
-          spec: { ...request.spec, audiences, expirationSeconds: seconds },
+          spec: { boundObjectRef: null, ...request.spec, audiences, expirationSeconds: seconds },
           status: { token: issued.token, expirationTimestamp: kubeTime(issued.expiresAtMs) },
         },
         format,
@@ -82,7 +83,15 @@ export function tokenSubresource({ registry, tokens }: TokenRequestOptions): Spe
   };
 }
 
-function refuse(request: TokenRequest, seconds: unknown): void {
+function refuse(request: TokenRequest, seconds: unknown, { name, namespace }: ResourceTarget): void {
+  const own = request.metadata ?? {};
+  if (own.namespace && own.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  if (own.name && own.name !== name) {
+    const fault = invalid('metadata.name', own.name, 'must match the service account name if specified');
+    throw invalidObject('TokenRequest', shape.group, name, [fault]);
+  }
   const faults: FieldError[] = [];
   const field = 'spec.expirationSeconds';
   if (typeof seconds !== 'number' || seconds < leastSeconds)
@@ -110,7 +119,7 @@ function bind(
   const foundUid = found.metadata?.uid ?? '';
   if (uid && uid !== foundUid) {
     const why = `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`;
-    throw conflict({ group: '', resource: plural }, name, why);
+    throw conflict({ group: '', resource: kind }, name, why);
   }
   if (kind !== 'Pod') return { boundTo: { kind, name, uid: foundUid } };
   const { serviceAccountName = '', nodeName } = (found as { spec?: { serviceAccountName?: string; nodeName?: string } }).spec ?? {};

@@ -1,4 +1,4 @@
-import { badRequest } from '@flotilla/shared/errors/status.js';
+import { badRequest, isNotFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { ResourceDefinition, ResourceRegistry, Subresource, UpdateOptions } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
@@ -152,10 +152,20 @@ export async function handleDeleteCollection(
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const removed = await resource.deleteCollection(ctx, target.namespace, readListOptions(info.query), options);
   for (const { object } of removed) warnOf(ctx, resource.definition.strategy.deleteNotice?.(object));
-  if (options.gracePeriodSeconds !== 0) for (const { object } of removed) warnOf(ctx, notice(resource.definition, object));
+  if (options.gracePeriodSeconds !== 0) for (const { object } of removed) warnOf(ctx, noticeOfLeft(resource, ctx, object, notice));
   setWarnings(exchange, ctx.warnings);
   const resourceVersion = String(Math.max(0, ...removed.map(({ revision }) => revision)));
   await replyList(exchange, view, removed, { resourceVersion });
+}
+
+/** What there is to know of an object that a deletion left for now. */
+function noticeOfLeft(resource: ResourceRegistry, ctx: WarningContext, { metadata }: KubeObject, notice: DeleteNotice): string | undefined {
+  try {
+    return notice(resource.definition, resource.get(ctx, metadata?.namespace ?? '', metadata?.name ?? '').object);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
 
 /** What a body has to be: the kind itself, or the subresource's own kind (Scale, Binding). */

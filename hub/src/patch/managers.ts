@@ -109,6 +109,7 @@ export const ownable = (set: FieldSet): FieldSet => set.difference(unowned);
 export function resetFields(subresource: string, paths?: readonly (readonly string[])[]): FieldSet {
   if (paths) return setOf(...paths.map((path) => path.map((name) => `f:${name}`)));
   if (subresource === '') return setOf(['f:status']);
+  if (subresource === 'finalize') return setOf(['f:status'], ['f:metadata']);
   return subresource === 'status' ? setOf(['f:spec']) : emptySet;
 }
 

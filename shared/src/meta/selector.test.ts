@@ -46,7 +46,6 @@ describe('parseLabelSelector', () => {
     ['=web', "found '=', expected: !, identifier, or 'end of string'"],
     ['a=(', "unable to parse requirement: found '(', expected: identifier"],
     ['!', "unable to parse requirement: found '', expected: identifier"],
-    ['app in ()', "unable to parse requirement: values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty"],
     ['a>x', "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"],
     ['a/b/c=x', 'unable to parse requirement: <nil>: Invalid value: "a/b/c": a qualified name must consist of alphanumeric characters'],
     ['app=b@d', 'unable to parse requirement: values[0][app]: Invalid value: "b@d": a valid label must be an empty string or'],

@@ -226,7 +226,8 @@ class Parser {
     const first = this.lexer.peek('values');
     if (first.kind === ')') {
       this.lexer.next('values');
-      return [];
+      // Nothing between the brackets is the empty value, as in Kubernetes.
+      return [''];
     }
     if (first.kind !== 'identifier' && first.kind !== ',') throw badRequest(`found '${first.text}', expected: ',', ')' or identifier`);
     const values: string[] = [];

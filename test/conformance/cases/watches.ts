@@ -73,9 +73,9 @@ export const watches = topic('watches', (t) => {
   t.watch('watch=x', `${all}?watch=x&labelSelector=set%3Dx`, 1);
   t.watch('ends by itself', `${all}?watch=true&resourceVersion={last}&timeoutSeconds=1`, 9);
   t.watch('a negative timeout', `${all}?watch=true&resourceVersion={last}&timeoutSeconds=x`, 9);
-  t.watch('of what is not there', `/api/v1/namespaces/${t.ns}/nonsense?watch=true`, 9);
-  t.watch('in a form that is not served', `${all}?watch=true`, 9, { headers: { accept: 'text/plain' } });
-  t.watch('a table of another version', `${all}?watch=true`, 9, { headers: { accept: 'application/json;as=Table;v=v9;g=meta.k8s.io' } });
+  t.watch('of what is not there', `/api/v1/namespaces/${t.ns}/nonsense?watch=true`, 99);
+  t.watch('in a form that is not served', `${all}?watch=true`, 99, { headers: { accept: 'text/plain' } });
+  t.watch('a table of another version', `${all}?watch=true`, 99, { headers: { accept: 'application/json;as=Table;v=v9;g=meta.k8s.io' } });
   t.watch('as a stream', `${all}?watch=true&labelSelector=set%3Dx`, 1, { headers: { accept: 'application/json;stream=watch' } });
 
   t.get('the beginning of pods', t.path('pods'), { keep: { pods: '/metadata/resourceVersion' } });

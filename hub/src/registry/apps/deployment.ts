@@ -17,6 +17,8 @@ const percentWords = "a valid percent string must be a numeric string followed b
 
 function defaults({ spec }: Deployment): void {
   if (!spec) return;
+  spec.template ??= {};
+  spec.template.spec ??= { containers: [] };
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
@@ -100,7 +102,7 @@ function validateStatus({ status = {} }: Deployment, { status: was = {} }: Deplo
   if (amount('availableReplicas') > amount('readyReplicas')) {
     faults.push(invalid('status.availableReplicas', amount('availableReplicas'), 'cannot be greater than readyReplicas'));
   }
-  if (amount('collisionCount') < amount('collisionCount', was)) {
+  if (was?.collisionCount !== undefined && amount('collisionCount') < was.collisionCount) {
     faults.push(invalid('status.collisionCount', amount('collisionCount'), 'cannot be decremented'));
   }
   return faults;

@@ -27,7 +27,7 @@ export function validateSelectorAndTemplate({ selector, template }: WithTemplate
   if (selectorFaults.length > 0) return [...faults, invalid(`${path}.selector`, selector, 'invalid label selector')];
   const labels = template?.metadata?.labels;
   const at = `${path}.template`;
-  if (selector && !isEmpty && !labelSelector(selector).matches(labels)) {
+  if (!(selector && isEmpty) && !labelSelector(selector).matches(labels)) {
     faults.push(invalid(`${at}.metadata.labels`, labels, '`selector` does not match template `labels`'));
   }
   return [...faults, ...validateTemplate(template, at)];

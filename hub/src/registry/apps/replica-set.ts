@@ -47,6 +47,8 @@ const strategy: Strategy<ReplicaSet> = {
   default({ spec }) {
     if (!spec) return;
     spec.replicas ??= 1;
+    spec.template ??= {};
+    spec.template.spec ??= { containers: [] };
     if (spec.template?.spec) defaultPodSpec(spec.template.spec);
   },
   prepareForCreate(object) {
@@ -103,5 +105,4 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
     },
     scaleSubresource<ReplicaSet>('apps', 'replicasets'),
   ],
-  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 };

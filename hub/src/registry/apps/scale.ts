@@ -1,6 +1,6 @@
 import type { Scale } from '@flotilla/shared/api/generated/types.js';
 import { invalid, invalidObject } from '@flotilla/shared/errors/field.js';
-import { conflict } from '@flotilla/shared/errors/status.js';
+import { badRequest, conflict } from '@flotilla/shared/errors/status.js';
 import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { clone } from '#registry/generic/json.ts';
@@ -26,7 +26,7 @@ export function scaleSubresource<T extends Scalable>(group: string, resource: st
         kind: 'Scale',
         apiVersion: 'autoscaling/v1',
         metadata,
-        spec: { replicas: spec?.replicas ?? 0 },
+        spec: spec?.replicas ? { replicas: spec.replicas } : {},
         status: { replicas: status?.replicas ?? 0, selector: labelSelector(spec?.selector).toString() },
       };
     },
@@ -34,7 +34,12 @@ export function scaleSubresource<T extends Scalable>(group: string, resource: st
     apply(object, view) {
       const scale = view as Scale;
       const replicas = scale.spec?.replicas ?? 0;
-      const { name = '', uid = '' } = object.metadata ?? {};
+      const { name = '', uid = '', namespace = '' } = object.metadata ?? {};
+      if (!scale.metadata?.name)
+        throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+      if (scale.metadata.namespace && scale.metadata.namespace !== namespace) {
+        throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+      }
       if (replicas < 0) {
         const fault = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
         throw invalidObject('Scale', 'autoscaling', name, [fault]);

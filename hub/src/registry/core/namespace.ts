@@ -14,13 +14,26 @@ function setNameLabel({ metadata }: Namespace): void {
   if (metadata?.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
 }
 
-function validateSpecFinalizers(object: Namespace): FieldError[] {
+/** As in Kubernetes a new namespace is told of the list, one that is finalized of the finalizer. */
+function validateSpecFinalizers(object: Namespace, standardAt?: string): FieldError[] {
   return (object.spec?.finalizers ?? []).flatMap((finalizer, index) => {
     const path = `spec.finalizers[${index}]`;
     const faults = qualifiedName(finalizer).map((why) => invalid(path, finalizer, why));
     if (!finalizer.includes('/') && finalizer !== kubernetesFinalizer)
-      faults.push(invalid('spec.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+      faults.push(invalid(standardAt ?? path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
     return faults;
+  });
+}
+
+const levels = ['privileged', 'baseline', 'restricted'];
+
+/** The levels of pod security (admission/api, ValidatePodSecurity): they are kept for whoever reads them. */
+function validateLevels({ metadata }: Namespace): FieldError[] {
+  return ['enforce', 'audit', 'warn'].flatMap((mode) => {
+    const label = `pod-security.kubernetes.io/${mode}`;
+    const level = metadata?.labels?.[label];
+    if (level === undefined || levels.includes(level)) return [];
+    return [invalid(`metadata.labels[${label}]`, level, `must be one of ${levels.join(', ')}`)];
   });
 }
 
@@ -50,8 +63,12 @@ const strategy: Strategy<Namespace> = {
   prepareForDelete(object) {
     object.status = { ...object.status, phase: 'Terminating' };
   },
-  validate: (object) => [...validateMetadata(object, { namespaced: false, name: labelName }), ...validateSpecFinalizers(object)],
-  validateUpdate: () => [],
+  validate: (object) => [
+    ...validateMetadata(object, { namespaced: false, name: labelName }),
+    ...validateSpecFinalizers(object, 'spec.finalizers'),
+    ...validateLevels(object),
+  ],
+  validateUpdate: validateLevels,
 };
 
 export const namespaces: ResourceDefinition<Namespace> = {
@@ -94,7 +111,7 @@ export const namespaces: ResourceDefinition<Namespace> = {
           else delete object.status;
         },
         validate: () => [],
-        validateUpdate: validateSpecFinalizers,
+        validateUpdate: (object) => validateSpecFinalizers(object),
       },
     },
   ],

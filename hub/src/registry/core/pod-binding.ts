@@ -1,7 +1,7 @@
 import type { Binding, Pod } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { invalidObject, notSupported, required } from '@flotilla/shared/errors/field.js';
-import { conflict } from '@flotilla/shared/errors/status.js';
+import { describeFieldError, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { badRequest, conflict, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { clone } from '#registry/generic/json.ts';
 import { metadataOf } from '#registry/generic/object-meta.ts';
@@ -18,14 +18,30 @@ export function applyBinding(pod: Pod, view: KubeObject): Pod {
   const faults: FieldError[] = [];
   if (target?.kind && target.kind !== 'Node') faults.push(notSupported('target.kind', target.kind, ['Node', '<empty>']));
   if (!target?.name) faults.push(required('target.name'));
-  if (faults.length > 0) throw invalidObject('Binding', '', name, faults);
+  // Not told as an invalid object: a fault of the server, to Kubernetes.
+  if (faults.length > 0)
+    throw new StatusError(
+      500,
+      '',
+      faults.length === 1 ? describeFieldError(faults[0] ?? required('target')) : `[${faults.map(describeFieldError).join(', ')}]`,
+    );
+  const { namespace = '' } = pod.metadata ?? {};
+  if (own.namespace && own.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
   for (const [field, title] of [
     ['uid', 'UID'],
     ['resourceVersion', 'ResourceVersion'],
   ] as const) {
     const found = pod.metadata?.[field] ?? '';
     if (!own[field] || own[field] === found) continue;
-    throw conflict(bindings, name, `Precondition failed: ${title} in precondition: ${own[field]}, ${title} in object meta: ${found}`);
+    const key = `/registry/pods/${namespace}/${name}`;
+    const storage = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: `;
+    throw conflict(
+      { group: '', resource: 'pods' },
+      name,
+      `${storage}Precondition failed: ${title} in precondition: ${own[field]}, ${title} in object meta: ${found}`,
+    );
   }
   const refuse = (why: string): never => {
     throw conflict(bindings, name, why);

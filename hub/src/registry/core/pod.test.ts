@@ -62,7 +62,7 @@ it('binds a pod once, and not while it is being deleted', async () => {
     code: 409,
     message: 'Operation cannot be fulfilled on pods/binding "a": pod a is already assigned to node "n"',
   });
-  expect((await refusal(bind(binding('')))).message).toBe('Binding "a" is invalid: target.name: Required value');
+  expect((await refusal(bind(binding('')))).message).toBe('target.name: Required value');
   expect((await refusal(bind(binding('m', { uid: 'x' })))).message).toContain('Precondition failed: UID in precondition: x');
 });
 

@@ -1,6 +1,7 @@
 import type { Secret } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, required, tooLong } from '@flotilla/shared/errors/field.js';
+import { decodeJson } from '#registry/decode/json-decode.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
@@ -30,12 +31,12 @@ function requireJson({ data = {} }: Secret, key: string): FieldError[] {
   const value = data[key];
   if (value === undefined) return [required(`data[${key}]`)];
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(value, 'base64').toString('utf8'));
+    const { value: parsed } = decodeJson(Buffer.from(value, 'base64').toString('utf8'));
     if (typeof parsed === 'object' && !Array.isArray(parsed)) return [];
     return [invalid(`data[${key}]`, '<secret contents redacted>', 'json: cannot unmarshal into Go value of type map[string]interface {}')];
-  } catch {
-    // The parser's message would quote what it read.
-    return [invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in JSON')];
+  } catch (error) {
+    // The message quotes one character at most, as Kubernetes' does.
+    return [invalid(`data[${key}]`, '<secret contents redacted>', error instanceof Error ? error.message : String(error))];
   }
 }
 

@@ -1,3 +1,4 @@
+import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { modified, notFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { CachedObject } from '#store/cache.ts';
@@ -34,14 +35,29 @@ export async function deleteObject<T extends KubeObject>(
     const nothingNew = step.kind === 'keep' || (step.kind === 'mark' && jsonEqual(step.object, current.object));
     if (nothingNew) return { object: current, deleted: false };
     if (options.dryRun)
-      return step.kind === 'remove' ? { object: current, deleted: true } : { object: detached(key, step.object), deleted: false };
+      return step.kind === 'remove'
+        ? { object: definition.graceful ? ended(current, clock.wallMs()) : current, deleted: true }
+        : { object: detached(key, step.object), deleted: false };
     if (step.kind === 'remove') {
       const removed = await writing(() => cache.delete<T>(key, current.revision));
-      if (removed) return { object: removed, deleted: true };
+      if (removed) return { object: definition.graceful ? ended(removed, clock.wallMs()) : removed, deleted: true };
     } else {
       const marked = await writing(() => cache.update(key, current.revision, step.object, { deleting: true }));
       if (marked) return { object: marked, deleted: false };
     }
   }
   throw modified(definition, name);
+}
+
+/** What was deleted at once, as Kubernetes marks it before it goes. */
+function ended<T extends KubeObject>(removed: CachedObject<T>, nowMs: number): CachedObject<T> {
+  const { metadata = {} } = removed.object;
+  const first = metadata.deletionTimestamp === undefined;
+  const marked = {
+    ...metadata,
+    ...(first && metadata.generation ? { generation: metadata.generation + 1 } : {}),
+    ...(first ? { deletionTimestamp: kubeTime(nowMs) } : {}),
+    deletionGracePeriodSeconds: 0,
+  };
+  return detached(removed.key, { ...removed.object, metadata: marked }, removed.revision);
 }

@@ -118,7 +118,7 @@ export class GenericRegistry<T extends KubeObject = KubeObject> implements Resou
     return deleteObject(this.#parts, ctx, namespace, name, options);
   }
 
-  /** Not atomic, as in Kubernetes: an error leaves the rest undeleted. */
+  /** Not atomic, as in Kubernetes: an error leaves the rest undeleted. The answer is what was there before. */
   async deleteCollection(
     ctx: RequestContext,
     namespace: string,
@@ -128,9 +128,11 @@ export class GenericRegistry<T extends KubeObject = KubeObject> implements Resou
     this.#requireNamespace(namespace);
     const { items } = await this.list(ctx, namespace, list);
     const deleted: CachedObject<T>[] = [];
-    for (const { object } of items) {
+    for (const item of items) {
+      const { namespace: own = '', name = '' } = item.object.metadata ?? {};
       try {
-        deleted.push((await this.delete(ctx, object.metadata?.namespace ?? '', object.metadata?.name ?? '', options)).object);
+        await this.delete(ctx, own, name, options);
+        deleted.push(item);
       } catch (error) {
         if (!(error instanceof StatusError) || error.reason !== 'NotFound') throw error;
       }

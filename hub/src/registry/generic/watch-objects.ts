@@ -171,9 +171,9 @@ function watchFaults({ sendInitialEvents, resourceVersionMatch: match, continue:
   const refuse = (why: string): number => faults.push(forbiddenField('resourceVersionMatch', why));
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
     refuse('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (next) refuse('resourceVersionMatch is forbidden when continue is provided');
   if (!match) return faults;
   if (sendInitialEvents === undefined) refuse('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
   if (match !== 'NotOlderThan') faults.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']));
-  if (next) refuse('resourceVersionMatch is forbidden when continue is provided');
   return faults;
 }

@@ -114,7 +114,8 @@ class StructCheck implements Check {
     const required = new Set(this.schema.required);
     const fields = Object.entries(this.schema.properties ?? {}).map(([name, schema]): [string, Field] => {
       const check = compile(schema);
-      const omitEmpty = !required.has(name) && (check instanceof ListCheck || check instanceof MapCheck);
+      // An empty list of managers is an order: begin anew.
+      const omitEmpty = name !== 'managedFields' && !required.has(name) && (check instanceof ListCheck || check instanceof MapCheck);
       return [name, { check, omitEmpty }];
     });
     this.fields = new Map(fields);

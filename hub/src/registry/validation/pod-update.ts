@@ -30,6 +30,11 @@ export function validatePodSpecUpdate(spec: PodSpec, old: PodSpec): FieldError[]
     const why = `only deletion is allowed, but found new scheduling gate '${name}'`;
     faults.push(forbiddenField(`spec.schedulingGates[${index}].name`, why));
   }
+  const gated = (old.schedulingGates?.length ?? 0) > 0;
+  if (gated && !includesAll(spec.nodeSelector, old.nodeSelector)) {
+    const why = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)';
+    return [...faults, invalid('spec.nodeSelector', spec.nodeSelector, why)];
+  }
   const changed = changedFields(spec, old);
   if (changed.length > 0)
     faults.push(forbiddenField('spec', `pod updates may not change fields other than ${changeable}\n${changed.join('\n')}`));
@@ -56,7 +61,7 @@ function changedFields(spec: PodSpec, old: PodSpec): string[] {
   const wasNegative = (old.terminationGracePeriodSeconds ?? 0) < 0;
   const free = new Set<keyof PodSpec>(['activeDeadlineSeconds', 'tolerations', 'schedulingGates']);
   if (wasNegative && spec.terminationGracePeriodSeconds === 1) free.add('terminationGracePeriodSeconds');
-  if (gated && includesAll(spec.nodeSelector, old.nodeSelector)) free.add('nodeSelector');
+  if (gated) free.add('nodeSelector');
   const fields = new Set([...Object.keys(spec), ...Object.keys(old)] as (keyof PodSpec)[]);
   return [...fields]
     .filter((field) => !free.has(field))
@@ -87,7 +92,7 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   faults.push(
     ...each('status.conditions', status.conditions, ({ type, observedGeneration }, at) => {
       const native = /^[A-Za-z]+$/.test(type ?? '');
-      const found = native ? [] : named(`${at}.type`, type ?? '', qualifiedName);
+      const found = native ? [] : named(`${at}.Type`, type ?? '', qualifiedName);
       if ((observedGeneration ?? 0) < 0)
         found.push(invalid(`${at}.observedGeneration`, observedGeneration, 'must be a non-negative integer'));
       return found;
