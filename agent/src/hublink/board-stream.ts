@@ -1,7 +1,9 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { StatusError } from '@flotilla/shared/errors/status.js';
 import { describeError } from '@flotilla/shared/log/logger.js';
 import type { DataFrame } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
+import { ReceiveWindow } from '@flotilla/shared/protocol/receive-window.js';
 import type { PodStream, StreamMessage, StreamRequest, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import { StreamReceiver } from '@flotilla/shared/protocol/stream-receiver.js';
 import { StreamSender } from '@flotilla/shared/protocol/stream-sender.js';
@@ -15,8 +17,9 @@ export interface BoardStreamOptions {
   readonly request: StreamRequest;
   /** What the hub lets this board send at first. */
   readonly credit: number;
-  /** What this board lets the hub send. */
+  /** The most that this board lets the hub have under way; on a slow line it is less. */
   readonly windowBytes: number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly open: OpenStream;
   readonly note: (note: StreamNote) => Promise<void>;
   readonly send: (frame: DataFrame) => Promise<void>;
@@ -40,6 +43,7 @@ export class BoardStream {
     this.#input = new StreamReceiver(
       (bytes, total) => void note({ op: 'credit', bytes, total }).catch(() => {}),
       takesInput ? options.windowBytes : 0,
+      takesInput ? new ReceiveWindow({ clock: options.clock, mostBytes: options.windowBytes }) : undefined,
     );
   }
 
@@ -80,7 +84,7 @@ export class BoardStream {
   }
 
   async #serve(): Promise<{ exitCode?: number }> {
-    const { open, request, note, windowBytes } = this.#options;
+    const { open, request, note } = this.#options;
     const { signal } = this.#controller;
     const stream = await open(request, signal);
     this.#stream = stream;
@@ -88,7 +92,7 @@ export class BoardStream {
     stream.result.catch(() => {});
     signal.throwIfAborted();
     if (this.#size) stream.resize(this.#size);
-    await note({ op: 'opened', credit: isConnection(request) || request.stdin ? windowBytes : 0 });
+    await note({ op: 'opened', credit: isConnection(request) || request.stdin ? this.#input.firstCredit : 0 });
     void this.#feed(stream);
     for await (const { channel, data } of stream.output) await this.#sender.write(channel, data);
     signal.throwIfAborted();

@@ -1,3 +1,4 @@
+import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { describeError } from '@flotilla/shared/log/logger.js';
 import { type DataFrame, encodeData } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
@@ -11,6 +12,7 @@ type Open = Extract<StreamMessage, { op: 'open' }>;
 
 export interface BoardStreamsOptions {
   readonly handlers: Pick<LinkHandlers, 'logs' | 'openStream'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly sendJson: (message: StreamMessage) => Promise<void>;
   readonly sendBytes: (payload: Buffer) => Promise<void>;
 }
@@ -84,6 +86,7 @@ export class BoardStreams {
     }
     const stream = new BoardStream({
       ...{ id, request, credit, windowBytes },
+      clock: this.#options.clock,
       open: handlers.openStream,
       note: (note) => sendJson({ session, id, ...note }),
       send: (frame) => sendBytes(encodeData(frame)),

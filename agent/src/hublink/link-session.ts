@@ -94,6 +94,7 @@ export class LinkSession implements DeviceEnd {
       this.#end = resolve;
     });
     this.#streams = new BoardStreams({
+      clock: options.clock,
       handlers: options.handlers,
       // What lets the other end go on does not wait behind what this end sends.
       sendJson: (message) => this.#send('stream', message, message.op === 'credit' || message.op === 'marked' ? 'sync' : undefined),

@@ -1,5 +1,6 @@
 import type { DataFrame } from './frame.ts';
 import { linkLimits } from './limits.ts';
+import type { ReceiveWindow } from './receive-window.ts';
 
 type Received = Pick<DataFrame, 'channel' | 'data'>;
 
@@ -15,6 +16,7 @@ const mostPieces = 16_384;
 export class StreamReceiver implements AsyncIterable<Received> {
   readonly #grant: (bytes: number, total: number) => void;
   readonly #windowBytes: number;
+  readonly #window: ReceiveWindow | undefined;
   readonly #early = new Map<number, DataFrame>();
   #ready: Received[] = [];
   #mergeAbove = piecesBeforeMerging;
@@ -29,11 +31,23 @@ export class StreamReceiver implements AsyncIterable<Received> {
   /**
    * @param grant tells the sender that it may send so many bytes more, and how many it was ever allowed
    * @param windowBytes the first credit, which opening gave, and the most that is held
+   * @param window adapts to the line; then it says what the first credit is
    */
-  constructor(grant: (bytes: number, total: number) => void, windowBytes: number = linkLimits.streamWindowBytes) {
+  constructor(
+    grant: (bytes: number, total: number) => void,
+    windowBytes: number = linkLimits.streamWindowBytes,
+    window: ReceiveWindow | undefined = undefined,
+  ) {
     this.#grant = grant;
     this.#windowBytes = windowBytes;
-    this.#granted = windowBytes;
+    this.#window = window;
+    this.#granted = window?.bytes ?? windowBytes;
+    window?.granted(this.#granted, 0);
+  }
+
+  /** What opening gives. */
+  get firstCredit(): number {
+    return this.#window?.bytes ?? this.#windowBytes;
   }
 
   /** All that was sent has arrived, or it never will. */
@@ -66,6 +80,7 @@ export class StreamReceiver implements AsyncIterable<Received> {
       this.#ready.push({ channel: next.channel, data: next.data });
       this.#received += next.data.length;
     }
+    this.#window?.arrived(this.#received);
     if (this.#ready.length > this.#mergeAbove) this.#merge();
     this.#wake?.();
   }
@@ -117,9 +132,11 @@ export class StreamReceiver implements AsyncIterable<Received> {
 
   #take(bytes: number): void {
     this.#consumed += bytes;
-    const due = this.#consumed + this.#windowBytes - this.#granted;
-    if (due < this.#windowBytes / 2 || this.isOver) return;
+    const windowBytes = this.#window?.bytes ?? this.#windowBytes;
+    const due = this.#consumed + windowBytes - this.#granted;
+    if (due < windowBytes / 2 || this.isOver) return;
     this.#granted += due;
+    this.#window?.granted(this.#granted, this.#received);
     this.#grant(due, this.#granted);
   }
 }
