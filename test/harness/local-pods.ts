@@ -39,7 +39,12 @@ export class LocalPods implements NodeConnector {
     const child = spawn(command, args, { stdio: 'pipe', detached: true });
     this.processes.add(child);
     const kill = (): void => {
-      if (this.processes.has(child) && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (!this.processes.has(child) || child.pid === undefined) return;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It ended a moment ago, and its streams have not closed yet.
+      }
     };
     signal.addEventListener('abort', kill, { once: true });
     const opened = new Promise<void>((resolve, reject) => {
