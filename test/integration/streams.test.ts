@@ -5,6 +5,7 @@ import { createServer as createHttpsServer, request } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
 import { definitions } from '@flotilla/hub/registry/definitions.js';
 import { StatusError } from '@flotilla/shared/errors/status.js';
@@ -36,6 +37,12 @@ beforeAll(async () => {
   board.away.set('pi-away', Date.UTC(2026, 0, 1, 12));
   web = createHttpServer((asked, answer) => {
     if (asked.url === '/moved') return answer.writeHead(302, { location: '/there', 'access-control-allow-origin': '*' }).end();
+    if (asked.url?.startsWith('/page')) {
+      const packed = asked.url.endsWith('packed');
+      const page = Buffer.from('<a href="/rewriteme">test</a>');
+      answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...(packed ? { 'content-encoding': 'gzip' } : {}) });
+      return void answer.end(packed ? gzipSync(page) : page);
+    }
     if (asked.url?.startsWith('/echo')) {
       answer.writeHead(200, { 'content-type': 'text/plain', 'set-cookie': ['a=1', 'b=2'], 'x-asked': JSON.stringify(asked.headers) });
       return void asked.pipe(answer);
@@ -316,6 +323,14 @@ function ask(
 }
 
 describe('the proxy to pods', () => {
+  const kubectlRaw = async (path: string): Promise<string> => {
+    const kubectl = new Kubectl(found.newest, hub.kubeconfig);
+    try {
+      return await kubectl.ok(['get', '--raw', path]);
+    } finally {
+      kubectl.close();
+    }
+  };
   const proxy = (path: string, name = `one:${webPort}`): string => podPath(`proxy${path}`, name);
 
   test('carries methods, paths, queries, bodies and headers, and none of the caller’s secrets', async () => {
@@ -339,10 +354,13 @@ describe('the proxy to pods', () => {
     expect(seen['x-drop']).toBeUndefined();
   });
 
-  test('redirects to the folder, and keeps redirects of the pod behind itself', async () => {
+  test('redirects to the folder, and keeps links and redirects of the pod behind itself', async () => {
     const bare = await ask(proxy('?a=b'));
     expect({ code: bare.code, to: bare.headers['location'] }).toEqual({ code: 301, to: proxy('/?a=b') });
     expect((await ask(proxy(''), { method: 'POST' })).body).toBe('POST /');
+    const changed = `<a href="${proxy('/rewriteme')}">test</a>`;
+    expect((await ask(proxy('/page'))).body).toBe(changed);
+    expect(await kubectlRaw(proxy('/page?packed'))).toBe(changed);
     const moved = await ask(proxy('/moved'));
     expect({ code: moved.code, to: moved.headers['location'] }).toEqual({ code: 302, to: proxy('/there') });
     expect(moved.headers['access-control-allow-origin']).toBeUndefined();

@@ -53,8 +53,8 @@ export interface Relay {
   connect(): Duplex;
   /** Whether TLS is spoken on it; what it presents as certificate is not looked at. */
   readonly tls: boolean;
-  /** Changes the headers of the answer in place. */
-  answered(headers: Record<string, string | string[] | undefined>): void;
+  /** Changes the headers of the answer in place; gives what its body shall pass through. */
+  answered(headers: Record<string, string | string[] | undefined>): readonly Duplex[];
 }
 
 export interface AnswerStream {

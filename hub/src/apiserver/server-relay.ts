@@ -57,12 +57,12 @@ export function relayRequest(parts: RelayParts): Promise<void> {
     });
     outgoing.once('response', (answer) => {
       const given = endToEnd(answer.headers);
-      parts.answered(given);
+      const changes = parts.answered(given);
       for (const name of Object.keys(given)) if (given[name] === undefined) delete given[name];
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, { ...(given as Record<string, string>), ...parts.own });
       // What is written waits for the first bytes otherwise; a client may wait for the head alone.
       response.flushHeaders();
-      pipeline(answer, response, (error) => {
+      pipeline([answer, ...changes, response], (error) => {
         if (error) response.destroy();
         outgoing.destroy();
         over();

@@ -1,7 +1,10 @@
+import type { Duplex } from 'node:stream';
+import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
 import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { NodeConnector } from '#registry/generic/types.ts';
 import type { SpecialSubresource } from '../endpoints.ts';
 import type { Exchange, Relay } from '../exchange.ts';
+import { HtmlLinks } from './html-links.ts';
 import { nodeStreamDuplex } from './node-stream-duplex.ts';
 import { findPod, type PodView, podOf } from './pod-target.ts';
 
@@ -41,13 +44,8 @@ export function podProxySubresource(connector: NodeConnector): SpecialSubresourc
           tls: scheme === 'https',
           connect: () => nodeStreamDuplex(connector.open(node, { kind: 'forward', pod: reference, port }, over.signal), () => over.abort()),
           answered(headers) {
-            for (const header of Object.keys(headers)) if (corsHeaders.test(header)) headers[header] = undefined;
-            const location = headers['location'];
-            if (typeof location === 'string')
-              headers['location'] = rewritten(location, prefix, {
-                host: exchange.header('host') ?? '',
-                pod: `${pod.status?.podIP}:${port}`,
-              });
+            const hosts = { host: exchange.header('host') ?? '', pod: `${pod.status?.podIP}:${port}` };
+            return behind(headers, (link) => rewritten(link, prefix, hosts), exchange.method);
           },
         });
       } finally {
@@ -95,6 +93,23 @@ function forwardHeaders(exchange: Exchange, prefix: string, path: string): Relay
     'x-forwarded-host': exchange.header('host'),
     'x-forwarded-proto': 'https',
   };
+}
+
+/** Makes an answer one that stays behind the proxy: no foreign page may read it, and what leads into the pod leads there through us. */
+function behind(headers: Parameters<Relay['answered']>[0], rewrite: (link: string) => string, method: string): readonly Duplex[] {
+  for (const header of Object.keys(headers)) if (corsHeaders.test(header)) headers[header] = undefined;
+  const { location, 'content-type': type, 'content-encoding': encoding } = headers;
+  if (typeof location === 'string') {
+    headers['location'] = rewrite(location);
+    return [];
+  }
+  if (method === 'HEAD' || !/^text\/html\s*(;|$)/i.test(String(type))) return [];
+  const links = new HtmlLinks(rewrite);
+  // A page in another encoding passes as it is, as through kube-apiserver.
+  if (encoding !== undefined && encoding !== 'gzip' && encoding !== 'deflate') return [];
+  headers['content-length'] = undefined;
+  if (encoding === 'gzip') return [createGunzip(), links, createGzip()];
+  return encoding === 'deflate' ? [createInflate(), links, createDeflate()] : [links];
 }
 
 /** A redirect within the pod stays behind the proxy (apimachinery, `proxy.Transport`). */
