@@ -129,7 +129,9 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
 
   // What is: store, its cache, and the one write path above them.
   const codec = { parse: decodeStored, stringify: encodeJson };
-  const cache = new WatchCache({ store, logger, codec, nowMs: () => clock.monotonicMs() });
+  // There are several Events for each pod, and no part of the hub reads them.
+  const seldomRead = (key: string): boolean => key.startsWith('/registry/core/events/');
+  const cache = new WatchCache({ store, logger, codec, seldomRead, nowMs: () => clock.monotonicMs() });
   const registry: Registry = createRegistry({
     cache,
     clock,

@@ -122,7 +122,10 @@ export class SimulatedFleet {
       else board.cutLine();
       await wait(forMs);
       board.mendLine();
-      if (behaviour === 'dying' && !signal.aborted) await board.start();
+      if (behaviour !== 'dying' || signal.aborted) continue;
+      await board.start().catch((error: unknown) => {
+        this.#options.logger.warn('the agent of a simulated board did not start', { node: board.node, error });
+      });
     }
   }
 }

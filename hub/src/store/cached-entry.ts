@@ -30,7 +30,7 @@ function inOrder(object: KubeObject, metadata: ObjectMeta): KubeObject {
 
 /**
  * An object at a revision. Keeps one text at most: the stored one until the JSON is asked for, then the JSON; at rest it keeps only
- * the object, until the JSON is asked for. What was read from the store is decoded when somebody looks at it.
+ * the object, until the JSON is asked for, or only the text. What was read from the store is decoded when somebody looks at it.
  */
 export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObject<T> {
   readonly key: string;
@@ -58,7 +58,11 @@ export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObj
   }
 
   /** Its news is old: few ask for its JSON from here on, so of text and object it keeps one. */
-  rest(): void {
+  rest(keep: 'object' | 'text' = 'object'): void {
+    if (keep === 'text' && this.#text !== undefined) {
+      this.#object = undefined;
+      return;
+    }
     this.#resting = true;
     if (this.#object === undefined) return;
     this.#text = undefined;

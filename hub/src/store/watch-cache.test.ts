@@ -289,6 +289,25 @@ test('what is read at the start, and what is news no more, gives up its text onc
   expect(made).toHaveLength(1);
 });
 
+test('what nobody looks at is text alone once it is news no more', async () => {
+  const read: string[] = [];
+  const parse = (text: string): unknown => {
+    read.push(text);
+    return JSON.parse(text);
+  };
+  const codec = { parse, stringify: JSON.stringify };
+  const { cache } = await started({ recentEvents: 4, codec, seldomRead: (key) => key.startsWith(`${pods}ns/`) });
+  await cache.create(`${pods}ns/a`, thing('a', 0));
+  await cache.create(`${pods}other/a`, thing('a', 0));
+  const [one, other] = [`${pods}ns/a`, `${pods}other/a`].map((key) => cache.get<Thing>(key)?.json());
+  for (let n = 1; n < 20; n++) await cache.create(`${pods}ns/${n}`, thing(String(n), n));
+  expect(cache.get<Thing>(`${pods}other/a`)?.object.spec?.n).toBe(0);
+  expect(read).toEqual([]);
+  expect(cache.get<Thing>(`${pods}ns/a`)?.object.spec?.n).toBe(0);
+  expect(read).not.toEqual([]);
+  expect([cache.get(`${pods}ns/a`)?.json(), cache.get(`${pods}other/a`)?.json()]).toEqual([one, other]);
+});
+
 test('managedFields that say the same are there once', async () => {
   const { cache } = await started();
   const fields = () => ({ manager: 'm', operation: 'Update' as const, fieldsV1: { 'f:spec': { 'f:n': {} } } });

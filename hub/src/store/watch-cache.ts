@@ -27,6 +27,8 @@ export interface WatchCacheOptions {
   readonly codec?: Codec;
   /** What is cached; everything when left out. */
   readonly prefix?: string;
+  /** Keys of what nobody in this hub looks at: kept as text alone, once it is news no more. */
+  readonly seldomRead?: (key: string) => boolean;
   /** How many recent events are kept for watchers that come back; 4096 when left out. */
   readonly recentEvents?: number;
   /** Monotonic; measures what telling the watchers takes. Nothing is measured without it. */
@@ -93,7 +95,7 @@ export class WatchCache {
       (error) => this.#logger.error('a watcher of the cache threw', { error }),
       ({ object: { key, revision } }) => {
         const entry = this.#objects.get(key);
-        if (entry?.revision === revision) entry.rest();
+        if (entry?.revision === revision) entry.rest(options.seldomRead?.(key) ? 'text' : 'object');
       },
     );
   }
