@@ -27,6 +27,8 @@ require('node:https').get(options, (response) => {
 }).on('error', (error) => console.log('failed: ' + error.message));
 `;
 
+const refused = 'User \\"system:serviceaccount:default:default\\" cannot list resource \\"pods\\"';
+
 async function callFrom(pod: string): Promise<string> {
   const { id } = await board.container(pod, 'main');
   const podman = (...args: string[]): Promise<string> => board.place.podman(...args);
@@ -43,8 +45,14 @@ test('a program in a pod speaks to the API as its own service account, over the 
   const pods = [idle('in-network', {}), idle('on-host', { hostNetwork: true })];
   for (const pod of pods) await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(pod) });
   await stack.kubectl.ok(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=120s']);
-  const refused = 'User \\"system:serviceaccount:default:default\\" cannot list resource \\"pods\\"';
   expect(await callFrom('in-network')).toContain(refused);
+  expect(await callFrom('on-host')).toContain(refused);
+});
+
+test('pods that an agent before this one started find it too', async () => {
+  await board.stop('SIGKILL');
+  board.start();
+  await expect.poll(() => callFrom('in-network'), { timeout: 120_000 }).toContain(refused);
   expect(await callFrom('on-host')).toContain(refused);
 });
 
