@@ -24,10 +24,6 @@ export class MetricSamples {
   values(name: string, label: string): string[] {
     return [...new Set((this.#samples.get(name) ?? []).flatMap(({ labels }) => labels[label] ?? []))];
   }
-
-  has(name: string): boolean {
-    return this.#samples.has(name);
-  }
 }
 
 function readLabels(text: string): Record<string, string> {
