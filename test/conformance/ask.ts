@@ -12,7 +12,7 @@ export interface Server {
 }
 
 /** How long a stream is read for the events it shall hold: only a server that does not send them takes that long. */
-const streamMs = 8000;
+const streamMs = 120_000;
 
 /** The answers of a server to a topic, one after the other. */
 export async function ask(server: Server, { cases }: Topic): Promise<Map<string, Answer>> {

@@ -153,6 +153,12 @@ export const meant: readonly Meant[] = [
     why: 'A deletion at once is one write, not an update and a deletion: it has one event.',
   },
   {
+    cases: /patch: (replace )?the kind$/,
+    at: /message$/,
+    only: ({ found }) => /unknown conversion/.test(String(found)),
+    why: 'A patch that makes an object one of another kind is refused for that; Kubernetes reads it as that kind first.',
+  },
+  {
     cases: /scale: as a table/,
     at: /^$/,
     why: 'A Scale has no Table.',

@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { parseArgs } from 'node:util';
-import { parse } from 'yaml';
+import { decodeYaml } from '@flotilla/hub/registry/decode/yaml-decode.js';
 import { ask, type Server } from './ask.ts';
 import { compare, describeDifference } from './compare.ts';
 import { readRecording, writeRecording } from './recordings.ts';
@@ -20,7 +20,7 @@ interface Kubeconfig {
 }
 
 function serverOf(file: string): Server {
-  const { clusters, users } = parse(readFileSync(file, 'utf8')) as Kubeconfig;
+  const { clusters, users } = decodeYaml(readFileSync(file, 'utf8')).value as Kubeconfig;
   const text = (from: Record<string, string> | undefined, key: string): string => {
     const value = from?.[`${key}-data`];
     if (value === undefined) throw new Error(`${file} has no ${key}-data`);

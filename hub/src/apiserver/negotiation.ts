@@ -96,7 +96,7 @@ export function mediaType(contentType: string | undefined): string {
 /** What the router of Kubernetes says to a PATCH of another form. */
 export const unsupportedPatch = (): StatusError => new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
 
-export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+function unsupportedMediaType(accepted: readonly string[]): StatusError {
   return new StatusError(
     415,
     'UnsupportedMediaType',

@@ -161,7 +161,7 @@ export const pods = topic('pods', (t) => {
 
   t.delete('delete: a bound pod', of('p'));
   t.delete('delete: again', of('p'));
-  t.delete('delete: shorter', of('p'), { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 5 });
+  t.delete('delete: shorter', of('p'), { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 25 });
   t.delete('delete: longer', of('p'), { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 50 });
   t.patch('delete: a label meanwhile', of('p'), 'merge', { metadata: { labels: { going: 'yes' } } });
   t.patch('delete: a finalizer meanwhile', of('p'), 'merge', { metadata: { finalizers: ['example.com/late'] } });
