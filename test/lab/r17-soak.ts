@@ -13,7 +13,8 @@ const changeMs = 3_000;
 const warmRounds = 2;
 const warmMemoryRounds = 24;
 const memoryLooks = 6;
-const mostGrowthBytes = 8 * 1024 * 1024;
+/** The history that a hub keeps for watches fills up over days; what each of thousands of changes left behind would be far more. */
+const mostGrowthBytes = 32 * 1024 * 1024;
 
 interface Sizes {
   readonly hubTimers: number;
