@@ -66,11 +66,12 @@ test('simulated boards join, run pods, and end together at a signal; the same se
   const places = new Set((await running()).map(({ spec: { nodeName } }) => nodeName));
   expect(places.size).toBeGreaterThan(boards / 2);
 
-  const top = await stack.flotilla('top', 'hub', '--over', '1s');
-  expect(top, top.stderr).toMatchObject({ code: 0 });
-  expect(top.stdout).toContain(`${boards} boards connected, ${boards} pods`);
-  for (const part of ['API', 'watch', 'controllers', 'scheduler', 'link', 'store'])
-    expect(top.stdout).toMatch(new RegExp(`^${part} +`, 'm'));
+  const top = await until('flotilla top hub shows all boards', async () => {
+    const { code, stdout, stderr } = await stack.flotilla('top', 'hub', '--over', '1s');
+    if (code !== 0) throw new Error(stderr);
+    return stdout.includes(`${boards} boards connected, ${boards} pods`) && stdout;
+  });
+  for (const part of ['API', 'watch', 'controllers', 'scheduler', 'link', 'store']) expect(top).toMatch(new RegExp(`^${part} +`, 'm'));
 
   first.signal('SIGTERM');
   expect(await first.ended, first.tail()).toBe(0);
