@@ -4,7 +4,8 @@ import { Program } from '../harness/program.ts';
 import { until } from '../harness/until.ts';
 import type { BenchHub } from './bench-hub.ts';
 
-const atOnceMs = 600_000;
+const withinMs = 900_000;
+const boardsPerProcess = 1_000;
 
 /** Simulated boards in processes of their own, out of the agent's bundle; they are called `sim-NUMBER`. */
 export class Fleet {
@@ -21,10 +22,6 @@ export class Fleet {
     return this.#shares.reduce((sum, share) => sum + share.boards, 0);
   }
 
-  get pids(): readonly number[] {
-    return this.#shares.map(({ program }) => program.pid);
-  }
-
   /** As the processes told last, at most a second ago. */
   get connected(): number {
     return this.#shares.reduce(
@@ -35,16 +32,11 @@ export class Fleet {
 
   /** Adds boards until there are so many; resolves when all are connected. */
   async grow(boards: number): Promise<void> {
-    const first = this.boards;
-    if (boards <= first) return;
-    const token = await this.#hub.token(boards);
-    const args = ['simulate', '--hub', `https://127.0.0.1:${this.#hub.port}`, '--prefix', 'sim', '--boards', String(boards - first)];
-    const env = { ...process.env, FLOTILLA_JOIN_TOKEN: token };
-    const command = ['--max-semi-space-size=8', this.#command, ...args, '--first', String(first)];
-    this.#shares.push({
-      boards: boards - first,
-      program: new Program('simulate', spawn(process.execPath, command, { stdio: 'pipe', env })),
-    });
+    const missing = boards - this.boards;
+    // A hub lets in so many a second for each token, and Node uses one core.
+    const parts = missing > boardsPerProcess ? 2 : 1;
+    for (let part = 0; part < parts; part++)
+      await this.#start(Math.floor((missing * (part + 1)) / parts) - Math.floor((missing * part) / parts));
     await this.allConnected();
   }
 
@@ -55,8 +47,17 @@ export class Fleet {
         for (const { program } of this.#shares) if (!program.running) throw new Error(program.tail());
         return this.connected === this.boards;
       },
-      atOnceMs,
+      withinMs,
     );
+  }
+
+  async #start(boards: number): Promise<void> {
+    if (boards <= 0) return;
+    const token = await this.#hub.token(boards);
+    const args = ['simulate', '--hub', `https://127.0.0.1:${this.#hub.port}`, '--prefix', 'sim', '--boards', String(boards)];
+    const env = { ...process.env, FLOTILLA_JOIN_TOKEN: token };
+    const command = ['--max-semi-space-size=8', this.#command, ...args, '--first', String(this.boards)];
+    this.#shares.push({ boards, program: new Program('simulate', spawn(process.execPath, command, { stdio: 'pipe', env })) });
   }
 
   tail(): string {
