@@ -42,7 +42,14 @@ async function makeHarness(): Promise<RuntimeHarness> {
       current = await make();
       return current;
     },
-    sweepExecs: () => new ContainerExecs({ clock, exec: new SystemExec(), log: silentLogger, dir: join(place.dir, 'r', 'execs'), script: undefined }).sweep(),
+    sweepExecs: () =>
+      new ContainerExecs({
+        clock,
+        exec: new SystemExec(),
+        log: silentLogger,
+        dir: join(place.dir, 'r', 'execs'),
+        script: undefined,
+      }).sweep(),
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     listens: async (id) => {
       await until('it listens', async () => (await place.podman('logs', id)).includes('listening'));
