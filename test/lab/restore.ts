@@ -99,7 +99,8 @@ export const restore: LabGoal = {
   controls: [
     {
       mistake: 'a tombstone ignored',
-      rounds: 20,
+      // Few rounds lose the store just when something has ended.
+      rounds: 100,
       round: (seed, lab) =>
         round(seed, lab, {
           hooks: {
