@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -12,6 +13,8 @@ export default defineConfig({
   resolve: { alias: [{ find: /^fast-check$/, replacement: resolve(import.meta.dirname, 'test/harness/seeded-fast-check.ts') }] },
   test: {
     pool: 'forks',
+    // Most tests wait for something more than they compute.
+    maxWorkers: Math.max(4, availableParallelism()),
     expect: { poll: { timeout: 30_000 } },
     projects: [
       {
