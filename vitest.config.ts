@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     // Most tests wait for something more than they compute.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(3, availableParallelism()),
     expect: { poll: { timeout: 30_000 } },
     projects: [
       {
