@@ -107,7 +107,7 @@ export class PodmanRuntime implements Runtime {
       inspect: (id, signal) => this.#inspect(id, signal),
       call: (method, path, call) => this.#call(method, path, call),
     });
-    this.#unnoticed = new UnnoticedEnds({ clock, conmonOf: async (id) => (await this.#inspect(id, undefined))?.State.ConmonPid });
+    this.#unnoticed = new UnnoticedEnds({ clock, inspect: (id) => this.#inspect(id, undefined) });
   }
 
   async version(): Promise<string> {

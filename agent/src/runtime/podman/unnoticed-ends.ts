@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import type { LibpodContainer } from './libpod-types.ts';
+import type { LibpodContainer, LibpodInspect } from './libpod-types.ts';
+import { isIn } from './process-table.ts';
 import { statusOf } from './sandbox-states.ts';
 
 export interface UnnoticedEndsOptions {
   readonly clock: Pick<Clock, 'wallMs'>;
-  /** The conmon that watches over a container; undefined when podman knows of none. */
-  readonly conmonOf: (id: string) => Promise<number | undefined>;
+  /** podman's word of now; undefined when the container is not there. */
+  readonly inspect: (id: string) => Promise<{ readonly State: Pick<LibpodInspect['State'], 'Status' | 'ConmonPid'> } | undefined>;
 }
 
 /** The end of a process whose exit status nobody read, as if it had been killed. */
@@ -43,14 +44,23 @@ export class UnnoticedEnds {
   }
 
   async #isGone({ Id: id, Pid: pid, State: state }: LibpodContainer): Promise<boolean> {
-    if (statusOf(state) !== 'running' || (pid && (await isOf(`/proc/${pid}/cgroup`, id)))) return false;
-    const conmon = await this.#options.conmonOf(id);
+    if (statusOf(state) !== 'running' || (pid && (await isIn(id, pid)))) return false;
+    const before = await this.#runningState(id);
+    if (!before) return false;
     // While it lives it is about to tell podman.
-    return !conmon || !(await isOf(`/proc/${conmon}/cmdline`, id));
+    if (before.ConmonPid && (await watches(before.ConmonPid, id))) return false;
+    // It writes the exit status before it goes: podman has that by now, or never will.
+    return (await this.#runningState(id)) !== undefined;
+  }
+
+  /** Undefined when podman does not show it as running: how it ended the next list says. */
+  async #runningState(id: string): Promise<Pick<LibpodInspect['State'], 'ConmonPid'> | undefined> {
+    const state = (await this.#options.inspect(id))?.State;
+    return state && statusOf(state.Status) === 'running' ? state : undefined;
   }
 }
 
-/** Whether a process is there and belongs to this container: the kernel gives the numbers of the dead to others. */
-async function isOf(file: string, id: string): Promise<boolean> {
-  return (await readFile(file, 'utf8').catch(() => '')).includes(id);
+/** Whether this process is the container's conmon: the kernel gives the numbers of the dead to others. */
+async function watches(pid: number, id: string): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(id);
 }
