@@ -24,7 +24,7 @@ import type { Host } from '#node/host.ts';
 import { NodeReporter } from '#node/node-reporter.ts';
 import { createOperations, type OperationsSettings } from '#operations/operations.ts';
 import { RecentLog } from '#operations/recent-log.ts';
-import { apiPlace } from '#pods/api-place.ts';
+import { openApi } from '#pods/api-place.ts';
 import { containerForLogs } from '#pods/container-logs.ts';
 import type { NewEvent, PodImages, PodSnapshot } from '#pods/pod-doors.ts';
 import { PodWorkers } from '#pods/pod-workers.ts';
@@ -305,8 +305,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
       await leases.start();
       await pods.start();
       // Containers that were running call where they always called.
-      const places = [...spec.pods()].map((pod) => apiPlace({ spec, ...(apiDoor ? { api: apiDoor } : {}) }, pod));
-      for (const place of places) if (place) await apiDoor?.ensure(place.address);
+      if (apiDoor) for (const pod of spec.pods()) await openApi({ spec, api: apiDoor }, pod);
       await operations.start(time.bootId);
       link.start();
       logger.info('the agent runs', { node: nodeName, generation: spec.generation });

@@ -10,6 +10,13 @@ export function apiPlace({ api, spec }: Pick<PodDoors, 'api' | 'spec'>, pod: Pod
   return spec.podCIDR ? api.placeFor(new AddressPool(spec.podCIDR).gateway) : undefined;
 }
 
+/** As `apiPlace`, once calls are taken there: the network's own address is there with its first pod. */
+export async function openApi(doors: Pick<PodDoors, 'api' | 'spec'>, pod: Pod): Promise<ApiPlace | undefined> {
+  const place = apiPlace(doors, pod);
+  if (place) await doors.api?.ensure(place.address);
+  return place;
+}
+
 /** What client libraries look for in a pod; the certificate authority and the token are in its projected volume. */
 export function apiEnvironment(place: ApiPlace | undefined): Record<string, string> {
   if (!place) return {};

@@ -52,10 +52,7 @@ const executors: { readonly [Name in Step['do']]: Executor<Name> } = {
     const { memory } = entry;
     if (!pod) return false;
     try {
-      const api = apiPlace(doors, pod);
-      view.putSandbox(await doors.runtime.createSandbox(buildSandboxSpec(pod, api), signal));
-      // The network's own address is there with its first pod.
-      if (api) await doors.api?.ensure(api.address);
+      view.putSandbox(await doors.runtime.createSandbox(buildSandboxSpec(pod, apiPlace(doors, pod)), signal));
       memory.sandboxRetry = undefined;
       return true;
     } catch (error) {

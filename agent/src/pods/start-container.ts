@@ -1,6 +1,6 @@
 import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
 import { type ContainerSpec, RuntimeError } from '#runtime/types.ts';
-import { apiEnvironment, apiPlace } from './api-place.ts';
+import { apiEnvironment, openApi } from './api-place.ts';
 import { buildContainerSpec, buildMounts } from './container-spec.ts';
 import { buildEnvironment, ContainerConfigError } from './environment.ts';
 import { containerEvent, isPassing, messageOf, type StepContext } from './executors.ts';
@@ -109,9 +109,7 @@ async function specOf(
   const { files, volumes, spec: objects } = doors;
   const node = doors.node();
   const podIPs = pod.spec?.hostNetwork ? node.hostIPs : entry.record.podIP ? [entry.record.podIP] : [];
-  const api = apiPlace(doors, pod);
-  if (api) await doors.api?.ensure(api.address);
-  const env = buildEnvironment(container, { ...node, pod, podIPs }, objects, apiEnvironment(api));
+  const env = buildEnvironment(container, { ...node, pod, podIPs }, objects, apiEnvironment(await openApi(doors, pod)));
   const mounts = await buildMounts({ files, container, volumes: volumes.paths(pod), env });
   const message = await prepareTerminationMessage(files, volumes.podDir(entry.uid), container.name, attempt);
   const containerPath = container.terminationMessagePath || '/dev/termination-log';

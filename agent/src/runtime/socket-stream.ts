@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { PodStream, StreamOutput } from '@flotilla/shared/protocol/stream-messages.js';
-import { writeTo } from './podman/merged-output.ts';
+import { writeTo } from './write-to.ts';
 
 /** One connection as a stream; each way ends by itself. The signal's end breaks it off. */
 export function socketStream(socket: Duplex, signal: AbortSignal): PodStream {

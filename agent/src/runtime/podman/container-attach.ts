@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import type { PodStream, StreamOutput } from '@flotilla/shared/protocol/stream-messages.js';
 import { RuntimeError } from '../types.ts';
-import { writeTo } from './merged-output.ts';
+import { writeTo } from '../write-to.ts';
 
 export interface AttachOptions {
   readonly socketPath: string;

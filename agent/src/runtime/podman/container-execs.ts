@@ -8,7 +8,8 @@ import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import type { ExecRequest } from '../types.ts';
-import { mergedOutput, writeTo } from './merged-output.ts';
+import { writeTo } from '../write-to.ts';
+import { mergedOutput } from './merged-output.ts';
 import { belonging, isIn, type ProcessEntry, processEntry, processTable } from './process-table.ts';
 
 /*
