@@ -46,15 +46,14 @@ function readEnvelope(bytes: Buffer): { apiVersion: string; kind: string; raw: B
       const type = new WireReader(reader.bytes());
       while (!type.done) {
         const inner = type.tag();
-        if (inner.wire !== 2) type.skip(inner.wire);
-        else if (inner.number === 1) envelope.apiVersion = text(type.bytes());
-        else if (inner.number === 2) envelope.kind = text(type.bytes());
-        else type.skip(inner.wire);
+        if (inner.number === 1 && inner.wire === 2) envelope.apiVersion = text(type.bytes());
+        else if (inner.number === 2 && inner.wire === 2) envelope.kind = text(type.bytes());
+        else type.passOver(inner.wire);
       }
     } else if (number === 2 && wire === 2) envelope.raw = Buffer.from(reader.bytes());
     else if ((number === 3 || number === 4) && wire === 2) {
       if (reader.bytes().length > 0) throw badRequest('encoded protobuf bodies are not supported');
-    } else reader.skip(wire);
+    } else reader.passOver(wire);
   }
   return envelope;
 }
@@ -66,8 +65,7 @@ function readMessage(bytes: Buffer, message: Message, depth: number): Tree {
   while (!reader.done) {
     const { number, wire } = reader.tag();
     const field = message.get(number);
-    // As Go does it: a field of a later release is passed over.
-    if (!field) reader.skip(wire);
+    if (!field) reader.passOver(wire);
     else if (field.shape === 'map') addEntry(tree, field, reader.bytes(), depth);
     else {
       const value = readValue(reader, field, wire, depth);
@@ -93,7 +91,7 @@ function addEntry(tree: Tree, field: Field, bytes: Buffer, depth: number): void 
     const { number, wire } = reader.tag();
     if (number === 1 && wire === 2) key = text(reader.bytes());
     else if (number === 2) value = readValue(reader, field, wire, depth);
-    else reader.skip(wire);
+    else reader.passOver(wire);
   }
   tree[field.name] ??= {};
   if (key !== '__proto__') (tree[field.name] as Tree)[key] = value;
@@ -150,7 +148,7 @@ function readFields(bytes: Buffer): Map<number, { text?: string; number?: number
     const { number, wire } = reader.tag();
     if (wire === 2) fields.set(number, { text: text(reader.bytes()) });
     else if (wire === 0) fields.set(number, { number: Number(BigInt.asIntN(64, reader.varint())) });
-    else reader.skip(wire);
+    else reader.passOver(wire);
   }
   return fields;
 }
@@ -161,7 +159,7 @@ function readTexts(bytes: Buffer): string[] {
   while (!reader.done) {
     const { number, wire } = reader.tag();
     if (number === 1 && wire === 2) texts.push(text(reader.bytes()));
-    else reader.skip(wire);
+    else reader.passOver(wire);
   }
   return texts;
 }

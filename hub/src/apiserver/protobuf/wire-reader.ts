@@ -33,17 +33,15 @@ export class WireReader {
   }
 
   bytes(): Buffer {
-    const length = Number(this.varint());
-    if (length > this.#end - this.#at) throw new RangeError('the message ends in the middle of a field');
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return this.#take(Number(this.varint()));
   }
 
   double(): number {
     return this.#take(8).readDoubleLE();
   }
 
-  skip(wire: number): void {
+  /** Reads past the value of a field that is not known: the format has it so, for messages of later releases. */
+  passOver(wire: number): void {
     if (wire === 0) this.varint();
     else if (wire === 1) this.#take(8);
     else if (wire === 2) this.bytes();
