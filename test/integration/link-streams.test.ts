@@ -1,3 +1,4 @@
+import { idleHandlers } from '@flotilla/agent/hublink/idle-handlers.js';
 import { fakeStream } from '@flotilla/agent/runtime/fake/fake-streams.js';
 import type { SimulatedBroker } from '@flotilla/hub/broker/simulated/simulated-broker.js';
 import { calm, type Weather } from '@flotilla/hub/broker/simulated/weather.js';
@@ -65,12 +66,9 @@ async function setUp(options: { weather?: Partial<Weather>; seed?: number; strea
       },
     },
     handlers: {
+      ...idleHandlers,
       manifest: async () => ({ applied: true, wants: [] }),
       objects: async () => ({ applied: true, wants: [] }),
-      applied: () => undefined,
-      connected: () => {},
-      disconnected: () => {},
-      logs: async function* () {},
       ...(options.streams === false ? {} : { openStream }),
     },
   });

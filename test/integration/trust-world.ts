@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { enrol, type HubAddress } from '@flotilla/agent/hublink/enrol.js';
 import type { Enrolment } from '@flotilla/agent/hublink/enrolment.js';
 import { createHubLink } from '@flotilla/agent/hublink/hub-link.js';
+import { idleHandlers } from '@flotilla/agent/hublink/idle-handlers.js';
 import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-courier.js';
 import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
 import type { ProxyFor } from '@flotilla/agent/hublink/mqtt-proxy.js';
@@ -234,17 +235,13 @@ async function openTrustBoard(enrolment: Enrolment, options: BoardOptions & { re
     retry: { baseMs: 20, maxMs: 200 },
     ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
     handlers: {
-      manifest: async () => ({ applied: false, wants: [] }),
-      objects: async () => ({ applied: false, wants: [] }),
-      applied: () => undefined,
+      ...idleHandlers,
       connected: () => {
         sessions++;
         void renewal.look();
         if (options.reports) void link.report(readyReport).catch(() => {});
       },
-      disconnected: () => {},
       time: (wallMs) => times.push(wallMs),
-      logs: async function* () {},
     },
   });
   link.start();

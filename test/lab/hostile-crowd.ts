@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { idleHandlers } from '@flotilla/agent/hublink/idle-handlers.js';
 import { createMqttCourier } from '@flotilla/agent/hublink/mqtt-courier.js';
 import type { LinkHandlers } from '@flotilla/agent/hublink/types.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
@@ -38,18 +39,11 @@ const courierOf = (board: Crowd['boards'][number]): ReturnType<typeof createMqtt
     timeoutMs: 15_000,
   });
 
-const idle: LinkHandlers = {
-  manifest: async () => ({ applied: true, wants: [] }),
-  objects: async () => ({ applied: false, wants: [] }),
-  applied: () => undefined,
-  connected: () => {},
-  disconnected: () => {},
-  logs: async function* () {},
-};
+const content: LinkHandlers = { ...idleHandlers, manifest: async () => ({ applied: true, wants: [] }) };
 
 async function honest(board: Crowd['boards'][number], seed: number): Promise<void> {
   const link = linkFor({
-    ...{ clock, courier: courierOf(board), node: board.node, seed, handlers: idle, manifestKeys: told.manifestKeys },
+    ...{ clock, courier: courierOf(board), node: board.node, seed, handlers: content, manifestKeys: told.manifestKeys },
   });
   link.start();
   for (;;) {

@@ -1,5 +1,6 @@
 import type { Courier } from '@flotilla/agent/hublink/courier.js';
-import type { HubLink, LinkHandlers } from '@flotilla/agent/hublink/types.js';
+import { idleHandlers } from '@flotilla/agent/hublink/idle-handlers.js';
+import type { HubLink } from '@flotilla/agent/hublink/types.js';
 import type { SimulatedBroker } from '@flotilla/hub/broker/simulated/simulated-broker.js';
 import type { DeviceIdentity, DeviceSession } from '@flotilla/hub/broker/types.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
@@ -19,15 +20,6 @@ export interface IdentityOptions {
 const identity: DeviceIdentity = { node: 'pi-1', keyId: 'key-1' };
 const keepAliveMs = 600_000;
 const clonesAllowedEveryMs = 10_000;
-
-const idle: LinkHandlers = {
-  manifest: async () => ({ applied: false, wants: [] }),
-  objects: async () => ({ applied: false, wants: [] }),
-  applied: () => undefined,
-  connected: () => {},
-  disconnected: () => {},
-  logs: async function* () {},
-};
 
 interface Machine {
   readonly link: HubLink;
@@ -70,7 +62,7 @@ class Stage {
           return courier.connect(introduction, end);
         },
       },
-      handlers: { ...idle, disconnected: () => void lost++ },
+      handlers: { ...idleHandlers, disconnected: () => void lost++ },
     });
     link.start();
     return { link, attempts, lost: () => lost };

@@ -8,6 +8,7 @@ import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { downTopic } from '@flotilla/shared/protocol/topics.js';
 import { describe, expect, test } from 'vitest';
 import { createHubLink } from './hub-link.ts';
+import { idleHandlers } from './idle-handlers.ts';
 import type { HubLink } from './types.ts';
 
 const keys = generateKeyPairSync('ed25519');
@@ -44,14 +45,7 @@ function setUp(seed: number, answer: () => Answer) {
         return { send, close: () => deviceEnd.closed('closed') };
       },
     },
-    handlers: {
-      manifest: async () => ({ applied: false, wants: [] }),
-      objects: async () => ({ applied: false, wants: [] }),
-      applied: () => undefined,
-      connected: () => {},
-      disconnected: () => {},
-      logs: async function* () {},
-    },
+    handlers: idleHandlers,
   });
   link.start();
   return {
