@@ -40,7 +40,9 @@ const box: Pod = {
 };
 
 describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) => {
-  const kubectl = (): Kubectl => new Kubectl(command, stack.kubeconfig);
+  let own: Kubectl | undefined;
+  const kubectl = (): Kubectl => (own ??= new Kubectl(command, stack.kubeconfig));
+  afterAll(() => own?.close());
 
   test('runs programs in a container, with input, errors and exit codes', async () => {
     const said = await kubectl().run(['exec', 'box', '-c', 'web', '--', 'sh', '-c', 'echo out; echo wrong >&2; exit 7']);
