@@ -2,6 +2,7 @@ import { apply } from './cases/apply.ts';
 import { configMaps } from './cases/config-maps.ts';
 import { decoding } from './cases/decoding.ts';
 import { deletion } from './cases/deletion.ts';
+import { ephemeralContainers } from './cases/ephemeral-containers.ts';
 import { eventsAndLeases } from './cases/events-leases.ts';
 import { lists } from './cases/lists.ts';
 import { namespaces } from './cases/namespaces.ts';
@@ -22,6 +23,7 @@ export const topics: readonly Topic[] = [
   configMaps,
   decoding,
   deletion,
+  ephemeralContainers,
   eventsAndLeases,
   lists,
   namespaces,

@@ -64,6 +64,7 @@ export function replyView(
   nowMs: number,
 ): void | Promise<void> {
   const view = viewOf(request, resource.definition, nowMs);
+  if (subresource.hasTable === false && view.representation.as === 'Table') throw notAcceptable();
   if (!subresource.view) return replyCached(request.exchange, code, view, cached);
   if (view.representation.as !== 'Object') throw notAcceptable();
   return replyObject(request.exchange, code, subresource.view(cached.object), view.representation.format);

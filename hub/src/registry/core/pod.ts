@@ -5,6 +5,7 @@ import { forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { metadataOf } from '#registry/generic/object-meta.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import { validateEphemeralContainersKept } from '#registry/validation/ephemeral-containers.ts';
 import { each } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { dnsLabel, subdomainName } from '#registry/validation/names.ts';
@@ -41,7 +42,7 @@ function validateSpec(pod: Pod): FieldError[] {
       ),
     );
   }
-  for (const field of ['containers', 'initContainers'] as const) {
+  for (const field of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
     faults.push(
       ...each(`spec.${field}`, spec?.[field], ({ image = '' }, at) =>
         image.trim() === image ? [] : [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')],
@@ -114,6 +115,31 @@ const statusStrategy: Strategy<Pod> = {
   validateUpdate: validatePodStatusUpdate,
 };
 
+/** `pods/ephemeralcontainers` (registry/core/pod, podEphemeralContainersStrategy): of all that is sent nothing else counts. */
+const ephemeralContainersStrategy: Strategy<Pod> = {
+  prepareForUpdate(pod, old) {
+    const { managedFields, resourceVersion } = pod.metadata ?? {};
+    const { ephemeralContainers } = pod.spec ?? {};
+    pod.metadata = { ...old.metadata, ...(managedFields ? { managedFields } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
+    const { ephemeralContainers: _before, ...spec } = old.spec ?? { containers: [] };
+    pod.spec = { ...spec, ...(ephemeralContainers ? { ephemeralContainers } : {}) };
+    if (old.status) pod.status = old.status;
+    dropDisabledFields(pod.spec);
+    if (!semanticEqual(pod.spec, old.spec)) pod.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  validate: () => [],
+  validateUpdate(pod, old) {
+    const faults = [
+      ...validateSpec(pod),
+      ...validateEphemeralContainersKept(pod.spec ?? { containers: [] }, old.spec ?? { containers: [] }),
+    ];
+    // Kubernetes names no field here.
+    if (pod.metadata?.annotations?.[mirror] !== undefined)
+      faults.push(forbiddenField('[]', 'static pods do not support ephemeral containers'));
+    return faults;
+  },
+};
+
 const kind = { group: '', version: 'v1', kind: 'Pod' };
 
 export const pods: ResourceDefinition<Pod> = {
@@ -135,6 +161,7 @@ export const pods: ResourceDefinition<Pod> = {
       strategy: { prepareForUpdate: markScheduled, validate: () => [], validateUpdate: () => [] },
       apply: applyBinding,
     },
+    { name: 'ephemeralcontainers', kind, verbs: ['get', 'patch', 'update'], strategy: ephemeralContainersStrategy, hasTable: false },
     { name: 'log', kind, verbs: ['get'] },
   ],
   selectableFields: {

@@ -158,6 +158,8 @@ export interface Subresource<T extends KubeObject = KubeObject> {
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly verbs: readonly string[];
   readonly strategy?: Strategy<T>;
+  /** False where Kubernetes shows no Table of it. */
+  readonly hasTable?: false;
   /** Shows the object in the subresource's own kind (Scale); the object itself when left out. */
   view?(object: T): KubeObject;
   /** Carries a changed view back into a copy of the object. */

@@ -1,4 +1,4 @@
-import type { Container, ContainerPort, PodSpec } from '@flotilla/shared/api/generated/types.js';
+import type { Container, ContainerPort, EphemeralContainer, PodSpec } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
 import { validateEnv, validateEnvFrom } from './env.ts';
@@ -59,7 +59,8 @@ function validateLife(container: Container, spec: PodSpec, path: string): FieldE
   ];
 }
 
-function validateCommon(container: Container, spec: PodSpec, path: string): FieldError[] {
+/** What every kind of container has to fulfil. */
+export function validateCommon(container: Container | EphemeralContainer, spec: PodSpec, path: string): FieldError[] {
   return [
     ...requiredName(`${path}.name`, container.name, dnsLabel),
     ...(container.image ? [] : [required(`${path}.image`)]),
@@ -75,7 +76,7 @@ function validateCommon(container: Container, spec: PodSpec, path: string): Fiel
   ];
 }
 
-function validateResizePolicy({ resizePolicy }: Container, path: string): FieldError[] {
+function validateResizePolicy({ resizePolicy }: Pick<Container, 'resizePolicy'>, path: string): FieldError[] {
   const resources = new Set<string>();
   return each(path, resizePolicy, ({ resourceName, restartPolicy }, at) => {
     // As in Kubernetes these faults name the list and not the element.

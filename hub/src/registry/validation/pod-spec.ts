@@ -2,6 +2,7 @@ import type { PodSpec } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, forbiddenField, invalid, required, tooLong } from '@flotilla/shared/errors/field.js';
 import { validateContainers } from './containers.ts';
+import { validateEphemeralContainers } from './ephemeral-containers.ts';
 import { each, named, oneOf, requiredName, requiredOneOf, within } from './fields.ts';
 import { validateLabels } from './metadata.ts';
 import { byteLength, dnsLabel, dnsSearch, dnsSubdomain, isIpAddress, qualifiedName } from './names.ts';
@@ -32,6 +33,7 @@ export function validatePodSpec(spec: PodSpec | undefined, path: string, isPod: 
     ...(given.terminationGracePeriodSeconds === undefined ? [required(`${path}.terminationGracePeriodSeconds`)] : []),
     ...volumeFaults,
     ...validateContainers(sound, path),
+    ...(isPod ? validateEphemeralContainers(sound, `${path}.ephemeralContainers`) : []),
     ...validateHostNetwork(given, path, isPod),
     ...requiredOneOf(`${path}.restartPolicy`, given.restartPolicy, ['Always', 'OnFailure', 'Never']),
     ...requiredOneOf(`${path}.dnsPolicy`, given.dnsPolicy, dnsPolicies),

@@ -108,11 +108,22 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
     faults.push(invalid('status.observedGeneration', status.observedGeneration, 'must be a non-negative integer'));
   if ((status.qosClass ?? '') !== (was.qosClass ?? ''))
     faults.push(invalid('status.qosClass', status.qosClass ?? '', 'field is immutable'));
+  const policy = old.spec?.restartPolicy;
   const sidecars = new Set(
     (old.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
   );
-  faults.push(...validateRestarts(status.containerStatuses, was.containerStatuses, 'status.containerStatuses', old, new Set()));
-  faults.push(...validateRestarts(status.initContainerStatuses, was.initContainerStatuses, 'status.initContainerStatuses', old, sidecars));
+  faults.push(...validateRestarts(status.containerStatuses, was.containerStatuses, 'status.containerStatuses', policy, new Set()));
+  faults.push(
+    ...validateRestarts(status.initContainerStatuses, was.initContainerStatuses, 'status.initContainerStatuses', policy, sidecars),
+  );
+  const ephemeral = validateRestarts(
+    status.ephemeralContainerStatuses,
+    was.ephemeralContainerStatuses,
+    'status.ephemeralContainerStatuses',
+    'Never',
+    new Set(),
+  );
+  faults.push(...ephemeral);
   faults.push(...validateIps(status.podIPs, 'status.podIPs'), ...validateIps(status.hostIPs, 'status.hostIPs'));
   const [hostIp] = status.hostIPs ?? [];
   if (hostIp && status.hostIP !== hostIp.ip) faults.push(invalid('status.hostIPs[0].ip', hostIp.ip, 'must be equal to `hostIP`'));
@@ -124,13 +135,13 @@ function validateRestarts(
   now: readonly ContainerStatus[] | undefined,
   before: readonly ContainerStatus[] | undefined,
   path: string,
-  { spec }: Pod,
+  restartPolicy: string | undefined,
   mayRestart: ReadonlySet<string>,
 ): FieldError[] {
-  if (spec?.restartPolicy === 'Always') return [];
+  if (restartPolicy === 'Always') return [];
   return each(path, before, ({ name, state }, at) => {
     if (!state?.terminated || mayRestart.has(name)) return [];
-    if (state.terminated.exitCode !== 0 && spec?.restartPolicy === 'OnFailure') return [];
+    if (state.terminated.exitCode !== 0 && restartPolicy === 'OnFailure') return [];
     const next = now?.find((candidate) => candidate.name === name);
     return next && !next.state?.terminated ? [forbiddenField(`${at}.state`, 'may not be transitioned to non-terminated state')] : [];
   });

@@ -1,0 +1,77 @@
+import type { PolicyRule, RoleRef, RbacSubject as Subject } from '@flotilla/shared/api/generated/types.js';
+import type { FieldError } from '@flotilla/shared/errors/field.js';
+import { invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { each, named, oneOf, requiredName } from './fields.ts';
+import { pathSegment, subdomainName } from './names.ts';
+
+export const rbacGroup = 'rbac.authorization.k8s.io';
+
+/** The rules of a Role, or of a ClusterRole (kubernetes, `pkg/apis/rbac/validation`). */
+export function validateRules(rules: readonly PolicyRule[] | null | undefined, { namespaced }: { namespaced: boolean }): FieldError[] {
+  return each('rules', rules ?? [], (rule, path) => validateRule(rule, path, namespaced));
+}
+
+function validateRule(rule: PolicyRule, path: string, namespaced: boolean): FieldError[] {
+  const { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
+  const faults: FieldError[] = [];
+  if (!verbs?.length) faults.push(required(`${path}.verbs`, 'verbs must contain at least one value'));
+  if (nonResourceURLs.length > 0) {
+    const at = `${path}.nonResourceURLs`;
+    if (namespaced) faults.push(invalid(at, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'));
+    if (apiGroups.length > 0 || resources.length > 0 || resourceNames.length > 0) {
+      faults.push(invalid(at, nonResourceURLs, 'rules cannot apply to both regular resources and non-resource URLs'));
+    }
+    return faults;
+  }
+  if (apiGroups.length === 0) faults.push(required(`${path}.apiGroups`, 'resource rules must supply at least one api group'));
+  if (resources.length === 0) faults.push(required(`${path}.resources`, 'resource rules must supply at least one resource'));
+  return faults;
+}
+
+/** @param kinds what may be referred to */
+export function validateRoleRef(ref: RoleRef | undefined, kinds: readonly string[]): FieldError[] {
+  const { apiGroup = '', kind = '', name = '' } = ref ?? {};
+  return [
+    ...oneOf('roleRef.apiGroup', apiGroup, [rbacGroup]),
+    ...oneOf('roleRef.kind', kind, kinds),
+    ...requiredName('roleRef.name', name, pathSegment),
+  ];
+}
+
+export function validateSubjects(subjects: readonly Subject[] | undefined): FieldError[] {
+  return each('subjects', subjects, validateSubject);
+}
+
+function validateSubject({ kind, name, namespace, apiGroup = '' }: Subject, path: string): FieldError[] {
+  const faults = name ? [] : [required(`${path}.name`)];
+  switch (kind) {
+    case 'ServiceAccount':
+      if (name) faults.push(...named(`${path}.name`, name, (text) => subdomainName(text, false)));
+      if (apiGroup) faults.push(notSupported(`${path}.apiGroup`, apiGroup, ['']));
+      if (!namespace) faults.push(required(`${path}.namespace`));
+      return faults;
+    case 'User':
+    case 'Group':
+      return [...faults, ...oneOf(`${path}.apiGroup`, apiGroup, [rbacGroup])];
+    default:
+      return [...faults, notSupported(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group'])];
+  }
+}
+
+/** Fills in what Kubernetes' `SetDefaults_Subject` and `SetDefaults_RoleRef` fill in, and the fields that its structs always write. */
+export function defaultBinding(binding: { subjects?: Subject[]; roleRef?: RoleRef }): void {
+  const { roleRef } = binding;
+  binding.roleRef = { ...roleRef, apiGroup: roleRef?.apiGroup || rbacGroup, kind: roleRef?.kind ?? '', name: roleRef?.name ?? '' };
+  for (const subject of binding.subjects ?? []) {
+    subject.kind ??= '';
+    subject.name ??= '';
+    if (!subject.apiGroup && (subject.kind === 'User' || subject.kind === 'Group')) subject.apiGroup = rbacGroup;
+  }
+}
+
+/** A role without rules has the null that Kubernetes writes for them. */
+export function defaultRules(role: { rules?: PolicyRule[] }): void {
+  const always = role as { rules?: PolicyRule[] | null };
+  always.rules ??= null;
+  for (const rule of always.rules ?? []) (rule as { verbs?: string[] | null }).verbs ??= null;
+}
