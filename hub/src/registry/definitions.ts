@@ -10,6 +10,9 @@ import { secrets } from './core/secret.ts';
 import { serviceAccounts } from './core/service-account.ts';
 import { nodeOperations } from './fleet/node-operation.ts';
 import type { ResourceDefinition } from './generic/types.ts';
+import { clusterRoles } from './rbac/cluster-role.ts';
+import { roles } from './rbac/role.ts';
+import { clusterRoleBindings, roleBindings } from './rbac/role-binding.ts';
 
 /** Every kind the hub serves. */
 export const definitions: readonly ResourceDefinition[] = [
@@ -23,5 +26,9 @@ export const definitions: readonly ResourceDefinition[] = [
   leases,
   deployments,
   replicaSets,
+  roles,
+  clusterRoles,
+  roleBindings,
+  clusterRoleBindings,
   nodeOperations,
 ];

@@ -42,6 +42,8 @@ const template = {
 };
 const workload = { replicas: 1, selector: { matchLabels: { app: 'a' } }, template };
 
+const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+
 /** A full object of each kind, to be spoiled. */
 const examples: Readonly<Record<string, object>> = {
   Namespace: { spec: { finalizers: ['kubernetes'] } },
@@ -62,6 +64,13 @@ const examples: Readonly<Record<string, object>> = {
   Lease: { spec: { holderIdentity: 'h', leaseDurationSeconds: 40, leaseTransitions: 1 } },
   Deployment: { spec: { ...workload, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: '25%' } } } },
   ReplicaSet: { spec: workload },
+  Role: { rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods', 'pods/exec'], resourceNames: ['a'] }] },
+  ClusterRole: {
+    rules: [{ verbs: ['get'], nonResourceURLs: ['/metrics'] }],
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' }, matchExpressions: [{ key: 'k', operator: 'Exists' }] }] },
+  },
+  RoleBinding: { roleRef, subjects: [{ kind: 'ServiceAccount', name: 's', namespace: 'default' }] },
+  ClusterRoleBinding: { roleRef, subjects: [{ kind: 'Group', name: 'g', apiGroup: 'rbac.authorization.k8s.io' }] },
   NodeOperation: { spec: { nodeName: 'n', action: 'RestartPod', pod: { namespace: 'default', name: 'p' }, ttlSeconds: 60 } },
 };
 
