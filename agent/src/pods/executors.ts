@@ -10,6 +10,7 @@ import type { PodEntry } from './pod-entry.ts';
 import { containerMemory, retryAfter } from './pod-memory.ts';
 import type { RuntimeView } from './runtime-view.ts';
 import { startContainer } from './start-container.ts';
+import { prepareContainerFolders } from './termination-message.ts';
 
 export interface StepContext {
   readonly doors: PodDoors;
@@ -30,12 +31,22 @@ export interface StepContext {
 type Executor<Name extends Step['do']> = (step: Extract<Step, { do: Name }>, context: StepContext) => Promise<boolean>;
 
 const executors: { readonly [Name in Step['do']]: Executor<Name> } = {
+  async together({ steps }, context) {
+    const results = await Promise.allSettled(steps.map((step) => execute(step, context)));
+    const thrown = results.find((result) => result.status === 'rejected');
+    if (thrown) throw thrown.reason;
+    return results.every((result) => result.status === 'fulfilled' && result.value);
+  },
+
   async mountVolumes(_, { doors, entry, pod, volumesVersion }) {
     const { memory, record } = entry;
     if (!pod) return false;
     try {
       const podIPs = record.podIP ? [record.podIP] : [];
-      const { refreshAtMs } = await doors.volumes.mount({ ...doors.node(), pod, podIPs });
+      const [{ refreshAtMs }] = await Promise.all([
+        doors.volumes.mount({ ...doors.node(), pod, podIPs }),
+        prepareContainerFolders(doors.files, doors.volumes.podDir(entry.uid), pod),
+      ]);
       memory.volumes = { version: volumesVersion, refreshAtMs };
       memory.volumesRetry = undefined;
       return true;
@@ -188,9 +199,11 @@ function podEvent(doors: PodDoors, { record }: PodEntry, text: EventText): void 
 
 export function containerEvent(doors: PodDoors, { record, lastPod }: PodEntry, container: string, text: EventText): void {
   const { namespace, name, uid } = record;
-  const init = lastPod?.spec?.initContainers?.some((other) => other.name === container);
+  const isOne = (other: { readonly name: string }): boolean => other.name === container;
+  const { initContainers, ephemeralContainers } = lastPod?.spec ?? {};
+  const field = initContainers?.some(isOne) ? 'initContainers' : ephemeralContainers?.some(isOne) ? 'ephemeralContainers' : 'containers';
   doors.event({
-    involvedObject: { kind: 'Pod', namespace, name, uid, fieldPath: `spec.${init ? 'initContainers' : 'containers'}{${container}}` },
+    involvedObject: { kind: 'Pod', namespace, name, uid, fieldPath: `spec.${field}{${container}}` },
     ...text,
   });
 }

@@ -36,7 +36,7 @@ export function planContainer(planner: Planner, plan: ContainerPlan): boolean {
   if (here?.status === 'running') {
     if (here.hash === containerHash(container)) return true;
     // The new image first: until it is there the old container runs on.
-    if (!imageReady(planner, container) || memory?.stopping?.id === here.id) return true;
+    if (!imageReady(planner, name) || memory?.stopping?.id === here.id) return true;
     const graceSeconds = pod.spec?.terminationGracePeriodSeconds ?? 30;
     const message = `Container ${name} definition changed, will be restarted`;
     planner.add({ do: 'stopContainer', container: name, id: here.id, graceSeconds, message });
@@ -76,18 +76,19 @@ function start(planner: Planner, { container, mounted }: ContainerPlan, attempt:
   if (!mounted) return;
   const retryAtMs = planner.memory.containers.get(container.name)?.startRetryAtMs;
   if (retryAtMs !== undefined && retryAtMs > planner.nowMs) planner.wakeAt(retryAtMs);
-  else if (imageReady(planner, container)) planner.add({ do: 'startContainer', container: container.name, attempt, backOff });
+  else if (imageReady(planner, container.name)) planner.add({ do: 'startContainer', container: container.name, attempt, backOff });
 }
 
-function imageReady(planner: Planner, container: Container): boolean {
-  const image = planner.memory.containers.get(container.name)?.image;
+/** Whether the container's image is there; otherwise sees to it. */
+export function imageReady(planner: Planner, container: string): boolean {
+  const image = planner.memory.containers.get(container)?.image;
   if (image?.state === 'ready') return true;
-  if (image === undefined) planner.add({ do: 'ensureImage', container: container.name });
+  if (image === undefined) planner.add({ do: 'ensureImage', container });
   if (image?.state !== 'failed') return false;
   if (image.retryAtMs <= planner.nowMs) {
-    planner.add({ do: 'ensureImage', container: container.name });
+    planner.add({ do: 'ensureImage', container });
   } else if (!image.noted && image.failedAtMs + pullErrorShownMs <= planner.nowMs) {
-    planner.add({ do: 'noteImageBackOff', container: container.name });
+    planner.add({ do: 'noteImageBackOff', container });
     planner.wakeAt(image.retryAtMs);
   } else {
     planner.wakeAt(image.noted ? image.retryAtMs : Math.min(image.retryAtMs, image.failedAtMs + pullErrorShownMs));

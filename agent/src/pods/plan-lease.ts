@@ -19,7 +19,8 @@ export function leaseIsOver(planner: Planner, pod: Pod): { readonly names: reado
     planner.wakeAt(nowMs + stopInMs);
     return undefined;
   }
-  const names = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(({ name }) => name);
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const names = [...initContainers, ...containers, ...ephemeralContainers].map(({ name }) => name);
   // Woken again at the very end, for what has not stopped by itself.
   if (permit.leftMs > 0) planner.wakeAt(nowMs + permit.leftMs);
   return { names, deadlineMs: nowMs + Math.max(0, permit.leftMs) };

@@ -1,5 +1,7 @@
 /** All that a pod's worker can do. Each has one executor in the table of executors.ts. */
 export type Step =
+  /** Side by side, since none needs what another does; ends when all have ended. */
+  | { readonly do: 'together'; readonly steps: readonly Step[] }
   | { readonly do: 'mountVolumes' }
   | { readonly do: 'createSandbox' }
   | { readonly do: 'removeSandbox'; readonly id: string }

@@ -75,6 +75,28 @@ const did = (scene: Scene): string[] =>
     [step.do, 'container' in step ? step.container : '', 'attempt' in step ? step.attempt : ''].filter((part) => part !== '').join(' '),
   );
 
+describe('a pod that is new here', () => {
+  const fresh = (volumesComplete: boolean, spec: Partial<NonNullable<Pod['spec']>> = {}, memory = newPodMemory(0)): Plan['steps'] => {
+    const pod: Pod = { metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { containers: [main, side], ...spec } };
+    const record = { namespace: 'd', name: 'p', uid: 'u', startWallMs: 0, graceSeconds: 30, containers: {} };
+    return planPod({ nowMs: 1000, pod, removal: undefined, sandboxes: [], record, memory, volumesVersion: '1', volumesComplete }).steps;
+  };
+  const images = (...names: readonly string[]) => names.map((container) => ({ do: 'ensureImage', container }));
+
+  it('has volumes, sandbox and images seen to side by side', () => {
+    expect(fresh(true)).toEqual([{ do: 'together', steps: [{ do: 'mountVolumes' }, { do: 'createSandbox' }, ...images('main', 'side')] }]);
+    const [together] = fresh(true, { initContainers: [init] });
+    expect(together).toMatchObject({ steps: [{ do: 'mountVolumes' }, { do: 'createSandbox' }, ...images('init')] });
+  });
+
+  it('gets no sandbox while its volumes lack something, or could not be made', () => {
+    expect(fresh(false)).toEqual([{ do: 'mountVolumes' }]);
+    const memory = newPodMemory(0);
+    memory.volumesRetry = { failures: 1, atMs: 500 };
+    expect(fresh(true, {}, memory)).toEqual([{ do: 'mountVolumes' }]);
+  });
+});
+
 describe('a plan', () => {
   const exited = (code: number, attempt = 0): ContainerState => one(main, 'exited', { exitCode: code, attempt });
   const cases: readonly (readonly [string, Scene, readonly string[]])[] = [

@@ -2,6 +2,7 @@ import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
 import type { Permit } from '#leases/types.ts';
 import type { SandboxState } from '#runtime/types.ts';
 import { type Planner, planContainer } from './plan-container.ts';
+import { ephemeralOf, planEphemeral } from './plan-ephemeral.ts';
 import { leaseIsOver } from './plan-lease.ts';
 import type { Plan, Step } from './plan-steps.ts';
 import type { PodMemory } from './pod-memory.ts';
@@ -24,6 +25,8 @@ export interface PlanInput {
   readonly memory: Readonly<PodMemory>;
   /** Of the content that the pod's volumes are made of. */
   readonly volumesVersion: string;
+  /** All that content is here: nothing but the disk or the link can keep the volumes from being made. */
+  readonly volumesComplete?: boolean;
 }
 
 /** What to do next for one pod. Pure: the same input gives the same plan. */
@@ -83,13 +86,34 @@ function planLife(planner: Planner, pod: Pod): void {
   for (const other of others) planner.add({ do: 'removeSandbox', id: other.id });
   if (sandbox && !sandbox.ready) planner.add({ do: 'removeSandbox', id: sandbox.id });
 
+  if (!sandbox?.ready && planner.steps.length === 0 && isUntried(planner)) {
+    planner.add({ do: 'together', steps: [{ do: 'mountVolumes' }, { do: 'createSandbox' }, ...firstImages(planner, pod)] });
+    return;
+  }
   const mounted = planVolumes(planner);
   if (!sandbox?.ready) {
     if (mounted && planner.steps.length === 0) retried(planner, memory.sandboxRetry?.atMs, { do: 'createSandbox' });
     return;
   }
   removeStale(planner, sandbox);
+  if (mounted) planEphemeral(planner, pod, sandbox);
   planContainers(planner, pod, sandbox, mounted);
+}
+
+/**
+ * A pod whose volumes lack something gets no sandbox until they are there, as with the kubelet. Where they lack nothing, making them takes
+ * none of the time that the runtime takes for the sandbox.
+ */
+function isUntried({ memory, volumesComplete }: Planner): boolean {
+  return volumesComplete === true && memory.volumes === undefined && memory.volumesRetry === undefined && memory.sandboxRetry === undefined;
+}
+
+/** Looks for the images that a pod begins with. One that ran before is looked at container by container: some may be done. */
+function firstImages({ memory, record }: Planner, pod: Pod): Step[] {
+  if (Object.keys(record.containers).length > 0) return [];
+  const [first] = pod.spec?.initContainers ?? [];
+  const names = (first ? [first] : (pod.spec?.containers ?? [])).map(({ name }) => name);
+  return names.filter((name) => memory.containers.get(name)?.image === undefined).map((container) => ({ do: 'ensureImage', container }));
 }
 
 /** Volumes come first, and again when what they are made of changed. True when containers may start. */
@@ -150,7 +174,8 @@ function planEnd(planner: Planner, pod: Pod): void {
   const names = (pod.spec?.containers ?? []).map(({ name }) => name);
   const init = (pod.spec?.initContainers ?? []).filter((container) => !isRestartable(container)).map(({ name }) => name);
   for (const name of planner.memory.containers.keys()) cancelPull(planner, name);
-  if (stopAll(planner, [...names, ...init], planner.nowMs + graceMs(pod), 'together')) return;
+  const others = ephemeralOf(pod).map(({ name }) => name);
+  if (stopAll(planner, [...names, ...init, ...others], planner.nowMs + graceMs(pod), 'together')) return;
   stopAll(planner, sidecarsOf(pod).reverse(), planner.nowMs + graceMs(pod), 'one by one');
 }
 

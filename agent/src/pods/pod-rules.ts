@@ -30,9 +30,10 @@ export function containerHash(container: Container): string {
     .slice(0, 16);
 }
 
-/** The container of this name, be it an init container or not. */
+/** The container of this name, of whatever kind. */
 export function findContainer(pod: Pod, name: string): Container | undefined {
-  return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find((container) => container.name === name);
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  return [...initContainers, ...containers, ...ephemeralContainers].find((container) => container.name === name);
 }
 
 /** `Always` for the tag latest or none, else `IfNotPresent` (core/v1 defaults). */

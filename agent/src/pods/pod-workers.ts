@@ -132,7 +132,8 @@ export class PodWorkers {
       const nowMs = clock.monotonicMs();
       // A pod that nobody knows is left alone until a manifest says that it is to go.
       const permit = this.#doors.leases.permit(uid);
-      const plan = planPod({ nowMs, pod: known, removal, permit, sandboxes, record, memory, volumesVersion });
+      const volumesComplete = known !== undefined && memory.volumes === undefined && this.#doors.volumes.complete(known);
+      const plan = planPod({ nowMs, pod: known, removal, permit, sandboxes, record, memory, volumesVersion, volumesComplete });
       if (plan.steps.length === 0) {
         entry.saveSoon();
         this.#doors.changed(uid);

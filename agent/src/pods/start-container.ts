@@ -1,5 +1,5 @@
 import type { Container, Pod } from '@flotilla/shared/api/generated/types.js';
-import { type ContainerSpec, RuntimeError } from '#runtime/types.ts';
+import { type ContainerSpec, RuntimeError, type SandboxState } from '#runtime/types.ts';
 import { apiEnvironment, openApi } from './api-place.ts';
 import { buildContainerSpec, buildMounts } from './container-spec.ts';
 import { buildEnvironment, ContainerConfigError } from './environment.ts';
@@ -25,6 +25,8 @@ export async function startContainer(step: Extract<Step, { do: 'startContainer' 
   let spec: ContainerSpec;
   try {
     spec = await specOf(context, pod, container, attempt, image);
+    const target = targetOf(pod, name, sandbox);
+    if (target) spec = { ...spec, targetContainerId: target };
   } catch (error) {
     return refused(
       context,
@@ -97,6 +99,15 @@ function refused({ doors, entry }: StepContext, name: string, memory: ContainerM
   memory.startRetryAtMs = doors.clock.monotonicMs() + retryMs;
   containerEvent(doors, entry, name, { type: 'Warning', reason: 'Failed', message: `Error: ${message}` });
   return false;
+}
+
+/** The container whose processes an ephemeral one sees. @throws ContainerConfigError in the kubelet's words */
+function targetOf(pod: Pod, name: string, { containers }: SandboxState): string | undefined {
+  const target = pod.spec?.ephemeralContainers?.find((other) => other.name === name)?.targetContainerName;
+  if (!target) return undefined;
+  const found = containers.find((other) => other.name === target && other.status === 'running');
+  if (!found) throw new ContainerConfigError(`unable to find target container ${JSON.stringify(target)}`);
+  return found.id;
 }
 
 async function specOf(

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 
 const mostBytes = 4096;
@@ -7,6 +8,12 @@ const mostRead = 65_536;
 
 function fileOf(podDir: string, container: string, attempt: number): string {
   return join(podDir, 'containers', container, `${attempt}`);
+}
+
+/** Makes the directories of these files ahead of their time: making one safe takes the disk a while. */
+export async function prepareContainerFolders(files: Files, podDir: string, pod: Pod): Promise<void> {
+  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  for (const { name } of containers) await files.mkdir(dirname(fileOf(podDir, name, 0)), { mode: 0o755 });
 }
 
 /** Makes the file that a container may leave its last words in; clears those of attempts long past. */

@@ -33,6 +33,17 @@ export function secretPayload(lookup: ObjectLookup, namespace: string, source: K
   return pick(keys, source, mode, 'secret');
 }
 
+/** Whether a volume can be made of this ConfigMap or Secret. */
+export function hasKeys(
+  object: ConfigMap | Secret | undefined,
+  { items, optional }: { readonly items?: readonly KeyToPath[]; readonly optional?: boolean },
+): boolean {
+  if (optional) return true;
+  if (!object) return false;
+  const { data = {}, binaryData = {} } = object as ConfigMap;
+  return (items ?? []).every(({ key }) => key in data || key in binaryData);
+}
+
 function pick(keys: ReadonlyMap<string, Buffer>, { items, optional }: KeyedSource, mode: number, what: 'config' | 'secret'): Payload {
   if (!items?.length) return new Map([...keys].map(([key, data]) => [key, { data, mode }]));
   const payload = new Map<string, PayloadFile>();

@@ -126,6 +126,33 @@ describe('volumes', () => {
   });
 });
 
+describe('what volumes are made of', () => {
+  const complete = (volume: Omit<Volume, 'name'>): boolean =>
+    new Bench().volumes.complete({ metadata: { namespace: 'n' }, spec: { containers: [], volumes: [{ name: 'v', ...volume }] } });
+  const items = (key: string) => [{ key, path: 'p' }];
+
+  it.each<readonly [string, Omit<Volume, 'name'>]>([
+    ['nothing', { emptyDir: {} }],
+    ['a ConfigMap', { configMap: { name: 'c', items: items('bin') } }],
+    ['an optional one that is not there', { configMap: { name: 'x', optional: true } }],
+    ['a Secret', { secret: { secretName: 's' } }],
+    ['a token and a ConfigMap', { projected: { sources: [{ serviceAccountToken: { path: 't' } }, { configMap: { name: 'c' } }] } }],
+  ])('is here: %s', (_, volume) => {
+    expect(complete(volume)).toBe(true);
+  });
+
+  it.each<readonly [string, Omit<Volume, 'name'>]>([
+    ['a ConfigMap', { configMap: { name: 'x' } }],
+    ['a key of it', { configMap: { name: 'c', items: items('x') } }],
+    ['a Secret', { secret: { secretName: 'x' } }],
+    ['a Secret among others', { projected: { sources: [{ serviceAccountToken: { path: 't' } }, { secret: { name: 'x' } }] } }],
+    ['what only the host knows', { hostPath: { path: '/srv' } }],
+    ['a kind of volume that is not served', { nfs: { server: 'a', path: '/b' } }],
+  ])('is not here: %s', (_, volume) => {
+    expect(complete(volume)).toBe(false);
+  });
+});
+
 describe('tokens', () => {
   const projected = { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }] };
 

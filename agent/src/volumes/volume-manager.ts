@@ -5,7 +5,7 @@ import type { Files } from '@flotilla/shared/platform/files.js';
 import { giveTo, type Payload, writePayload } from './atomic-writer.ts';
 import type { FieldContext } from './field-ref.ts';
 import { prepareHostPath } from './host-path.ts';
-import { configMapPayload, downwardPayload, type ObjectLookup, secretPayload } from './payloads.ts';
+import { configMapPayload, downwardPayload, hasKeys, type ObjectLookup, secretPayload } from './payloads.ts';
 import type { TokenCache } from './token-cache.ts';
 
 export interface VolumeManagerOptions {
@@ -67,6 +67,21 @@ export class VolumeManager {
       }
     }
     return { paths, refreshAtMs };
+  }
+
+  /** Whether all that the volumes are made of is here, and nothing of the host's own is asked for. */
+  complete({ metadata, spec }: Pod): boolean {
+    const { objects } = this.#options;
+    const namespace = metadata?.namespace ?? '';
+    const isHere = ({ configMap, secret }: VolumeProjection): boolean =>
+      (!configMap || hasKeys(objects.configMap(namespace, configMap.name ?? ''), configMap)) &&
+      (!secret || hasKeys(objects.secret(namespace, secret.name ?? ''), secret));
+    return (spec?.volumes ?? []).every(({ configMap, secret, projected, emptyDir, downwardAPI }) => {
+      if (emptyDir || downwardAPI) return true;
+      if (configMap) return isHere({ configMap });
+      if (secret) return isHere({ secret: { ...secret, name: secret.secretName ?? '' } });
+      return projected !== undefined && (projected.sources ?? []).every(isHere);
+    });
   }
 
   /** Where the volumes lie once they are set up. */
