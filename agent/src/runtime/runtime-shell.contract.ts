@@ -124,6 +124,25 @@ export function runtimeShellContract(harness: () => RuntimeHarness, helpers: Hel
       );
     });
 
+    test('the processes of one container are seen by another that looks at it, and end it with them', async () => {
+      const sandbox = await harness().runtime().createSandbox(sandboxSpec());
+      const create = (spec: ContainerSpec) => harness().runtime().createContainer(sandbox, spec);
+      const target = await create(container(sh('exec sleep 12345'), { name: 'target' }));
+      const looks = { name: 'looks', targetContainerId: target.id };
+      expect(await outputOf(sandbox, container(sh('ps; ls -d /proc/1/root/bin'), looks))).toMatch(
+        /^ *1 .*sleep 12345\n(.*\n)*\/proc\/1\/root\/bin\n$/m,
+      );
+      const debugger_ = await create(container(sh('exec sleep 12346'), { ...looks, name: 'stays' }));
+      // The target can go although somebody looked at it.
+      await harness().runtime().stopContainer(target.id, 0);
+      await harness().runtime().removeContainer(target.id);
+      await until('it has ended too', async () => {
+        const all = (await harness().runtime().list()).flatMap((one) => one.containers);
+        return all.find(({ id }) => id === debugger_.id)?.status === 'exited';
+      });
+      await expect(create(container(sh('ps'), { ...looks, name: 'late' }))).rejects.toMatchObject({ reason: 'CreateContainerError' });
+    });
+
     test('containers of a pod share localhost and shared memory', async () => {
       const sandbox = await harness().runtime().createSandbox(sandboxSpec());
       const page = 'mkdir -p /tmp/w; echo shared >/tmp/w/index.html; echo here >/dev/shm/note; exec httpd -f -p 127.0.0.1:8080 -h /tmp/w';

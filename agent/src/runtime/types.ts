@@ -145,6 +145,8 @@ export interface ContainerSpec {
   readonly capabilitiesAdd: readonly string[];
   readonly capabilitiesDrop: readonly string[];
   readonly terminationMessagePath: string | undefined;
+  /** Another running container of the sandbox whose processes it sees, and that sees its own; it ends with that one. */
+  readonly targetContainerId?: string;
 }
 
 export interface Mount {

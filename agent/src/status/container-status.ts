@@ -12,7 +12,7 @@ export interface StatusContext {
   readonly correct: (ownWallMs: number, bootId?: string) => number;
 }
 
-export type Kind = 'init' | 'app';
+export type Kind = 'init' | 'app' | 'ephemeral';
 
 /** One container as the API shows it (after the kubelet's `convertStatusToAPIStatus`). */
 export function containerStatus(
@@ -42,13 +42,13 @@ export function containerStatus(
     name,
     state,
     lastState: last ? { terminated: terminated(last, context) } : {},
-    // Without probes a container is ready while it runs; an init container when it is done.
-    ready: kind === 'init' && !sidecar ? state.terminated?.exitCode === 0 : running,
+    // Without probes a container is ready while it runs, an init container when it is done, an ephemeral one never.
+    ready: kind === 'app' || sidecar ? running : kind === 'init' && state.terminated?.exitCode === 0,
     restartCount: record?.attempt ?? 0,
     image,
     imageID: record?.imageId ?? '',
     ...(id ? { containerID: `${context.runtimeName}://${id}` } : {}),
-    started: running,
+    ...(kind === 'ephemeral' ? {} : { started: running }),
   };
 }
 
@@ -61,7 +61,7 @@ function waiting(snapshot: PodSnapshot, name: string, kind: Kind, initialized: b
 
 /** Whether an ended container shows as terminated; otherwise it waits for its next start. */
 function isSettled({ memory, record, removing }: PodSnapshot, container: Container, kind: Kind, ended: Ended): boolean {
-  if (removing || record.terminal) return true;
+  if (removing || record.terminal || kind === 'ephemeral') return true;
   if (kind === 'init' && !isRestartable(container) && ended.exitCode === 0) return true;
   // Between its end and what the worker makes of it, it is what it is: terminated.
   return memory.containers.get(container.name)?.waiting === undefined;

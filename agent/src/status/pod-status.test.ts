@@ -94,6 +94,32 @@ describe('pod status', () => {
     expect(status({})).not.toHaveProperty('podIP');
   });
 
+  it('tells of ephemeral containers, and nothing about the pod changes with them', () => {
+    const runs = [one('a', 'running'), one('b', 'running')];
+    const spec = { ephemeralContainers: [app('debug')] };
+    const [plain, before, during, after] = [
+      status({ containers: runs }),
+      status({ spec, containers: runs }),
+      status({ spec, containers: [...runs, one('debug', 'running')] }),
+      status({ spec, containers: [...runs, one('debug', 'exited', { exitCode: 3 })] }),
+    ];
+    for (const { ephemeralContainerStatuses: _own, ...rest } of [before, during, after]) expect(rest).toEqual(plain);
+    expect(before.ephemeralContainerStatuses).toMatchObject([{ name: 'debug', state: { waiting: { reason: 'ContainerCreating' } } }]);
+    expect(during.ephemeralContainerStatuses).toEqual([
+      {
+        name: 'debug',
+        state: { running: { startedAt: '2026-01-01T00:00:02Z' } },
+        lastState: {},
+        ready: false,
+        restartCount: 0,
+        image: 'app:1',
+        imageID: 'sha256:1',
+        containerID: 'podman://debug-id',
+      },
+    ]);
+    expect(after.ephemeralContainerStatuses).toMatchObject([{ ready: false, state: { terminated: { exitCode: 3, reason: 'Error' } } }]);
+  });
+
   it('of one that half runs, half waits', () => {
     const half = status({ containers: [one('b', 'running')], waiting: { reason: 'ImagePullBackOff', message: 'Back-off' } });
     expect(half).toMatchObject({ phase: 'Running', podIP: '10.0.0.2', podIPs: [{ ip: '10.0.0.2' }], hostIPs: [{ ip: '192.0.2.1' }] });

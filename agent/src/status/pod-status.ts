@@ -19,6 +19,7 @@ export function podStatus(snapshot: PodSnapshot, context: StatusContext): PodSta
   const initialized = begun || initDone.every(Boolean);
   const initContainerStatuses = init.map((container) => containerStatus(snapshot, container, 'init', initialized, context));
   const containerStatuses = apps.map((container) => containerStatus(snapshot, container, 'app', initialized, context));
+  const ephemeral = pod?.spec?.ephemeralContainers ?? [];
   const phase = phaseOf(snapshot, containerStatuses, initContainerStatuses, init, initialized);
   const sandbox = sandboxes.find(({ ready }) => ready);
   const ended = phase === 'Succeeded' || phase === 'Failed';
@@ -34,6 +35,11 @@ export function podStatus(snapshot: PodSnapshot, context: StatusContext): PodSta
     startTime: kubeTime(context.correct(record.startWallMs, record.bootId)),
     ...(init.length > 0 ? { initContainerStatuses } : {}),
     containerStatuses,
+    ...(ephemeral.length > 0
+      ? {
+          ephemeralContainerStatuses: ephemeral.map((container) => containerStatus(snapshot, container, 'ephemeral', initialized, context)),
+        }
+      : {}),
     ...(pod ? { qosClass: qosClassOf(pod.spec) } : {}),
   };
 }

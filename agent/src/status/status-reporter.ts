@@ -187,12 +187,15 @@ export class StatusReporter {
 
 /** What others wait for: phase, conditions, which state each container is in, addresses, the end. */
 function urgentPart({ status, gone }: Omit<PodReport, 'sequence'>): string {
-  const { phase, podIP, conditions, containerStatuses } = status as {
+  const { phase, podIP, conditions, containerStatuses, ephemeralContainerStatuses } = status as {
     phase?: string;
     podIP?: string;
     conditions?: { type: string; status: string }[];
     containerStatuses?: { ready?: boolean; restartCount?: number; state?: Record<string, unknown> }[];
+    ephemeralContainerStatuses?: { state?: Record<string, unknown> }[];
   };
   const states = (containerStatuses ?? []).map(({ ready, restartCount, state = {} }) => [ready, restartCount, Object.keys(state)]);
-  return JSON.stringify([gone, phase, podIP, (conditions ?? []).map((condition) => [condition.type, condition.status]), states]);
+  // Whoever added one waits to attach to it.
+  const added = ephemeralContainerStatuses?.map(({ state = {} }) => Object.keys(state));
+  return JSON.stringify([gone, phase, podIP, (conditions ?? []).map((condition) => [condition.type, condition.status]), states, added]);
 }

@@ -19,7 +19,11 @@ interface Container {
 
 interface PodView extends KubeObject {
   readonly spec?: { readonly nodeName?: string; readonly containers?: Container[]; readonly initContainers?: Container[] };
-  readonly status?: { readonly containerStatuses?: ContainerStatus[]; readonly initContainerStatuses?: ContainerStatus[] };
+  readonly status?: {
+    readonly containerStatuses?: ContainerStatus[];
+    readonly initContainerStatuses?: ContainerStatus[];
+    readonly ephemeralContainerStatuses?: ContainerStatus[];
+  };
 }
 
 interface ContainerStatus {
@@ -76,8 +80,7 @@ async function replyKept({ exchange }: ApiRequest, connector: NodeConnector, { n
 
 /** The container whose log is asked for, if it has ended; of one that ran when its board was heard last there is nothing to keep. */
 function failedContainer({ status }: PodView, { container, previous }: LogOptions): string | undefined {
-  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
-  const { state, lastState } = statuses.find(({ name }) => name === container) ?? {};
+  const { state, lastState } = statusOf(status, container) ?? {};
   if (previous || state?.waiting) return lastState?.terminated?.containerID;
   return state?.terminated?.containerID;
 }
@@ -129,10 +132,14 @@ function readLogOptions(query: URLSearchParams, pod: PodView): LogOptions {
   };
 }
 
+function statusOf(status: PodView['status'], container: string): ContainerStatus | undefined {
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = status ?? {};
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
+}
+
 /** What the kubelet says when there can be no log yet. @throws StatusError BadRequest */
 function checkStarted(pod: PodView, { container, previous }: LogOptions): void {
-  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-  const status = statuses.find(({ name }) => name === container);
+  const status = statusOf(pod.status, container);
   const podName = pod.metadata?.name ?? '';
   const refuse = (why: string): never => {
     throw new StatusError(400, 'BadRequest', why);

@@ -172,6 +172,9 @@ export class FakeRuntime implements Runtime {
     if (!sandbox?.ready) throw new RuntimeError('NotFound', `sandbox ${sandboxState.id} is not there`);
     const image = this.#findImage(spec.image);
     if (!image) throw new RuntimeError('ImageNotFound', `${spec.image}: image not known`);
+    const { targetContainerId: target } = spec;
+    if (target !== undefined && !this.#container(target)?.container.running)
+      throw new RuntimeError('CreateContainerError', `container ${target} does not run`);
     const container = this.#createOrAdopt(sandbox, spec, image);
     if (container.state().status !== 'created') return container.state();
     const { startMs, startError } = container.behaviour;

@@ -11,6 +11,8 @@ export interface ContainerPlace {
   readonly hostNamespaces: readonly string[];
   /** What this host can enforce. */
   readonly limits: { readonly memory: boolean; readonly swap: boolean; readonly cpu: boolean };
+  /** The process whose namespace of processes it joins. */
+  readonly targetPid?: number | undefined;
   /** The USER of the image; needed only when a group is asked for and no user. */
   readonly imageUser: string;
 }
@@ -64,6 +66,8 @@ export function containerBody(sandbox: SandboxState, spec: ContainerSpec, place:
   if (spec.supplementalGroups.length > 0) body['groups'] = spec.supplementalGroups.map(String);
   if (spec.capabilitiesAdd.length > 0) body['cap_add'] = spec.capabilitiesAdd.map(capability);
   if (spec.capabilitiesDrop.length > 0) body['cap_drop'] = spec.capabilitiesDrop.map(capability);
+  // By the process and not by the container: podman would not let that one be removed before this one.
+  if (place.targetPid !== undefined) body['pidns'] = { nsmode: 'path', value: `/proc/${place.targetPid}/ns/pid` };
   for (const name of place.hostNamespaces) body[`${name}ns`] = { nsmode: 'host' };
   return body;
 }

@@ -20,6 +20,7 @@ import { PodmanIndex } from './podman-index.ts';
 import { PodmanService } from './podman-service.ts';
 import { PodmanStreams } from './podman-streams.ts';
 import { preflight, shortcomings } from './preflight.ts';
+import { isIn } from './process-table.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
 import { UnnoticedEnds } from './unnoticed-ends.ts';
@@ -179,6 +180,7 @@ export class PodmanRuntime implements Runtime {
       limits: { memory: memoryController, swap: memoryController && swapAccounting, cpu: cpuController },
       hostNamespaces: this.#index.hostNamespacesOf(sandbox.uid),
       imageUser,
+      targetPid: spec.targetContainerId === undefined ? undefined : await this.#pidOf(spec.targetContainerId, signal),
     });
     const id = await this.#createOrFind(sandbox, spec, body, signal);
     this.#index.belongs(id, sandbox.uid);
@@ -276,6 +278,13 @@ export class PodmanRuntime implements Runtime {
 
   connect(sandbox: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
     return this.#streams.connect(sandbox, port, signal);
+  }
+
+  /** Of a container's own process. @throws RuntimeError CreateContainerError when it does not run */
+  async #pidOf(containerId: string, signal: AbortSignal | undefined): Promise<number> {
+    const pid = (await this.#inspect(containerId, signal))?.State.Pid;
+    if (!pid || !(await isIn(containerId, pid))) throw new RuntimeError('CreateContainerError', `container ${containerId} does not run`);
+    return pid;
   }
 
   async #createOrFind(sandbox: SandboxState, spec: ContainerSpec, body: unknown, signal: AbortSignal | undefined): Promise<string> {

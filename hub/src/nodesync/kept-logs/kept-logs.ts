@@ -89,7 +89,8 @@ export class KeptLogs implements NodePart {
     const { node, epoch } = channel.device;
     const pod = client.informer<Pod>('', 'pods').get(`${namespace}/${name}`);
     const own = pod?.metadata?.uid === uid && pod.spec?.nodeName === node;
-    const known = [...(pod?.spec?.containers ?? []), ...(pod?.spec?.initContainers ?? [])].some((other) => other.name === container);
+    const { containers = [], initContainers = [], ephemeralContainers = [] } = pod?.spec ?? {};
+    const known = [...containers, ...initContainers, ...ephemeralContainers].some((other) => other.name === container);
     try {
       // Of a pod that is gone, or was never this board's, nothing is kept; the board need not ask again.
       if (own && known) await this.#disk?.save({ node, uid, container, containerId, sentMs: clock.wallMs(), log });
