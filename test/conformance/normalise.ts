@@ -19,12 +19,20 @@ export class Normaliser {
   json(value: Json, key = ''): Json {
     if (Array.isArray(value)) return ordered(key, value).map((item) => this.json(item, key === 'cells' ? key : ''));
     if (typeof value === 'object' && value !== null) return this.#object(value as { readonly [key: string]: Json });
+    if (typeof value === 'number') return /nodePort$/i.test(key) && isDealtPort(value) ? this.#word('port', String(value)) : value;
     if (typeof value !== 'string') return value;
+    if (key === 'cells') return this.#cell(value);
     if (key === 'resourceVersion') return value === '' || value === '0' ? value : this.#word('version', value);
     if (key === 'continue') return value === '' ? value : '«continue»';
     if (key === 'token') return '«token»';
-    if (key === 'cells' && age.test(value)) return '«age»';
     return this.text(value);
+  }
+
+  #cell(value: string): string {
+    if (age.test(value)) return '«age»';
+    return this.text(value).replace(/:(\d{5})(?=\/[A-Z])/g, (all, port) =>
+      isDealtPort(Number(port)) ? `:${this.#word('port', port)}` : all,
+    );
   }
 
   text(text: string): string {
@@ -36,6 +44,7 @@ export class Normaliser {
       .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time, fraction) =>
         fixedTime.test(time) ? time : fraction ? '«microtime»' : '«time»',
       )
+      .replace(dealtAddress, (address) => this.#word('address', address))
       .replace(/\bGen_[a-z0-9]{5}\b/g, (name) => `Gen_${this.#word('suffix', name)}`)
       .replace(
         /(resource ?version(?: in object meta| in record)?\\*"?[=: ] ?[("\\]*)(\d{2,})/gi,
@@ -76,6 +85,10 @@ export class Normaliser {
     return word;
   }
 }
+
+/** Of Services: what a server deals out comes from the upper part of its range; cases ask for what lies in the lower one. */
+const dealtAddress = /\b10\.96\.(?!0\.)\d{1,3}\.\d{1,3}\b/g;
+const isDealtPort = (port: number): boolean => port > 30_085 && port <= 32_767;
 
 /** Times that the cases themselves give. */
 const fixedTime = /^20(0\d|1\d|20)-/;

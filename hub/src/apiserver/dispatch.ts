@@ -38,6 +38,12 @@ export function createDispatch({ endpoints, clock, random, deleteNotice }: Dispa
     if (!endpoint) throw noSuchResource();
     if ('question' in endpoint) return answerQuestion(request, target, endpoint.question);
     checkScope(endpoint, target, request.info.verb);
+    const { deprecated } = endpoint.stored.definition;
+    if (deprecated) {
+      request.ctx.warn(deprecated);
+      // Refusals carry it too.
+      setWarnings(request.exchange, request.ctx.warnings);
+    }
     if (target.subresource) return handleSubresource(request, target, endpoint, clock.wallMs());
     return handleVerb(request, target, endpoint, { clock, random, frames, deleteNotice });
   };

@@ -1,13 +1,17 @@
+import { controllerRevisions } from './apps/controller-revision.ts';
 import { deployments } from './apps/deployment.ts';
 import { replicaSets } from './apps/replica-set.ts';
 import { leases } from './coordination/lease.ts';
 import { configMaps } from './core/config-map.ts';
+import { endpoints } from './core/endpoints.ts';
 import { events } from './core/event.ts';
 import { namespaces } from './core/namespace.ts';
 import { nodes } from './core/node.ts';
 import { pods } from './core/pod.ts';
 import { secrets } from './core/secret.ts';
+import { services } from './core/service.ts';
 import { serviceAccounts } from './core/service-account.ts';
+import { endpointSlices } from './discovery/endpoint-slice.ts';
 import { nodeOperations } from './fleet/node-operation.ts';
 import type { ResourceDefinition } from './generic/types.ts';
 import { clusterRoles } from './rbac/cluster-role.ts';
@@ -22,10 +26,14 @@ export const definitions: readonly ResourceDefinition[] = [
   configMaps,
   secrets,
   serviceAccounts,
+  services,
+  endpoints,
+  endpointSlices,
   events,
   leases,
   deployments,
   replicaSets,
+  controllerRevisions,
   roles,
   clusterRoles,
   roleBindings,

@@ -128,6 +128,11 @@ export class WatchCache {
     return this.#store.epoch;
   }
 
+  /** Other hubs write here too. */
+  get shared(): boolean {
+    return this.#store.shared;
+  }
+
   /** Resolves when this view shows every write acknowledged before the call, by whichever hub. */
   async readable(signal?: AbortSignal): Promise<void> {
     if (this.#failure) throw this.#failure;

@@ -61,6 +61,12 @@ export const tooLong = (field: string, max: number): FieldError => ({
   field,
   detail: max < 0 ? 'value is too long' : `may not be more than ${max} bytes`,
 });
+export const tooMany = (field: string, found: number, most: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  field,
+  badValue: found,
+  detail: `must have at most ${most} items`,
+});
 export const notSupported = (field: string, badValue: unknown, supported: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',
   field,

@@ -4,6 +4,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { nameSuffix } from '@flotilla/shared/platform/random.js';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import type { CachedObject } from '#store/cache.ts';
+import type { Fence } from '#store/contract.ts';
 import { clone, jsonEqual } from './json.ts';
 import { objectPath } from './keys.ts';
 import { metadataOf } from './object-meta.ts';
@@ -12,7 +13,9 @@ import {
   admissionAttributes,
   apiVersionOf,
   detached,
+  Hold,
   matchNamespace,
+  maxAttempts,
   refuseFaults,
   tracked,
   type WriteParts,
@@ -33,14 +36,22 @@ export async function createObject<T extends KubeObject>(
   options: WriteRequestOptions & { operation?: 'Apply' | 'Update' } = {},
 ): Promise<CachedObject<T>> {
   const generated = Boolean(input.metadata?.generateName) && !input.metadata?.name;
+  let names = 0;
   for (let attempt = 1; ; attempt++) {
     ctx.signal?.throwIfAborted();
-    const object = await (ctx.recovered ? admitRecovered : admitNew)(parts, ctx, namespace, clone(input), options);
-    const stored = await storeNew(parts, object, options.dryRun ?? false);
-    if (stored) return stored;
-    const name = object.metadata?.name ?? '';
-    if (!generated) throw taken(parts, object, name);
-    if (attempt >= maxNameAttempts) throw generateNameConflict(parts, name);
+    const hold = new Hold<T>(parts);
+    try {
+      const object = await (ctx.recovered ? admitRecovered : admitNew)(parts, ctx, namespace, clone(input), options, hold);
+      const stored = await storeNew(parts, object, options.dryRun ?? false, hold.fence);
+      if (stored) return stored;
+      const name = object.metadata?.name ?? '';
+      if (!generated) throw taken(parts, object, name);
+      if (++names >= maxNameAttempts) throw generateNameConflict(parts, name);
+    } catch (error) {
+      if (attempt >= maxAttempts || !hold.isOutdated(error)) throw error;
+    } finally {
+      hold.end();
+    }
   }
 }
 
@@ -51,6 +62,7 @@ async function admitNew<T extends KubeObject>(
   namespace: string,
   draft: T,
   options: WriteRequestOptions & { operation?: 'Apply' | 'Update' },
+  hold: Hold<T>,
 ): Promise<T> {
   draft.apiVersion = apiVersionOf(definition);
   draft.kind = definition.kind;
@@ -74,6 +86,7 @@ async function admitNew<T extends KubeObject>(
     metadata.name = `${metadata.generateName.slice(0, maxGeneratedLength - suffixLength)}${nameSuffix(random, suffixLength)}`;
   }
   matchNamespace(definition, object, namespace);
+  await hold.take(object, undefined, options.dryRun ?? false);
   definition.strategy.prepareForCreate?.(object, now);
   const name = metadata.name ?? '';
   refuseFaults(definition, name, definition.strategy.validate(object));
@@ -93,6 +106,7 @@ async function admitRecovered<T extends KubeObject>(
   namespace: string,
   draft: T,
   options: WriteRequestOptions,
+  hold: Hold<T>,
 ): Promise<T> {
   draft.apiVersion = apiVersionOf(definition);
   draft.kind = definition.kind;
@@ -104,6 +118,7 @@ async function admitRecovered<T extends KubeObject>(
   const now = kubeTime(clock.wallMs());
   given.creationTimestamp ??= now;
   const object = tracked(definition, { ctx, live: undefined, object: draft, options, now });
+  await hold.take(object, undefined, options.dryRun ?? false);
   refuseFaults(definition, name, definition.strategy.validate(object));
   refuseFaults(definition, name, validateMetadata(object, { namespaced: definition.namespaced }));
   const about = { ctx, operation: 'CREATE', namespace, object, old: undefined, options } as const;
@@ -111,13 +126,18 @@ async function admitRecovered<T extends KubeObject>(
   return object;
 }
 
-async function storeNew<T extends KubeObject>(parts: WriteParts<T>, object: T, dryRun: boolean): Promise<CachedObject<T> | undefined> {
+async function storeNew<T extends KubeObject>(
+  parts: WriteParts<T>,
+  object: T,
+  dryRun: boolean,
+  fence: Fence | undefined,
+): Promise<CachedObject<T> | undefined> {
   const { definition, cache } = parts;
   const key = objectPath(definition, object.metadata?.namespace ?? '', object.metadata?.name ?? '');
   if (cache.get(key)) return undefined;
   if (dryRun) return detached(key, object);
   if (object.metadata?.resourceVersion) throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
-  return writing(() => cache.create(key, object, { ttlSeconds: definition.ttlSeconds }));
+  return writing(() => cache.create(key, object, { ttlSeconds: definition.ttlSeconds, fence }));
 }
 
 function taken({ definition, cache }: WriteParts, object: KubeObject, name: string): StatusError {

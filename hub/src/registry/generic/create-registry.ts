@@ -3,6 +3,7 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { WatchCache } from '#store/watch-cache.ts';
+import type { Allocator } from './allocation.ts';
 import { GenericRegistry, type Overlay, WatchBudget } from './generic-registry.ts';
 import type { Admission, Registry, ResourceDefinition, ResourceRegistry } from './types.ts';
 
@@ -16,18 +17,30 @@ export interface RegistryOptions {
   readonly maxWatches?: number;
   /** By `group/resource`: what get and list show in place of the stored object, where memory knows better. */
   readonly overlays?: Readonly<Record<string, Overlay>>;
+  /** By `group/resource`: what gives objects of a kind what no two of them may have. */
+  readonly allocators?: Readonly<Record<string, Allocator>>;
 }
 
 const defaultMaxWatches = 20_000;
 
 /** The resources of a hub behind the one write path. @throws Error when two definitions claim one resource */
-export function createRegistry({ cache, clock, random, admission, definitions, maxWatches, overlays = {} }: RegistryOptions): Registry {
+export function createRegistry({
+  cache,
+  clock,
+  random,
+  admission,
+  definitions,
+  maxWatches,
+  overlays = {},
+  allocators = {},
+}: RegistryOptions): Registry {
   const watches = new WatchBudget(maxWatches ?? defaultMaxWatches);
   const found = new Map<string, GenericRegistry>();
   for (const definition of definitions) {
     const key = `${definition.group}/${definition.resource}`;
     if (found.has(key)) throw new Error(`the resource ${key} is defined twice`);
-    found.set(key, new GenericRegistry({ definition, cache, clock, random, admission }, watches, overlays[key]));
+    const parts = { definition, cache, clock, random, admission, allocator: allocators[key] };
+    found.set(key, new GenericRegistry(parts, watches, overlays[key]));
   }
   const all = [...found.values()];
   return {

@@ -1,6 +1,7 @@
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { createLogger } from '@flotilla/shared/log/logger.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
+import { ServiceAllocator } from '#registry/core/service-allocator.ts';
 import { MemoryStore } from '#store/memory/memory-store.ts';
 import { WatchCache } from '#store/watch-cache.ts';
 import { createRegistry, type RegistryOptions } from './create-registry.ts';
@@ -31,7 +32,10 @@ export async function registryFixture(definitions: readonly ResourceDefinition[]
   await cache.start();
   const made: { registry?: Registry } = {};
   const admission = typeof given === 'function' ? given(() => made.registry as Registry) : given;
-  made.registry = createRegistry({ cache, clock, random: new SeededRandom(1), definitions, ...rest, admission });
+  const random = new SeededRandom(1);
+  const ranges = { clusterIpRange: '10.96.0.0/24', nodePortRange: '30000-30099' };
+  const allocators = { '/services': new ServiceAllocator({ cache, random, ...ranges }) };
+  made.registry = createRegistry({ cache, clock, random, definitions, allocators, ...rest, admission });
   const warnings: string[] = [];
   const ctx: RequestContext = {
     user: { name: 'admin', groups: ['system:masters'] },

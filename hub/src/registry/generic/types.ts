@@ -15,6 +15,8 @@ export interface UserInfo {
 /** Travels with a call from the edge to the store. */
 export interface RequestContext {
   readonly user: UserInfo;
+  /** Who asked, when it was to act as `user`. */
+  readonly impersonator?: UserInfo;
   readonly signal?: AbortSignal;
   /**
    * What is created was an object of this hub before: it keeps its uid, times, generation and status, and nothing is filled in; what is
@@ -196,6 +198,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   finalizing?(object: T): boolean;
   /** Whether a DELETE that removes the object answers with it; otherwise the answer is a Status. */
   readonly returnsDeletedObject?: boolean;
+  /** Said to whoever asks for the resource, whatever they ask. */
+  readonly deprecated?: string;
   /** Whether PUT may create (Kubernetes: leases, events, …). */
   readonly allowCreateOnUpdate?: boolean;
   /** Whether an update without a resourceVersion is taken as it is. */

@@ -4,6 +4,7 @@ import { badRequest, conflict, isAlreadyExists, modified, notFound, StatusError 
 import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
 import { validateMetadata, validateMetadataUpdate } from '#registry/validation/metadata.ts';
 import type { CachedObject } from '#store/cache.ts';
+import type { Fence } from '#store/contract.ts';
 import { createObject, dropDuplicateOwners } from './create-object.ts';
 import { clone, jsonEqual } from './json.ts';
 import { objectPath } from './keys.ts';
@@ -13,6 +14,7 @@ import {
   admissionAttributes,
   apiVersionOf,
   detached,
+  Hold,
   matchNamespace,
   maxAttempts,
   refuseFaults,
@@ -52,12 +54,20 @@ export async function updateObject<T extends KubeObject>(
     }
     const next = await update(current.object);
     if (next === current.object) return { object: current, created: false };
-    const object = await admitChanged(parts, ctx, namespace, name, clone(next), current.object, options);
-    if (sameButForTimes(object, current.object)) return { object: current, created: false };
-    const gone = vanishes(parts, object);
-    if (options.dryRun) return { object: detached(key, object, current.revision), created: false };
-    const written = await writing(() => writeChanged(parts, key, object, current, gone));
-    if (written) return { object: written, created: false };
+    // Subresources ask for nothing.
+    const hold = new Hold<T>(options.subresource ? {} : parts);
+    try {
+      const object = await admitChanged(parts, ctx, namespace, name, clone(next), current.object, options, hold);
+      if (sameButForTimes(object, current.object)) return { object: current, created: false };
+      const gone = vanishes(parts, object);
+      if (options.dryRun) return { object: detached(key, object, current.revision), created: false };
+      const written = await writing(() => writeChanged(parts, key, object, current, gone, hold.fence));
+      if (written) return { object: written, created: false };
+    } catch (error) {
+      if (!hold.isOutdated(error)) throw error;
+    } finally {
+      hold.end();
+    }
   }
   throw modified(definition, name);
 }
@@ -68,8 +78,9 @@ async function writeChanged<T extends KubeObject>(
   object: T,
   current: CachedObject<T>,
   gone: boolean,
+  fence: Fence | undefined,
 ): Promise<CachedObject<T>> {
-  const options = { ttlSeconds: definition.ttlSeconds, deleting: isLettingGo(object, current.object) };
+  const options = { fence, ttlSeconds: definition.ttlSeconds, deleting: isLettingGo(object, current.object) };
   if (!gone) return cache.update(key, current.revision, object, options);
   const { revision } = await cache.delete(key, current.revision);
   return detached(key, object, revision);
@@ -139,6 +150,7 @@ async function admitChanged<T extends KubeObject>(
   draft: T,
   old: T,
   options: UpdateOptions,
+  hold: Hold<T>,
 ): Promise<T> {
   const strategy = strategyOf(definition, options.subresource);
   const now = kubeTime(clock.wallMs());
@@ -168,6 +180,7 @@ async function admitChanged<T extends KubeObject>(
 
   matchNamespace(definition, object, namespace);
   keepSystemFields(metadata, was);
+  await hold.take(object, old, options.dryRun ?? false);
   strategy.prepareForUpdate?.(object, old, now);
   const faults = [
     ...validateMetadata(object, { namespaced: definition.namespaced }),
@@ -176,7 +189,8 @@ async function admitChanged<T extends KubeObject>(
     ...strategy.validateUpdate(object, old),
   ];
   refuseFaults(definition, name, faults);
-  if (metadata.generation !== was.generation) for (const warning of strategy.warnings?.(object) ?? []) ctx.warn(warning);
+  if (metadata.generation === undefined || metadata.generation !== was.generation)
+    for (const warning of strategy.warnings?.(object) ?? []) ctx.warn(warning);
   await admission.validate(attributes);
   return object;
 }

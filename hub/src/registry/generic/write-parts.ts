@@ -7,9 +7,10 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { updateManagedFields } from '#patch/managed-fields.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { CachedObject } from '#store/cache.ts';
-import { StoreBusyError, StoreUnavailableError } from '#store/contract.ts';
+import { type Fence, StoreBusyError, StoreUnavailableError } from '#store/contract.ts';
 import type { WatchCache } from '#store/watch-cache.ts';
 import { FencedError, RevisionConflictError } from '#store/write-errors.ts';
+import { type Allocation, type Allocator, nothingAllocated } from './allocation.ts';
 import { deepFreeze } from './json.ts';
 import { metadataOf } from './object-meta.ts';
 import type { Admission, AdmissionAttributes, RequestContext, ResourceDefinition, Strategy, UpdateOptions } from './types.ts';
@@ -21,6 +22,35 @@ export interface WriteParts<T extends KubeObject = KubeObject> {
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: Admission;
+  /** Gives out what no two objects of the kind may have. */
+  readonly allocator?: Allocator<T> | undefined;
+}
+
+/** What one attempt of a write took, from the moment it was taken until the attempt is over. */
+export class Hold<T extends KubeObject = KubeObject> {
+  readonly #allocator: Allocator<T> | undefined;
+  #allocation: Allocation = nothingAllocated;
+
+  constructor({ allocator }: Pick<WriteParts<T>, 'allocator'>) {
+    this.#allocator = allocator;
+  }
+
+  get fence(): Fence | undefined {
+    return this.#allocation.fence;
+  }
+
+  async take(object: T, old: T | undefined, dryRun: boolean): Promise<void> {
+    if (this.#allocator) this.#allocation = await this.#allocator.begin(object, old, dryRun);
+  }
+
+  /** Whether the write failed only because another hub gave something out meanwhile. */
+  isOutdated(error: unknown): boolean {
+    return this.fence !== undefined && error instanceof StatusError && error.cause instanceof FencedError;
+  }
+
+  end(): void {
+    this.#allocation.end();
+  }
 }
 
 /** Attempts against others who write the same object; whoever loses that often is told of a conflict. */

@@ -39,6 +39,18 @@ export function dnsLabel(value: string): string[] {
   return faults;
 }
 
+const serviceLabel = '[a-z]([-a-z0-9]*[a-z0-9])?';
+const serviceLabelPattern = new RegExp(`^${serviceLabel}$`);
+const serviceLabelWords =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+
+/** A label of RFC 1035: it begins with a letter. */
+function dns1035Label(value: string): string[] {
+  const faults = byteLength(value) > 63 ? [maxLength(63)] : [];
+  if (!serviceLabelPattern.test(value)) faults.push(regexError(serviceLabelWords, serviceLabel, 'my-name', 'abc-123'));
+  return faults;
+}
+
 export function dnsSubdomain(value: string): string[] {
   const faults = byteLength(value) > 253 ? [maxLength(253)] : [];
   if (!subdomainPattern.test(value)) faults.push(regexError(subdomainWords, subdomain, 'example.com'));
@@ -76,6 +88,7 @@ export type NameRule = (name: string, prefix: boolean) => string[];
 
 export const subdomainName: NameRule = (name, prefix) => dnsSubdomain(prefix ? maskTrailingDash(name) : name);
 export const labelName: NameRule = (name, prefix) => dnsLabel(prefix ? maskTrailingDash(name) : name);
+export const serviceName: NameRule = (name, prefix) => dns1035Label(prefix ? maskTrailingDash(name) : name);
 
 /** A name of a port: `http`, `metrics-1`. */
 export function portName(value: string): string[] {
