@@ -14,7 +14,7 @@ import { WatchCache } from '@flotilla/hub/store/watch-cache.js';
 import { HealthRegistry } from '@flotilla/hub/telemetry/health.js';
 import { createMetrics } from '@flotilla/hub/telemetry/metrics.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
-import { silentLogger } from '@flotilla/shared/log/logger.js';
+import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 
@@ -35,11 +35,14 @@ export interface ApiHub {
 export interface ApiHubOptions {
   readonly definitions: readonly ResourceDefinition[];
   readonly nodeConnector?: NodeConnector;
+  /** Where its log goes, line by line; nowhere when left out. */
+  readonly log?: (line: string) => void;
 }
 
-export async function startApiHub({ definitions, nodeConnector = noNodes }: ApiHubOptions): Promise<ApiHub> {
+export async function startApiHub({ definitions, nodeConnector = noNodes, log }: ApiHubOptions): Promise<ApiHub> {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-api-'));
-  const [clock, random, files, logger] = [new SystemClock(), new SystemRandom(), new SystemFiles(), silentLogger];
+  const [clock, random, files] = [new SystemClock(), new SystemRandom(), new SystemFiles()];
+  const logger = log ? createLogger({ level: 'info', wallMs: () => clock.wallMs(), write: log }) : silentLogger;
   const store = new MemoryStore({ clock });
   const cache = new WatchCache({ store, logger });
   await cache.start();

@@ -1,5 +1,15 @@
 import { once } from 'node:events';
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer, request } from 'node:https';
 import { connect, createServer } from 'node:net';
@@ -19,6 +29,7 @@ import { until } from '../harness/until.ts';
 
 const found = findKubectls();
 const board = new LocalPods();
+const logged: string[] = [];
 const user = { name: 'the test', groups: ['system:masters'] };
 const ctx = { user, warn: () => {} };
 let hub: ApiHub;
@@ -28,7 +39,7 @@ let webPort: number;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'flotilla-streams-'));
-  hub = await startApiHub({ definitions, nodeConnector: board });
+  hub = await startApiHub({ definitions, nodeConnector: board, log: (line) => logged.push(line) });
   await hub.registry.resource('', 'namespaces').create(ctx, '', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
   await pod('one', ['main']);
   await pod('two', ['a', 'b']);
@@ -120,6 +131,7 @@ describe.each(Object.entries(found))('the %s kubectl', (_age, command) => {
     writeFileSync(join(from, 'run'), '#!/bin/sh\n', { mode: 0o755 });
     symlinkSync('run', join(from, 'link'));
     await kubectl.ok(['cp', from, `one:${there}`]);
+    expect(readlinkSync(join(there, 'from/link'))).toBe('run');
     expect(readFileSync(join(there, 'from/big')).equals(readFileSync(join(from, 'big')))).toBe(true);
     expect(statSync(join(there, 'from/run')).mode & 0o777).toBe(0o755);
     await kubectl.ok(['cp', `one:${there}/from/big`, join(back, 'big')]);
@@ -275,7 +287,12 @@ describe('a WebSocket', () => {
     await expect(converse(podPath('exec?command=cat'), ['v4.channel.k8s.io'])).rejects.toThrow(/^400 .*at least 1 of stdin/);
     await expect(converse('/api/v1/namespaces/default/pods/one/nothing', ['v4.channel.k8s.io'])).rejects.toThrow(/^404/);
     const anonymous = ChannelClient.open(`wss://127.0.0.1:${hub.port}${cat}`, ['v4.channel.k8s.io'], { ca: hub.pki.caCertPem });
-    await expect(anonymous).rejects.toThrow(/^401 /);
+    await expect(anonymous).rejects.toThrow(/^40[13] /);
+    const entry = (message: string): unknown =>
+      logged.map((line): { message: string } => JSON.parse(line)).find((one) => one.message === message);
+    const whose = { subresource: 'exec', namespace: 'default', name: 'one', remote: '127.0.0.1' };
+    expect(entry('refused a stream to a pod')).toMatchObject({ user: 'system:anonymous', ...whose });
+    expect(entry('refused an upgrade that a page of another site asked for')).toMatchObject({ origin: 'https://evil.example' });
   });
 
   test.each<[string, string | Buffer, number]>([
@@ -288,6 +305,8 @@ describe('a WebSocket', () => {
     client.send(message);
     expect(await client.closed).toBe(code);
     await until('the program was killed', () => board.processes.size === 0);
+    await until('it was written down', () => logged.some((line) => line.includes('ended a stream that broke the rules')));
+    logged.length = 0;
   });
 
   test('may send messages of a megabyte, also while its program does not read', async () => {
@@ -296,6 +315,47 @@ describe('a WebSocket', () => {
     client.send(Buffer.of(255, 0));
     await client.closed;
     expect(client.on(1).trim()).toBe(String(4 * (1024 * 1024 - 1)));
+  });
+});
+
+describe('what is read from a WebSocket', () => {
+  const text = (client: ChannelClient): string => client.messages.map(String).join('');
+
+  test('is a log, in bytes or in base64, from its beginning on', async () => {
+    board.logged = ['one\n', 'two\n'];
+    const plain = await converse(podPath('log'), ['binary.k8s.io']);
+    expect(await plain.closed).toBe(1000);
+    expect(plain.protocol).toBe('binary.k8s.io');
+    expect(plain.messages.map(String)).toEqual(['', 'one\n', 'two\n']);
+    const coded = await converse(podPath('log?follow=true'), ['base64.binary.k8s.io']);
+    await until('all of it has come', () => coded.messages.length === 3);
+    expect(coded.messages.map((message) => Buffer.from(String(message), 'base64').toString())).toEqual(['', 'one\n', 'two\n']);
+    // Who follows goes away: nothing is read for them any more, see afterEach.
+    coded.close();
+    await expect(converse(podPath('log?container=none'), ['binary.k8s.io'])).rejects.toThrow(/^400 .*container none is not valid/);
+    await expect(converse(podPath('log'), ['v4.channel.k8s.io'])).rejects.toThrow(/^400 .*client supports/);
+    board.logged = [];
+  });
+
+  test('is a watch, an event a message', async () => {
+    const watch = '/api/v1/namespaces/default/pods?watch=1&fieldSelector=metadata.name%3Done';
+    const client = await converse(watch, []);
+    await until('the pod has come', () => client.messages.length > 0);
+    const pods = hub.registry.resource('', 'pods');
+    await pods.update(ctx, 'default', 'one', (current) => ({ ...current, metadata: { ...current.metadata, labels: { seen: 'yes' } } }));
+    await until('its change has come', () => client.messages.length > 1);
+    const events = client.messages.map((message): { type: string; object: KubeObject } => JSON.parse(String(message)));
+    expect(events.map(({ type, object }) => [type, object.metadata?.name, object.metadata?.labels])).toEqual([
+      ['ADDED', 'one', undefined],
+      ['MODIFIED', 'one', { seen: 'yes' }],
+    ]);
+    client.close();
+    expect(await client.closed).toBe(1005);
+    const ends = await converse(`${watch}&timeoutSeconds=1`, []);
+    expect(await ends.closed).toBe(1000);
+    expect(text(ends)).toContain('"ADDED"');
+    await expect(converse(`${watch}&resourceVersion=x`, [])).rejects.toThrow(/invalid syntax/);
+    await expect(converse(watch, [], { origin: 'https://evil.example' })).rejects.toThrow(/^403 /);
   });
 });
 

@@ -9,9 +9,11 @@ import type { NodeConnector } from '#registry/generic/types.ts';
 import { setWarnings } from './answers.ts';
 import { chosenContainer } from './chosen-container.ts';
 import type { SpecialSubresource } from './endpoints.ts';
-import type { AnswerStream, ApiRequest } from './exchange.ts';
+import type { AnswerStream, ApiRequest, Exchange } from './exchange.ts';
 import { integer } from './query-options.ts';
 import { isTrue } from './request-info.ts';
+import { chosenProtocol } from './streams/sub-protocols.ts';
+import { readerForm, readerProtocols, webSocketAnswer } from './streams/web-socket-answer.ts';
 
 interface Container {
   readonly name: string;
@@ -53,7 +55,9 @@ export function logSubresource(connector: NodeConnector): SpecialSubresource {
       const awaySinceMs = connector.awaySinceMs(node);
       if (awaySinceMs !== undefined) return replyKept(request, connector, { node, awaySinceMs, pod, options });
       const { uid = '', name = '', namespace = '' } = pod.metadata ?? {};
-      return copy(request, connector.logs(node, { namespace, name, uid }, options, request.exchange.signal), options);
+      const over = new AbortController();
+      request.exchange.signal.addEventListener('abort', () => over.abort(), { once: true });
+      return copy(request, connector.logs(node, { namespace, name, uid }, options, over.signal), options, over);
     },
   };
 }
@@ -86,25 +90,36 @@ function failedContainer({ status }: PodView, { container, previous }: LogOption
 }
 
 /** Errors that come before the first byte become a Status; later ones cut the answer. */
-async function copy({ exchange }: ApiRequest, chunks: AsyncIterable<Buffer>, { follow }: LogOptions): Promise<void> {
+async function copy({ exchange }: ApiRequest, chunks: AsyncIterable<Buffer>, { follow }: LogOptions, over: AbortController): Promise<void> {
   let stream: AnswerStream | undefined;
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     let next = await iterator.next();
-    stream = exchange.stream(200, 'text/plain');
+    stream = await answerTo(exchange, over);
     for (; !next.done; next = await iterator.next()) {
       stream.write(next.value);
       await stream.drained();
     }
     stream.end();
   } catch (error) {
-    if (exchange.signal.aborted) return;
+    if (over.signal.aborted) return;
     if (!stream) throw error;
     if (follow) stream.end();
     else stream.destroy();
   } finally {
     await iterator.return?.();
   }
+}
+
+/** HTTP, or a WebSocket where the client asks for one (apiserver, `wsstream.Reader`), with an empty message to begin with. */
+async function answerTo(exchange: Exchange, over: AbortController): Promise<AnswerStream> {
+  const { upgrade } = exchange;
+  if (upgrade?.protocol !== 'websocket') return exchange.stream(200, 'text/plain');
+  const protocol = chosenProtocol(upgrade.subprotocols, readerProtocols);
+  const answer = webSocketAnswer(await upgrade.webSocket(protocol), readerForm(protocol));
+  answer.gone.addEventListener('abort', () => over.abort(), { once: true });
+  answer.write(Buffer.alloc(0));
+  return answer;
 }
 
 function readLogOptions(query: URLSearchParams, pod: PodView): LogOptions {

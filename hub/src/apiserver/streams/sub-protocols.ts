@@ -11,6 +11,11 @@ export function chosenProtocol(offered: readonly string[], served: readonly stri
   throw badRequest(`unable to negotiate protocol: client supports [${real.join(' ')}], server accepts [${served.join(' ')}]`);
 }
 
+/** The client's own first subprotocol, for an answer that knows none. */
+export function firstProtocol(offered: readonly string[]): string | undefined {
+  return offered.find((name) => !name.startsWith(bearerPrefix));
+}
+
 /**
  * The token that a browser hides among its subprotocols, for it may set no header (apiserver, `websocket.ProtocolAuthenticator`).
  * One real subprotocol must stand beside it.
