@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { BackupCommandOptions } from './backup-command.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
+import { addImageCommands } from './image-commands.ts';
 import type { FenceCommandOptions } from './node-command.ts';
 import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { NodeTrafficCommandOptions } from './node-traffic-command.ts';
@@ -35,8 +36,9 @@ program
   .description('print a join token that pins the authority of the hub')
   .option('--ttl <duration>', 'how long it may be used: 30m, 1h, 90d', '1h')
   .option('--uses <n>', 'how many boards may join with it', '1000')
+  .option('--node <name>', 'the only name that may join with it; any when left out')
   .option('--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig')
-  .action(async (options: { ttl: string; uses: string; kubeconfig?: string }) =>
+  .action(async (options: { ttl: string; uses: string; node?: string; kubeconfig?: string }) =>
     (await import('./token-command.ts')).createTokenCommand(options),
   );
 
@@ -137,6 +139,8 @@ node
   .argument('<node>')
   .option(...kubeconfigOption)
   .action(async (name: string, options: { kubeconfig?: string }) => (await import('./node-command.ts')).unfenceNode(name, options));
+
+addImageCommands(program);
 
 try {
   await program.parseAsync();

@@ -1,0 +1,29 @@
+import { boardSettings } from '@flotilla/shared/board-settings/settings-table.js';
+import type { Command } from 'commander';
+import type { ConfigureOptions } from './image-configure-command.ts';
+
+/** `flotilla image …`: what each does is loaded when it is used. */
+export function addImageCommands(program: Command): void {
+  const image = program.command('image').description('card images for boards');
+  const configure = image
+    .command('configure')
+    .description('write the settings of a board into an image, or onto a card, without mounting it; without any, show those it has')
+    .argument('<image>', 'a raw image, or the device of a card')
+    .option('--clear', 'begin with no settings instead of those that are there')
+    .option('--settings <file>', 'a settings file to begin with')
+    .option('--devices <file>', 'many devices: a CSV or YAML list with the names of these settings as columns')
+    .option('--out <dir>', 'with --devices: where DIR/NAME/flotilla.txt go')
+    .option('--images', 'with --devices: DIR/NAME.img too, a configured copy of the image for each')
+    .option('--create-tokens', 'make a join token for every device that has none: single use, for that name only')
+    .option('--token-ttl <duration>', 'with --create-tokens: how long they may be used', '90d')
+    .option('--kubeconfig <file>', 'with --create-tokens: how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig');
+  for (const { name, value, description, many, inFile } of boardSettings) {
+    const more = many ? '; may be given several times' : '';
+    if (inFile) configure.option(`--${name}-file <file>`, `a file with ${description}`);
+    else if (many) configure.option(`--${name} <${value}>`, `${description}${more}`, (one: string, all: string[] = []) => [...all, one]);
+    else configure.option(`--${name} <${value}>`, description);
+  }
+  configure.action(async (path: string, options: ConfigureOptions) =>
+    (await import('./image-configure-command.ts')).configureCommand(path, options),
+  );
+}
