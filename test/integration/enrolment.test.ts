@@ -1,10 +1,11 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enrol, renewEnrolment } from '@flotilla/agent/hublink/enrol.js';
+import { saveKey } from '@flotilla/agent/hublink/enrolment.js';
 import { createHubLink } from '@flotilla/agent/hublink/hub-link.js';
 import { createMqttCourier, type Endpoint } from '@flotilla/agent/hublink/mqtt-courier.js';
 import { hubHttp } from '@flotilla/agent/hublink/mqtt-door.js';
@@ -15,7 +16,7 @@ import type { Boards } from '@flotilla/hub/broker/types.js';
 import type { Client } from '@flotilla/hub/client/types.js';
 import { BoardDirectory } from '@flotilla/hub/nodesync/enrol/board-directory.js';
 import { joinHandler } from '@flotilla/hub/nodesync/enrol/join-handler.js';
-import { createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
+import { checkJoinToken, createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
@@ -81,7 +82,7 @@ afterAll(async () => {
 });
 
 const hub = (): string => `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const token = (ttlMs = 3_600_000, uses?: number): Promise<string> =>
+const token = (ttlMs = 3_600_000, uses?: number, node?: string): Promise<string> =>
   createJoinToken({
     createSecret: (namespace, secret) => client.resource('', 'secrets').create(namespace, secret),
     clock,
@@ -89,6 +90,7 @@ const token = (ttlMs = 3_600_000, uses?: number): Promise<string> =>
     caKeyHash: pki.caKeyHash,
     ttlMs,
     ...(uses === undefined ? {} : { uses }),
+    ...(node === undefined ? {} : { node }),
   });
 const join_ = (node: string, options: { token?: string; dir?: string; hub?: string; serial?: string } = {}) =>
   enrol({
@@ -186,6 +188,34 @@ test('joining again with the same key gives the same board, with any state of th
   expect(second.key).toBe(first.key);
   const renewed = await renewEnrolment({ files, dir: join(dir, 'again'), http: hubHttp }, second);
   expect(renewed.certificate).not.toBe(second.certificate);
+});
+
+test('a token of one board: for its name only, once, and again for the same key', async () => {
+  const own = await token(3_600_000, 1, 'kitchen');
+  await expect(join_('cellar', { token: own })).rejects.toThrow('the join token is for node "kitchen", not for "cellar"');
+  const first = await join_('kitchen', { token: own });
+  // The power failed before the answer was on disk.
+  await rm(join(dir, 'kitchen', 'enrolment.json'));
+  expect((await join_('kitchen', { token: own })).key).toBe(first.key);
+  await expect(join_('kitchen', { token: own, dir: join(dir, 'thief') })).rejects.toThrow('another board is enrolled under this name');
+  // Revoked, it does not come back with the token it had.
+  await client.resource('', 'secrets').delete('kube-system', 'flotilla-board-kitchen', { gracePeriodSeconds: 0 });
+  await vi.waitFor(() => expect(client.informer('', 'secrets').get('kube-system/flotilla-board-kitchen')).toBeUndefined(), {
+    timeout: 60_000,
+  });
+  await rm(join(dir, 'kitchen', 'enrolment.json'));
+  await expect(join_('kitchen', { token: own })).rejects.toThrow('was used as often as it may be');
+});
+
+test('the hub stops between taking the last use of a token and entering the board: the same key takes it again', async () => {
+  const own = await token(3_600_000, 1, 'attic');
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await saveKey(files, join(dir, 'attic'), pem);
+  const keyId = keyIdOf(publicKey);
+  await checkJoinToken({ client, clock }, own, { node: 'attic', take: keyId });
+  await expect(join_('attic', { token: own, dir: join(dir, 'other') })).rejects.toThrow('was used as often as it may be');
+  expect((await join_('attic', { token: own })).key).toBe(pem);
 });
 
 test('a wrong, an expired and a used-up token, a taken name and a bad name: each says so', async () => {

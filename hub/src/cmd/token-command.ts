@@ -7,6 +7,7 @@ import { parseCount, parseDuration } from './parse.ts';
 export async function createTokenCommand(options: {
   readonly ttl: string;
   readonly uses: string;
+  readonly node?: string;
   readonly kubeconfig?: string;
 }): Promise<void> {
   const api = apiClient(options.kubeconfig);
@@ -17,6 +18,7 @@ export async function createTokenCommand(options: {
     caKeyHash: api.caKeyHash,
     ttlMs: parseDuration('--ttl', options.ttl),
     uses: parseCount('--uses', options.uses),
+    ...(options.node === undefined ? {} : { node: options.node }),
   });
   process.stdout.write(`${token}\n`);
 }

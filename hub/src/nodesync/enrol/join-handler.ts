@@ -8,7 +8,7 @@ import { ProtocolError } from '@flotilla/shared/protocol/protocol-error.js';
 import type { Client } from '#client/types.ts';
 import type { BoardDirectory } from './board-directory.ts';
 import { JoinLimits } from './join-limits.ts';
-import { checkJoinToken } from './join-token.ts';
+import { checkJoinToken, settleJoinToken } from './join-token.ts';
 
 /** As much of `auth/pki` as enrolment needs. */
 export interface JoinPki {
@@ -88,17 +88,19 @@ type Limited = JoinHandlerOptions & { readonly limits: JoinLimits };
 async function join(options: Limited, request: JoinRequest): Promise<JoinAnswer> {
   const { boards, limits, logger } = options;
   // What costs nothing comes first: only who has a good token takes a place.
-  limits.join(await checkJoinToken(options, request.token ?? '', false));
+  const { node } = request;
+  const known = boards.get(node);
+  limits.join(await checkJoinToken(options, request.token ?? '', { node, spent: known !== undefined }));
   const { certificate, keyId } = await issue(options, request);
-  const known = boards.get(request.node);
   if (known && known.keyId !== keyId) throw taken(request.node);
   if (!known) {
     // Used up only by a board that is new: joining again after a lost answer costs nothing.
-    await checkJoinToken(options, request.token ?? '', true);
-    const entered = await boards.enter({ node: request.node, keyId, serial: request.serial ?? '' });
+    await checkJoinToken(options, request.token ?? '', { node, take: keyId });
+    const entered = await boards.enter({ node, keyId, serial: request.serial ?? '' });
     if (entered.keyId !== keyId) throw taken(request.node);
     logger.info('a board joined', { node: request.node, keyId });
   }
+  await settleJoinToken(options, request.token ?? '');
   limits.counters.joined++;
   return answer(options, certificate);
 }

@@ -20,20 +20,51 @@ export interface JoinTokenOptions {
   readonly ttlMs: number;
   /** How many boards may join with it; 1000 when left out. */
   readonly uses?: number;
+  /** The only name that may join with it; any when left out. */
+  readonly node?: string;
 }
 
 /** A token for boards to join with. Only the hash of its secret is kept; its pin makes the board recognise the hub. */
-export async function createJoinToken({ createSecret, clock, random, caKeyHash, ttlMs, uses = 1000 }: JoinTokenOptions): Promise<string> {
+export async function createJoinToken({
+  createSecret,
+  clock,
+  random,
+  caKeyHash,
+  ttlMs,
+  uses = 1000,
+  node,
+}: JoinTokenOptions): Promise<string> {
   const id = random.bytes(5).toString('hex');
   const secret = random.bytes(24).toString('base64url');
-  const data = encode({ 'secret-hash': hash(secret), expiration: kubeTime(clock.wallMs() + ttlMs), 'uses-left': String(uses) });
+  const data = encode({
+    'secret-hash': hash(secret),
+    expiration: kubeTime(clock.wallMs() + ttlMs),
+    'uses-left': String(uses),
+    ...(node === undefined ? {} : { node }),
+  });
   const metadata = { name: secretName(id), namespace: enrolNamespace };
   await createSecret(enrolNamespace, { apiVersion: 'v1', kind: 'Secret', metadata, type: tokenType, data });
   return joinTokenText({ id, secret, pin: caKeyHash.replace(/^sha256:/, '') });
 }
 
-/** Throws unless the token may be used now; takes one use when `use` is set. @returns its id @throws StatusError 401 with words for the board's owner */
-export async function checkJoinToken({ client, clock }: { client: Client; clock: Clock }, text: string, use: boolean): Promise<string> {
+export interface JoinTokenUse {
+  /** Who wants to join with it. */
+  readonly node: string;
+  /**
+   * Takes one of its uses for this key. The key that took the last one may take it again until `settleJoinToken`: a hub that stopped
+   * before it had entered the board has not locked it out.
+   */
+  readonly take?: string;
+  /** Used up or expired will do: for a board that has joined already, and asks again because it lost the answer. */
+  readonly spent?: boolean;
+}
+
+/** Throws unless the token may be used so now. @returns its id @throws StatusError 401 with words for the board's owner */
+export async function checkJoinToken(
+  { client, clock }: { client: Client; clock: Clock },
+  text: string,
+  { node, take, spent = false }: JoinTokenUse,
+): Promise<string> {
   const token = parseJoinToken(text);
   if (!token) throw refused('the join token is not one: it has the form f1.ID.SECRET.PIN');
   const name = secretName(token.id);
@@ -42,18 +73,34 @@ export async function checkJoinToken({ client, clock }: { client: Client; clock:
   const given = Buffer.from(hash(token.secret), 'hex');
   if (expected.length !== given.length || !timingSafeEqual(expected, given)) throw refused('the join token is unknown to this hub');
   const check = (secret: Secret): number => {
-    if (Date.parse(read(secret, 'expiration')) <= clock.wallMs()) throw refused(`the join token expired at ${read(secret, 'expiration')}`);
+    const bound = read(secret, 'node');
+    if (bound !== '' && bound !== node) throw refused(`the join token is for node "${bound}", not for "${node}"`);
     const left = Number(read(secret, 'uses-left'));
-    if (!(left > 0)) throw refused('the join token was used as often as it may be');
+    if (spent) return left;
+    const lastKey = read(secret, 'last-key');
+    if (Date.parse(read(secret, 'expiration')) <= clock.wallMs()) throw refused(`the join token expired at ${read(secret, 'expiration')}`);
+    if (take !== undefined && take === lastKey) return left + 1;
+    // Whose use was the last is only known once there is a key.
+    if (!(left > 0) && (take !== undefined || lastKey === '')) throw refused('the join token was used as often as it may be');
     return left;
   };
   if (stored) check(stored);
-  if (!use) return token.id;
-  await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => ({
-    ...current,
-    data: { ...current.data, ...encode({ 'uses-left': String(check(current) - 1) }) },
-  }));
+  if (take === undefined) return token.id;
+  await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => {
+    const left = check(current) - 1;
+    return { ...current, data: { ...current.data, ...encode({ 'uses-left': String(left), 'last-key': left === 0 ? take : '' }) } };
+  });
   return token.id;
+}
+
+/** The board is entered: from now on not even the key that took the last use may join with it again, should it be revoked. */
+export async function settleJoinToken({ client }: { client: Client }, text: string): Promise<void> {
+  const name = secretName(parseJoinToken(text)?.id ?? '');
+  const stored = client.informer<Secret>('', 'secrets').get(`${enrolNamespace}/${name}`);
+  if (!stored || read(stored, 'last-key') === '') return;
+  await client
+    .resource<Secret>('', 'secrets')
+    .update(enrolNamespace, name, (current) => ({ ...current, data: { ...current.data, ...encode({ 'last-key': '' }) } }));
 }
 
 function refused(message: string): StatusError {
