@@ -10,6 +10,8 @@ import { createApiServer } from '#apiserver/api-server.ts';
 import type { UpgradeHandler } from '#apiserver/server.ts';
 import { nodeStreamDuplex } from '#apiserver/streams/node-stream-duplex.ts';
 import { createAuth } from '#auth/auth.ts';
+import { authorizedRegistry } from '#auth/authz/authorized-registry.ts';
+import { reconcileRoles } from '#auth/bootstrap/reconcile-roles.ts';
 import type { Pki, ServerTls } from '#auth/pki/pki.ts';
 import { keepRenewed } from '#auth/pki/renewal.ts';
 import type { Boards, Broker } from '#broker/types.ts';
@@ -17,7 +19,7 @@ import { controllerUser, createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
-import { controllerAccounts, runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
+import { runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
 import { ApiCalls } from '#nodesync/calls/api-calls.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
@@ -140,6 +142,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       registry: () => registry,
       clock,
       random,
+      roleGuard: (attributes) => roleGuard(attributes),
       ...(start ? { allowed: (attributes) => recordEnrolment(start.ledger, attributes) } : {}),
       ...(options.tolerations ? { tolerations: options.tolerations } : {}),
     }),
@@ -147,23 +150,23 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     overlays: { 'coordination.k8s.io/leases': (lease) => nodeSync.presentLease(lease) },
   });
 
-  // The hub's own parts read informers and write through the registry, each under its own name.
+  // The hub's own parts read informers and write through the registry, each under its own name and with its own roles.
+  const own = authorizedRegistry({ registry, authorizer: () => ownAuthorizer, logger });
   const loaded = Promise.withResolvers<void>();
   const informers = new Informers({ registry, clock, random, logger, readable: loaded.promise, wrote: parts.wrote });
-  const clientAs = (user: UserInfo): Client => createClient({ registry, informers, user, logger });
+  const clientAs = (user: UserInfo): Client => createClient({ registry: own, informers, user, logger });
   const admin = clientAs(adminUser);
   const linkClient = clientAs(controllerUser('node-controller'));
 
   // The link to the boards.
   const boards = new BoardDirectory(linkClient);
   const link = makeLink({ boards, clusterId });
-  const { authenticator, authorizer, tokens } = createAuth({
+  const { authenticator, authorizer, ownAuthorizer, roleGuard, tokens } = createAuth({
     pki,
     registry,
     client: linkClient,
     clock,
     random,
-    controllers: controllerAccounts,
     mayActAs: (userName, spkiHash) => boards.mayActAs(userName, spkiHash),
   });
   const manifestKey = { keyId: keyIdOf(createPublicKey(pki.manifestKey.publicKeyPem)), publicKey: pki.manifestKey.publicKeyPem };
@@ -273,8 +276,9 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await cache.start();
       loaded.resolve();
       await bootstrap(registry);
+      await Promise.all([reconcileRoles(registry), linkClient.synced()]);
       if (start) await agree({ ledger: start.ledger, client: linkClient, logger, shared: store.shared, recovery: start.recovery });
-      const common = { registry, informers, clock, random, logger };
+      const common = { registry: own, informers, clock, random, logger };
       const { controllers, podCidr, scheduler = true } = options;
       const run = (only: (name: string) => boolean): Promise<void> =>
         startControllers(

@@ -1,5 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { nameSuffix, type Random } from '@flotilla/shared/platform/random.js';
+import type { RoleGuard } from '#auth/rbac/role-guard.ts';
 import type { Admission, AdmissionAttributes, Registry } from '#registry/generic/types.ts';
 import { boardBudget } from './board-budget.ts';
 import { type DefaultTolerations, defaultTolerationSeconds } from './default-toleration-seconds.ts';
@@ -30,17 +31,20 @@ export interface AdmissionOptions {
   readonly random: Random;
   /** Kubernetes' own eviction; off when left out. */
   readonly tolerations?: DefaultTolerations;
+  /** Looks at roles and bindings after the mutating plugins. */
+  readonly roleGuard?: RoleGuard;
   /** Told of what every rule allowed, before it is written; what it throws refuses the write. */
   readonly allowed?: (attributes: AdmissionAttributes) => Promise<void>;
 }
 
 /** The chain of built-in plugins. `registry` is asked for when the first object comes, so that the registry can be made with this. */
-export function createAdmission({ registry, clock, random, tolerations = {}, allowed }: AdmissionOptions): Admission {
+export function createAdmission({ registry, clock, random, tolerations = {}, roleGuard, allowed }: AdmissionOptions): Admission {
   const env: AdmissionEnv = { registry, clock, suffix: () => nameSuffix(random) };
   const plugins = [...builtIn.map((create) => create(env)), defaultTolerationSeconds(tolerations)];
   return {
     async mutate(attributes: AdmissionAttributes) {
       for (const plugin of plugins) await plugin.mutate?.(attributes);
+      roleGuard?.(attributes);
     },
     validate(attributes: AdmissionAttributes) {
       for (const plugin of plugins) plugin.validate?.(attributes);

@@ -5,12 +5,13 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { type Authenticator, anonymous, bearerToken } from '#auth/authn/authenticator.ts';
 import { type Attributes, type Authorizer, forbiddenError } from '#auth/authz/types.ts';
 import type { UserInfo } from '#registry/generic/types.ts';
-import { methodNotAllowed, noSuchPage, noSuchResource, replyError } from './answers.ts';
+import { methodNotAllowed, noSuchPage, noSuchResource, replyError, replyText } from './answers.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { impersonated, NobodyImpersonated } from './impersonation.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
-import { type RequestLimiter, streamSubresources } from './request-limiter.ts';
+import { type RequestLimiter, readVerbs, streamSubresources } from './request-limiter.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { subprotocolBearer } from './streams/sub-protocols.ts';
 import { WarningContext } from './warning-context.ts';
@@ -44,10 +45,12 @@ export function createApiHandler(options: ApiHandlerOptions): (exchange: Exchang
       await handle(options, exchange, info);
     } catch (error) {
       // A client that hung up gets no answer and is no fault of ours.
-      if (!(error instanceof StatusError) && !exchange.signal.aborted) {
+      if (!(error instanceof StatusError) && !(error instanceof NobodyImpersonated) && !exchange.signal.aborted) {
         logger.error('request failed', { method: exchange.method, path: info?.path, error });
       }
-      if (!exchange.answered) await replyError(exchange, error);
+      if (exchange.answered) return;
+      if (error instanceof NobodyImpersonated) await replyText(exchange, 500, error.message);
+      else await replyError(exchange, error);
     } finally {
       release?.();
       if (info) metrics.done(info, exchange.code, clock.monotonicMs() - startedMs);
@@ -64,21 +67,35 @@ function parse(exchange: Exchange): RequestInfo {
 }
 
 async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
-  const user = await identify(options.authenticator, exchange);
+  const asking = await identify(options.authenticator, exchange);
+  const user = impersonated(exchange, info.path, asking, options.authorizer);
+  const impersonator = user === asking ? undefined : asking;
   const attributes: Attributes = { user, verb: info.verb, path: info.path, ...(info.resource ? { resource: scoped(info) } : {}) };
-  const decision = await options.authorizer.authorize(attributes);
+  const asked = impersonator ? { impersonator: impersonator.name } : {};
+  const decision = options.authorizer.authorize(attributes);
   if (decision.verdict !== 'allow') {
     const { subresource = '', namespace, name } = attributes.resource ?? {};
     if (streamSubresources.has(subresource)) {
       const { remoteAddress: remote } = exchange;
-      options.logger.warn('refused a stream to a pod', { user: user.name, verb: info.verb, subresource, namespace, name, remote });
+      options.logger.warn('refused a stream to a pod', {
+        user: user.name,
+        ...asked,
+        verb: info.verb,
+        subresource,
+        namespace,
+        name,
+        remote,
+      });
     }
-    throw user === anonymous ? unauthorized() : forbiddenError(attributes, decision);
+    throw forbiddenError(attributes, decision);
+  }
+  if (impersonator && info.verb !== 'watch' && !readVerbs.has(info.verb)) {
+    options.logger.info('somebody acts as another', { user: user.name, ...asked, verb: info.verb, path: info.path });
   }
 
   if (info.resource) {
     if (!options.endpoints.hasVersion(info.resource.group, info.resource.version)) return noSuchPage(exchange);
-    return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user) }, info.resource);
+    return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user, impersonator) }, info.resource);
   }
   const page = options.page(info.path, info.query);
   if (!page && isBelowKnown(info.path, options.endpoints)) throw noSuchResource();

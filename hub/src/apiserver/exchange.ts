@@ -11,6 +11,8 @@ export interface Exchange {
   readonly url: string;
   /** A request header; several of one name are joined with commas. */
   header(name: string): string | undefined;
+  /** The headers whose names begin so, one by one as they came, names in lower case. */
+  headersFrom(prefix: string): readonly (readonly [name: string, value: string])[];
   readonly peer: PeerCertificate | undefined;
   readonly remoteAddress: string;
   /** Aborted when the client goes away. */

@@ -15,7 +15,7 @@ const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 
 /** What may go on for hours (kube-apiserver's long running requests). */
 export const streamSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
-const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
+export const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
 
 /** Counts what is under way; what comes beyond the limits is told to come again. */
 export class RequestLimiter {

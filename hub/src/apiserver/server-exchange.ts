@@ -13,6 +13,8 @@ const compressFromBytes = 128 * 1024;
 /** A body that is read as a whole has this long to come; what is relayed takes its time. */
 const bodyTimeoutMs = 60_000;
 
+const noHeaders: readonly (readonly [string, string])[] = [];
+
 const peers = new WeakMap<object, { peer: PeerCertificate | undefined }>();
 
 /** The certificate at the other end of a connection, looked at once a connection. */
@@ -50,6 +52,18 @@ export class ServerExchange implements Exchange {
   header(name: string): string | undefined {
     const value = this.#request.headers[name.toLowerCase()];
     return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  headersFrom(prefix: string): readonly (readonly [string, string])[] {
+    const { rawHeaders } = this.#request;
+    let found: [string, string][] | undefined;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at] ?? '';
+      if (name.length < prefix.length || name.slice(0, prefix.length).toLowerCase() !== prefix) continue;
+      found ??= [];
+      found.push([name.toLowerCase(), rawHeaders[at + 1] ?? '']);
+    }
+    return found ?? noHeaders;
   }
 
   get peer(): PeerCertificate | undefined {

@@ -6,6 +6,7 @@ import { controllerUser, createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import type { Informers } from '#client/informers.ts';
 import type { Registry } from '#registry/generic/types.ts';
+import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import { type Controller, type ControllerEnv, runController } from './controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -42,7 +43,7 @@ export interface ControllersOptions {
 }
 
 /** They decide over no pod and give nothing out that a board still to be heard may have. */
-const harmless: ReadonlySet<string> = new Set(['serviceaccount-controller']);
+const harmless: ReadonlySet<string> = new Set(['serviceaccount-controller', 'clusterrole-aggregation-controller']);
 
 /** Whether a controller runs while the hub recovers. */
 export function runsInRecovery(name: string): boolean {
@@ -96,6 +97,11 @@ const table: Readonly<Record<string, Entry>> = {
     component: 'cidrAllocator',
     create: (env, { ipam }) => createNodeIpamController(env, ipam),
   },
+  'clusterrole-aggregation-controller': {
+    account: 'clusterrole-aggregation-controller',
+    component: 'clusterrole-aggregation-controller',
+    create: createClusterRoleAggregationController,
+  },
   'node-operation-controller': {
     account: 'node-operation-controller',
     component: 'node-operation-controller',
@@ -104,9 +110,6 @@ const table: Readonly<Record<string, Entry>> = {
 };
 
 export const controllerNames: readonly string[] = Object.keys(table);
-
-/** The service accounts of `kube-system` that authorization must let work. */
-export const controllerAccounts: readonly string[] = [...new Set(Object.values(table).map(({ account }) => account))];
 
 /** Runs the controllers until the signal is aborted; resolves when the last one stopped. */
 export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {

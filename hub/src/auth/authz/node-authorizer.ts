@@ -1,5 +1,5 @@
 import type { NodeGraph, ReferencedKind } from './node-graph.ts';
-import { type Attributes, type Authorizer, allow, type Decision, noOpinion, type Rules } from './types.ts';
+import { type Attributes, type Authorizer, allow, type Decision, noOpinion } from './types.ts';
 
 const namePrefix = 'system:node:';
 const group = 'system:nodes';
@@ -18,8 +18,13 @@ export function createNodeAuthorizer(graph: NodeGraph): Authorizer {
       if (node === undefined || !attributes.resource) return noOpinion;
       return decide(graph, node, attributes.verb, attributes.resource);
     },
-    rules: (user) =>
-      user.groups.includes(group) && user.name.startsWith(namePrefix) ? rulesOf(user.name.slice(namePrefix.length)) : nothing,
+    rules: ({ name, groups }) => ({
+      resourceRules: [],
+      nonResourceRules: [],
+      ...(groups.includes(group) && name.startsWith(namePrefix)
+        ? { errors: ['node authorizer does not support user rule resolution'] }
+        : {}),
+    }),
   };
 }
 
@@ -122,18 +127,4 @@ function aboutOperation(graph: NodeGraph, node: string, verb: string, { name, su
 
 function noRelation(node: string): Decision {
   return refuse(`no relationship found between node '${node}' and this object`);
-}
-
-const nothing: Rules = { resourceRules: [], nonResourceRules: [] };
-
-/** Only what holds whatever pods the node has. */
-function rulesOf(node: string): Rules {
-  return {
-    resourceRules: [
-      { verbs: ['get', 'list', 'watch'], apiGroups: [''], resources: ['nodes'], resourceNames: [node] },
-      { verbs: ['get', 'update', 'patch'], apiGroups: [''], resources: ['nodes/status'], resourceNames: [node] },
-      { verbs: ['create'], apiGroups: ['', 'events.k8s.io'], resources: ['events'] },
-    ],
-    nonResourceRules: [],
-  };
 }

@@ -27,19 +27,21 @@ export interface Decision {
 
 /** One link of the chain; the first that has an opinion decides, and nobody's opinion is a refusal. */
 export interface Authorizer {
-  authorize(attributes: Attributes): Decision | Promise<Decision>;
+  authorize(attributes: Attributes): Decision;
   /** What it allows this user in a namespace, for SelfSubjectRulesReview. */
   rules?(user: UserInfo, namespace: string): Rules;
 }
 
 export interface Rules {
+  /** Why there may be more. */
+  readonly errors?: readonly string[];
   readonly resourceRules: readonly ResourceRule[];
   readonly nonResourceRules: readonly { readonly verbs: readonly string[]; readonly nonResourceURLs: readonly string[] }[];
 }
 
 export interface ResourceRule {
   readonly verbs: readonly string[];
-  readonly apiGroups: readonly string[];
+  readonly apiGroups?: readonly string[];
   readonly resources: readonly string[];
   readonly resourceNames?: readonly string[];
 }
@@ -50,18 +52,20 @@ export const allow = (reason?: string): Decision => ({ verdict: 'allow', ...(rea
 /** Asks one after the other (apiserver, `union`). The reasons of those without an opinion are kept for the refusal. */
 export function chain(authorizers: readonly Authorizer[]): Authorizer {
   return {
-    async authorize(attributes) {
-      const reasons: string[] = [];
+    authorize(attributes) {
+      let reasons = '';
       for (const authorizer of authorizers) {
-        const decision = await authorizer.authorize(attributes);
+        const decision = authorizer.authorize(attributes);
         if (decision.verdict !== 'noOpinion') return decision;
-        if (decision.reason) reasons.push(decision.reason);
+        if (decision.reason) reasons = reasons ? `${reasons}\n${decision.reason}` : decision.reason;
       }
-      return reasons.length > 0 ? { verdict: 'noOpinion', reason: reasons.join('\n') } : noOpinion;
+      return reasons ? { verdict: 'noOpinion', reason: reasons } : noOpinion;
     },
     rules(user, namespace) {
       const all = authorizers.map((authorizer) => authorizer.rules?.(user, namespace) ?? { resourceRules: [], nonResourceRules: [] });
+      const errors = all.flatMap((rules) => rules.errors ?? []);
       return {
+        ...(errors.length > 0 ? { errors } : {}),
         resourceRules: all.flatMap((rules) => rules.resourceRules),
         nonResourceRules: all.flatMap((rules) => rules.nonResourceRules),
       };

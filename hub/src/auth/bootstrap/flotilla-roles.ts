@@ -1,0 +1,59 @@
+/**
+ * What is ours, as `parseRoles` reads it: boards are the fleet's operator's, so `edit` and `admin` stop at them; who may view may see what
+ * is done to them. Names that begin with `system:controller:` are bound like those of Kubernetes' controllers.
+ */
+export const flotillaRoles = `
+flotilla:aggregate-to-view +aggregate-to-view
+  get list watch | fleet.flotilla.dev | nodeoperations nodeoperations/status
+flotilla:fleet-viewer
+  get list watch | core | events namespaces nodes pods
+  get list watch | coordination.k8s.io | leases
+  get list watch | fleet.flotilla.dev | nodeoperations nodeoperations/status
+flotilla:fleet-operator
+  get list watch | core | events namespaces nodes pods pods/log
+  patch update | core | nodes
+  create | core | nodes/shell pods/eviction
+  get list watch | coordination.k8s.io | leases
+  get list watch | apps | daemonsets deployments replicasets statefulsets
+  create delete deletecollection get list patch update watch | fleet.flotilla.dev | nodeoperations
+  get | fleet.flotilla.dev | nodeoperations/status
+flotilla:event-writer
+  create patch update | core events.k8s.io | events
+system:controller:node-operation-controller
+  delete get list watch | fleet.flotilla.dev | nodeoperations
+  patch update | fleet.flotilla.dev | nodeoperations/status
+  get list watch | core | nodes
+  create patch update | core events.k8s.io | events
+`;
+
+/** Roles of one namespace, `NAMESPACE/NAME`: Kubernetes' own, then those of the link to the boards. */
+export const defaultNamespacedRoles = `
+kube-public/system:controller:bootstrap-signer
+  get list watch | core | configmaps
+  update | core | configmaps | cluster-info
+  create patch update | core events.k8s.io | events
+kube-system/extension-apiserver-authentication-reader
+  get list watch | core | configmaps | extension-apiserver-authentication
+kube-system/system::leader-locking-kube-controller-manager
+  watch | core | configmaps
+  get update | core | configmaps | kube-controller-manager
+  create get list update watch | coordination.k8s.io | leases
+  create get list update watch | coordination.k8s.io | leasecandidates
+kube-system/system::leader-locking-kube-scheduler
+  watch | core | configmaps
+  get update | core | configmaps | kube-scheduler
+  create get list update watch | coordination.k8s.io | leases
+  create get list update watch | coordination.k8s.io | leasecandidates
+kube-system/system:controller:bootstrap-signer
+  get list watch | core | secrets
+kube-system/system:controller:cloud-provider
+  create get list watch | core | configmaps
+kube-system/system:controller:token-cleaner
+  delete get list watch | core | secrets
+  create patch update | core events.k8s.io | events
+kube-system/flotilla:node-link
+  create delete get list patch update watch | core | secrets
+  create get list patch update watch | core | configmaps
+kube-node-lease/flotilla:node-link
+  create get list patch update watch | coordination.k8s.io | leases
+`;
