@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { decodeMessage, readEnvelope } from '@flotilla/hub/apiserver/protobuf/decode-protobuf.js';
 import type { Answer, Case, Json, Kept, Topic } from './exchange.ts';
 import { Normaliser } from './normalise.ts';
 
@@ -50,9 +51,9 @@ function send(server: Server, agent: Agent, one: Case, kept: Kept): Promise<Inco
   });
 }
 
-function bodyOf({ body }: Case, kept: Kept): string | undefined {
+function bodyOf({ body }: Case, kept: Kept): string | Uint8Array | undefined {
   const given = typeof body === 'function' ? body(kept) : body;
-  if (given === undefined) return undefined;
+  if (given === undefined || given instanceof Uint8Array) return given;
   return fill(typeof given === 'string' ? given : JSON.stringify(given), kept);
 }
 
@@ -62,7 +63,9 @@ const fill = (text: string, kept: Kept): string =>
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
+  const body = Buffer.concat(chunks);
+  if (response.headers['content-type'] !== 'application/vnd.kubernetes.protobuf') return body.toString();
+  return JSON.stringify(decodeMessage(readEnvelope(body)) ?? null);
 }
 
 /** The lines of a stream, until there are enough of them. */

@@ -4,8 +4,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** What earlier answers of the same topic left: single values as text, whole objects under their own name. */
 export type Kept = Readonly<Record<string, Json>>;
 
-/** Text for what JSON cannot hold, or would repair. */
-export type Body = string | object | ((kept: Kept) => object);
+/** Text for what JSON cannot hold, or would repair; bytes for protobuf. */
+export type Body = string | Uint8Array | object | ((kept: Kept) => object);
 
 /** One request, and what is taken from its answer for later ones. */
 export interface Case {

@@ -10,6 +10,7 @@ import { nodes } from './cases/nodes.ts';
 import { patches } from './cases/patches.ts';
 import { podFields } from './cases/pod-fields.ts';
 import { pods } from './cases/pods.ts';
+import { protobufBodies } from './cases/protobuf.ts';
 import { routes } from './cases/routes.ts';
 import { secretsAndAccounts } from './cases/secrets-accounts.ts';
 import { strategic } from './cases/strategic.ts';
@@ -31,6 +32,7 @@ export const topics: readonly Topic[] = [
   patches,
   podFields,
   pods,
+  protobufBodies,
   routes,
   secretsAndAccounts,
   strategic,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { gunzipSync } from 'node:zlib';
+import { decodeMessage, readEnvelope } from '@flotilla/hub/apiserver/protobuf/decode-protobuf.js';
 import { kubeconfig } from '@flotilla/hub/auth/pki/admin-kubeconfig.js';
 import { spkiHash } from '@flotilla/hub/auth/pki/pki.js';
 import { configMaps } from '@flotilla/hub/registry/core/config-map.js';
@@ -203,7 +204,7 @@ describe('errors in the words of Kubernetes', () => {
     expect(xml).toMatchObject({ code: 415, json: { reason: 'UnsupportedMediaType' } });
     const patch = await ask(`${inDefault}/x`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{}' });
     expect(patch).toMatchObject({ code: 415, json: { message: '415: Unsupported Media Type' } });
-    expect(await ask(inDefault, { headers: { accept: 'application/vnd.kubernetes.protobuf' } })).toMatchObject({ code: 406 });
+    expect(await ask(inDefault, { headers: { accept: 'text/html' } })).toMatchObject({ code: 406 });
   });
 
   test('a body that is too large is refused, whether its length is told or not', async () => {
@@ -222,6 +223,23 @@ describe('errors in the words of Kubernetes', () => {
 describe('representations', () => {
   beforeAll(async () => {
     expect((await post(inDefault, configMap('shown', { k: 'v' }))).code).toBe(201);
+  });
+
+  test('a watch in protobuf is frames of objects, for a client that takes nothing else', async () => {
+    const accept = 'application/vnd.kubernetes.protobuf;stream=watch';
+    const watch = `${inDefault}?watch=1&fieldSelector=metadata.name%3Dshown`;
+    const response = await open(`${watch}&resourceVersion=0`, { headers: { accept } });
+    expect(response.headers['content-type']).toBe(accept);
+    const [chunk] = (await once(response, 'data')) as [Buffer];
+    response.destroy();
+    expect(chunk.readUInt32BE()).toBe(chunk.length - 4);
+    const object = readEnvelope(chunk.subarray(chunk.indexOf('k8s\0')));
+    expect(decodeMessage(object)).toMatchObject({ kind: 'ConfigMap', metadata: { name: 'shown' }, data: { k: 'v' } });
+    const text = await open(`${watch}&timeoutSeconds=1`, { headers: { accept: `${accept},application/json` } });
+    text.destroy();
+    expect(text).toMatchObject({
+      headers: { 'content-type': 'application/json' },
+    });
   });
 
   test('Tables, metadata and YAML of one object and of a list', async () => {

@@ -3,7 +3,8 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { stringify as yamlText } from 'yaml';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import type { Exchange } from './exchange.ts';
-import type { Representation } from './negotiation.ts';
+import { onlyProtobuf, type Representation } from './negotiation.ts';
+import { encodeProtobuf } from './protobuf/encode-protobuf.ts';
 
 /** An object as the whole answer. `json` is its text when it is there already. */
 export function replyObject(
@@ -15,14 +16,25 @@ export function replyObject(
 ): void | Promise<void> {
   if (format === 'yaml')
     return exchange.reply(code, 'application/yaml', yamlText(object, { version: '1.1', schema: 'core', lineWidth: 0 }));
+  if (format === 'protobuf') return exchange.reply(code, protobufType, protobufOf(object as Record<string, unknown>));
   return exchange.reply(code, 'application/json', `${json ?? encodeJson(object)}\n`);
+}
+
+export const protobufType = 'application/vnd.kubernetes.protobuf';
+
+/** An object whose kind is in the table of field numbers: what negotiation saw to. */
+export function protobufOf(object: Readonly<Record<string, unknown>>): Buffer {
+  const bytes = encodeProtobuf(object);
+  if (!bytes) throw new Error(`${String(object['apiVersion'])} ${String(object['kind'])} has no form in protobuf`);
+  return bytes;
 }
 
 /** The answer to a request that failed; what is no StatusError is ours to mend and is told without its inside. */
 export function replyError(exchange: Exchange, error: unknown): void | Promise<void> {
   const status = asStatusError(error);
   if (status.details?.retryAfterSeconds) exchange.setHeader('Retry-After', String(status.details.retryAfterSeconds));
-  return exchange.reply(status.code, 'application/json', `${JSON.stringify(status.toStatus())}\n`);
+  const format = onlyProtobuf(exchange.header('accept')) ? 'protobuf' : 'json';
+  return replyObject(exchange, status.code, status.toStatus(), format);
 }
 
 export function asStatusError(error: unknown): StatusError {

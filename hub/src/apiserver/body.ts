@@ -3,16 +3,24 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { DecodeError, decodeJson } from '#registry/decode/json-decode.ts';
 import { decodeYaml } from '#registry/decode/yaml-decode.ts';
 import type { FieldValidation, RequestContext, ResourceDefinition } from '#registry/generic/types.ts';
-import { checkObject, decodeObject } from '#registry/schema/decode-object.ts';
+import {
+  type DecodedObject,
+  type DecodeOptions,
+  decodeObject,
+  notHandled,
+  objectOf,
+  unrecognized,
+} from '#registry/schema/decode-object.ts';
+import { groupVersionOf } from '#registry/schema/kinds.ts';
 import { type BodyFormat, bodyFormat } from './negotiation.ts';
-import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
+import { decodeMessage, type Envelope, readEnvelope } from './protobuf/decode-protobuf.ts';
+import { ProtobufError } from './protobuf/wire-reader.ts';
 
 /** What a body has to be: the kind itself, or the subresource's own kind (Scale, Binding). */
 export type BodyShape = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'schema'>;
 
 /** The tree in a body, of whatever kind. @throws StatusError BadRequest */
-export function parseBody(body: Buffer, format: BodyFormat): unknown {
-  if (format === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
+export function parseBody(body: Buffer, format: Exclude<BodyFormat, 'application/vnd.kubernetes.protobuf'>): unknown {
   const text = body.toString('utf8');
   try {
     return format === 'application/json' ? decodeJson(text).value : decodeYaml(text).value;
@@ -34,19 +42,35 @@ export function decodeBody(
   const options = { definition, gvk: { group, version, kind }, fieldValidation };
   const format = bodyFormat(contentType);
   const decoded =
-    format === 'application/vnd.kubernetes.protobuf'
-      ? checkObject(ofShape(decodeProtobuf(body), shape), options)
-      : decodeObject(body, { ...options, contentType: format });
+    format === 'application/vnd.kubernetes.protobuf' ? decodeTyped(body, options) : decodeObject(body, { ...options, contentType: format });
   for (const warning of decoded.warnings) ctx.warn(warning);
   return decoded.object;
 }
 
-/** @throws StatusError BadRequest when a typed body is of another kind than the path */
-function ofShape(object: KubeObject, { group, version, kind }: BodyShape): KubeObject {
-  const wanted = group ? `${group}/${version}` : version;
-  if (object.kind !== kind) {
-    throw badRequest(`${object.kind} in version ${JSON.stringify(object.apiVersion)} cannot be handled as a ${kind}: unknown conversion`);
+/** An object in protobuf. What its envelope does not say is taken from the path. */
+function decodeTyped(body: Buffer, options: DecodeOptions): DecodedObject {
+  const envelope = attempt(
+    () => readEnvelope(body),
+    (why) => unrecognized(body, options, why),
+  );
+  const said = groupVersionOf(envelope.apiVersion);
+  const { group, version } = said?.version ? said : options.gvk;
+  const gvk = { group, version, kind: envelope.kind || options.gvk.kind };
+  const complete: Envelope = { ...envelope, apiVersion: group ? `${group}/${version}` : version, kind: gvk.kind };
+  const tree = attempt(
+    () => decodeMessage(complete),
+    (why) => notHandled(gvk, options.gvk.kind, why),
+  );
+  const isWanted = gvk.kind === options.gvk.kind && group === options.gvk.group && version === options.gvk.version;
+  if (!tree && isWanted) throw notHandled(gvk, options.gvk.kind, 'it has no form in protobuf; send JSON');
+  return objectOf(tree, [], gvk, options);
+}
+
+function attempt<T>(read: () => T, refuse: (why: string) => Error): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ProtobufError || error instanceof DecodeError) throw refuse(error.message);
+    throw error;
   }
-  if (object.apiVersion === wanted) return object;
-  throw badRequest(`the API version in the data (${object.apiVersion}) does not match the expected API version (${wanted})`);
 }

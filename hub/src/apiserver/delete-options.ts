@@ -3,6 +3,8 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { DeleteOptions } from '#registry/generic/types.ts';
 import { parseBody } from './body.ts';
 import { bodyFormat } from './negotiation.ts';
+import { decodeMessage, type Envelope, readEnvelope } from './protobuf/decode-protobuf.ts';
+import { ProtobufError } from './protobuf/wire-reader.ts';
 import { dryRunFaults, integer } from './query-options.ts';
 import { isTrue } from './request-info.ts';
 
@@ -53,8 +55,9 @@ function fromBody(body: Buffer, contentType: string | undefined): RawOptions {
   const unreadable = (why: string): StatusError => new StatusError(500, '', why);
   let value: unknown;
   try {
-    value = parseBody(body, format);
+    value = format === 'application/vnd.kubernetes.protobuf' ? optionsOf(readEnvelope(body)) : parseBody(body, format);
   } catch (error) {
+    if (error instanceof ProtobufError) throw unreadable(error.message);
     if (error instanceof StatusError) throw unreadable(`couldn't get version/kind; json parse error: ${error.message}`);
     throw error;
   }
@@ -75,6 +78,12 @@ function fromBody(body: Buffer, contentType: string | undefined): RawOptions {
     throw unreadable(`json: cannot unmarshal ${found} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
   }
   return raw;
+}
+
+/** In whatever version; what says nothing of itself is taken for options. */
+function optionsOf(envelope: Envelope): unknown {
+  const { apiVersion, kind } = envelope;
+  return decodeMessage({ ...envelope, kind: kind || 'DeleteOptions', apiVersion: apiVersion || 'v1' }) ?? { apiVersion, kind };
 }
 
 function fromQuery(query: URLSearchParams): RawOptions {

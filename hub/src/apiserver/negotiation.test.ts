@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bodyFormat, negotiate } from './negotiation.ts';
+import { bodyFormat, negotiate, onlyProtobuf, requireJson } from './negotiation.ts';
 
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
@@ -25,7 +25,30 @@ test('metadata is asked for of one object or of a list', () => {
   expect(negotiate(accept('PartialObjectMetadataList'))).toEqual({ ...partial, isList: true });
 });
 
-test.each(['application/vnd.kubernetes.protobuf', 'text/html', 'application/json;as=Table;g=meta.k8s.io'])(
+const protobuf = 'application/vnd.kubernetes.protobuf';
+
+test('protobuf goes to those who take nothing else, of kinds that have it', () => {
+  expect(negotiate(protobuf)).toEqual({ format: 'protobuf', as: 'Object', version: 'v1' });
+  expect(negotiate(`${protobuf},application/yaml`)).toMatchObject({ format: 'protobuf' });
+  expect(() => negotiate(protobuf, { typed: false })).toThrow(expect.objectContaining({ code: 406 }));
+  expect(negotiate(`${protobuf},application/yaml`, { typed: false })).toMatchObject({ format: 'yaml' });
+  expect(negotiate(`${protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1`, { typed: false })).toMatchObject({ format: 'protobuf' });
+  expect(onlyProtobuf(protobuf)).toBe(true);
+  expect(onlyProtobuf(`${protobuf}, */*`)).toBe(false);
+  expect(onlyProtobuf(undefined)).toBe(false);
+});
+
+test('a path that can be watched names its streams too', () => {
+  expect(() => negotiate('text/html', { streams: true })).toThrow(/protobuf;stream=watch$/);
+  expect(() => negotiate('text/html')).toThrow(/kubernetes\.protobuf$/);
+});
+
+test('a page is JSON', () => {
+  expect(() => requireJson('text/html, */*')).not.toThrow();
+  expect(() => requireJson(protobuf)).toThrow(expect.objectContaining({ code: 406 }));
+});
+
+test.each([`${protobuf};as=Table;g=meta.k8s.io;v=v1`, 'text/html', 'application/json;as=Table;g=meta.k8s.io'])(
   '%s alone is not acceptable',
   (accept) => {
     expect(() => negotiate(accept)).toThrow(expect.objectContaining({ code: 406, reason: 'NotAcceptable' }));

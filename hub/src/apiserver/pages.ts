@@ -5,6 +5,7 @@ import { discoveryRoutes } from './discovery.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { ExchangeHandler } from './exchange.ts';
 import { healthRoute } from './health-routes.ts';
+import { requireJson } from './negotiation.ts';
 import { openApiRoutes } from './openapi/openapi-routes.ts';
 import { versionInfo } from './version.ts';
 
@@ -25,7 +26,10 @@ export function createPages({
   const routes = new Map([...discoveryRoutes(endpoints), ...openApiRoutes(definitions)]);
   const json = (path: string, document: object): void => {
     const body = `${JSON.stringify(document, null, 2)}\n`;
-    routes.set(path, (exchange) => exchange.reply(200, 'application/json', body));
+    routes.set(path, (exchange) => {
+      requireJson(exchange.header('accept'));
+      return exchange.reply(200, 'application/json', body);
+    });
   };
   json('/version', versionInfo());
   routes.set('/metrics', (exchange) => exchange.reply(200, 'text/plain; version=0.0.4; charset=utf-8', metrics.expose()));

@@ -1,11 +1,13 @@
 import { forbiddenField } from '@flotilla/shared/errors/field.js';
 import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
+import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { refuseOptions } from '#registry/generic/list-objects.ts';
 import type { ResourceRegistry, Subresource } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { replyObject } from './answers.ts';
 import type { ApiRequest, Exchange } from './exchange.ts';
 import { negotiate, notAcceptable } from './negotiation.ts';
+import { messageOf } from './protobuf/messages.ts';
 import { readListOptions } from './query-options.ts';
 import { type IncludeObject, listText, objectText, type View } from './representation.ts';
 import type { ResourceTarget } from './request-info.ts';
@@ -14,13 +16,21 @@ import type { ResourceTarget } from './request-info.ts';
 const chunkLength = 64 * 1024;
 
 export function viewOf({ exchange, info }: ApiRequest, definition: View['definition'], nowMs: number): View {
-  const representation = negotiate(exchange.header('accept'));
+  const representation = negotiate(exchange.header('accept'), {
+    typed: isTyped(definition),
+    streams: info.verb === 'list' || info.verb === 'watch',
+  });
   const includeObject = info.query.get('includeObject') || 'Metadata';
   if (includeObject !== 'None' && includeObject !== 'Metadata' && includeObject !== 'Object') {
     const words = "must be 'Metadata', 'Object', 'None', or empty";
     throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: ${words}`);
   }
   return { definition, representation, includeObject: includeObject satisfies IncludeObject, nowMs };
+}
+
+/** Whether a kind has a form in protobuf: all of Kubernetes have, the project's own do not. */
+function isTyped({ group, version, kind }: View['definition']): boolean {
+  return messageOf(group ? `${group}/${version}` : version, kind) !== undefined;
 }
 
 export function handleGet(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): void | Promise<void> {
@@ -73,7 +83,7 @@ export function replyView(
 export function replyCached(exchange: Exchange, code: number, view: View, cached: CachedObject): void | Promise<void> {
   const { format, as } = view.representation;
   if (format === 'json') return exchange.reply(code, 'application/json', `${objectText(view, cached)}\n`);
-  return replyObject(exchange, code, as === 'Object' ? cached.object : JSON.parse(objectText(view, cached)), format);
+  return replyObject(exchange, code, as === 'Object' ? cached.object : decodeStored(objectText(view, cached)), format);
 }
 
 export async function handleList(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): Promise<void> {
@@ -109,9 +119,10 @@ export async function replyList(
   // Go writes a list that nobody appended to.
   const none = items.length === 0 && view.representation.as === 'PartialObjectMetadata';
   if (none) parts = { ...parts, start: parts.start.slice(0, -1), end: 'null}' };
-  if (view.representation.format === 'yaml') {
+  const { format } = view.representation;
+  if (format !== 'json') {
     const json = parts.start + items.map((item) => parts.item(item)).join(',') + parts.end;
-    return replyObject(exchange, 200, JSON.parse(json), 'yaml');
+    return replyObject(exchange, 200, decodeStored(json), format);
   }
   let text = parts.start;
   let index = 0;

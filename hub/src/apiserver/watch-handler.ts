@@ -1,12 +1,15 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
+import { decodeStored } from '#registry/decode/decode-stored.ts';
 import type { ResourceRegistry, WatchEvent } from '#registry/generic/types.ts';
-import { asStatusError } from './answers.ts';
+import { asStatusError, protobufOf, protobufType } from './answers.ts';
 import type { AnswerStream, ApiRequest } from './exchange.ts';
 import type { FrameCache } from './frame-cache.ts';
+import { encodeFrame } from './protobuf/encode-protobuf.ts';
 import { readWatchOptions } from './query-options.ts';
 import { checkVersion, viewOf } from './read-handlers.ts';
-import { eventObjectText, type View } from './representation.ts';
+import { eventObjectText, objectText, type View } from './representation.ts';
 import type { ResourceTarget } from './request-info.ts';
 
 /** What a watcher may leave unread before it is dropped, in bytes. */
@@ -39,7 +42,8 @@ export async function handleWatch(
   const connection = new WatchConnection(view, clock, frames);
   const watch = await resource.watch(ctx, target.namespace, { ...asked, fieldSelector, timeoutSeconds }, connection);
   try {
-    await connection.run(exchange.stream(200, 'application/json'), exchange.signal);
+    const type = view.representation.format === 'protobuf' ? `${protobufType};stream=watch` : 'application/json';
+    await connection.run(exchange.stream(200, type), exchange.signal);
   } finally {
     watch.stop();
   }
@@ -84,7 +88,7 @@ class WatchConnection {
 
   ended(error?: Error): void {
     if (this.#over) return;
-    if (error) this.#push(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(asStatusError(error).toStatus())}}\n`));
+    if (error) this.#push(this.#errorFrame(asStatusError(error).toStatus()));
     this.close();
   }
 
@@ -95,12 +99,24 @@ class WatchConnection {
     this.#schedule();
   }
 
+  #errorFrame(status: object): Buffer {
+    if (this.#view.representation.format === 'protobuf') return encodeFrame('ERROR', protobufOf({ ...status }));
+    return Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
+  }
+
   #frame(event: WatchEvent): Buffer {
+    if (this.#view.representation.format === 'protobuf') return this.#typedFrame(event);
     if (this.#view.representation.as === 'Object') return this.#frames.get(event);
     const view = { ...this.#view, nowMs: this.#clock.wallMs() };
     const text = eventObjectText(view, event, this.#first);
     this.#first = false;
     return Buffer.from(`{"type":"${event.type}","object":${text}}\n`);
+  }
+
+  #typedFrame({ type, object }: WatchEvent): Buffer {
+    const isWhole = this.#view.representation.as === 'Object';
+    const tree = isWhole ? object.object : (decodeStored(objectText(this.#view, object)) as KubeObject);
+    return encodeFrame(type, protobufOf({ ...tree }));
   }
 
   #push(frame: Buffer): void {

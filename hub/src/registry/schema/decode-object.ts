@@ -45,7 +45,14 @@ export function decodeObject(body: string | Uint8Array, options: DecodeOptions):
   const limit = options.maxBytes ?? maxBodyBytes;
   if (body.length > limit) throw tooLarge(`Request entity too large: limit is ${limit}`);
   const { value, faults } = parse(text, options);
-  const gvk = kindOf(value, text, options);
+  return objectOf(value, faults, kindOf(value, text, options), options);
+}
+
+/**
+ * What was read from a body that says it is of the kind `gvk`, as an object of the kind asked for. `faults` were found while it was
+ * read. @throws StatusError BadRequest
+ */
+export function objectOf(value: unknown, faults: readonly string[], gvk: GroupVersionKind, options: DecodeOptions): DecodedObject {
   const refuse = (why: string): StatusError => notHandled(gvk, options.gvk.kind, why);
   if (!isRegistered(gvk)) {
     throw refuse(
@@ -137,7 +144,8 @@ export function misfitOf(object: KubeObject, definition: string): string | undef
   return walk.misfit;
 }
 
-function notHandled(gvk: GroupVersionKind, expected: string, why: string): StatusError {
+/** What was read up to its kind, but is no such object. */
+export function notHandled(gvk: GroupVersionKind, expected: string, why: string): StatusError {
   return badRequest(`${gvk.kind} in version ${JSON.stringify(gvk.version)} cannot be handled as a ${expected}: ${why}`);
 }
 
@@ -187,16 +195,19 @@ function kindOf(value: unknown, text: string, options: DecodeOptions): GroupVers
   return { group: parsed.group, version: parsed.version, kind: kind ? String(kind) : options.gvk.kind };
 }
 
-function unrecognized(text: string, options: DecodeOptions, why: string): StatusError {
-  return badRequest(`the object provided is unrecognized (must be of type ${options.gvk.kind}): ${why} (${summary(text)})`);
+/** What does not even say what it is. */
+export function unrecognized(body: string | Uint8Array, { gvk }: Pick<DecodeOptions, 'gvk'>, why: string): StatusError {
+  return badRequest(`the object provided is unrecognized (must be of type ${gvk.kind}): ${why} (${summary(body)})`);
 }
 
 /** The beginning of a body, as Kubernetes shows it: text for JSON, else hexadecimal. */
-function summary(text: string): string {
+function summary(body: string | Uint8Array): string {
   const length = 30;
-  if (text === '') return '<empty>';
-  const more = text.length > length ? ' ...' : '';
+  if (body.length === 0) return '<empty>';
+  const more = body.length > length ? ' ...' : '';
+  const text = typeof body === 'string' ? body : String.fromCharCode(...body.subarray(0, length));
   if (text.startsWith('{')) return `${text.slice(0, length)}${more}`;
-  const hex = [...new TextEncoder().encode(text).slice(0, length)].map((byte) => byte.toString(16).padStart(2, '0'));
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  const hex = [...bytes.subarray(0, length)].map((byte) => byte.toString(16).padStart(2, '0'));
   return `${hex.join('')}${more}`;
 }

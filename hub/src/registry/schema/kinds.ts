@@ -32,7 +32,19 @@ function registeredKinds(): Set<string> {
 /** Kinds of meta/v1 that Kubernetes has in every group and version. */
 const everywhere = new Set(['DeleteOptions', 'WatchEvent', 'Status']);
 
+/** Versions that Kubernetes serves no more and still knows. */
+const retired: ReadonlySet<string> = new Set([
+  ...['Deployment', 'StatefulSet', 'ControllerRevision', 'Scale'].map((kind) => `apps/v1beta1#${kind}`),
+  ...['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'ControllerRevision', 'Scale'].map((kind) => `apps/v1beta2#${kind}`),
+  ...['Deployment', 'DaemonSet', 'ReplicaSet', 'Ingress', 'NetworkPolicy', 'Scale'].map((kind) => `extensions/v1beta1#${kind}`),
+  'batch/v1beta1#CronJob',
+  ...['Eviction', 'PodDisruptionBudget'].map((kind) => `policy/v1beta1#${kind}`),
+  'coordination.k8s.io/v1beta1#Lease',
+  'events.k8s.io/v1beta1#Event',
+  'discovery.k8s.io/v1beta1#EndpointSlice',
+]);
+
 /** Whether Kubernetes has such a kind, served here or not. */
 export function isRegistered(gvk: GroupVersionKind): boolean {
-  return everywhere.has(gvk.kind) || registeredKinds().has(keyOf(gvk));
+  return everywhere.has(gvk.kind) || registeredKinds().has(keyOf(gvk)) || retired.has(keyOf(gvk));
 }
