@@ -20,6 +20,8 @@ const tools = {
   kubectl: { commands: ['kubectl'], packages: ['kubernetes-client'], why: 'drives the API in tests' },
   etcd: { commands: ['etcd'], packages: ['etcd-server'], why: 'the store is tested against it' },
   faketime: { commands: ['faketime'], packages: ['faketime'], why: 'gives programs another wall clock in the lab' },
+  btrfs: { commands: ['mkfs.btrfs', 'mkfs.ext4'], packages: ['btrfs-progs', 'e2fsprogs'], why: 'copies a disk in one moment in the lab' },
+  strace: { commands: ['strace'], packages: ['strace'], why: 'kills programs at a point of their writing in the lab' },
   busybox: { commands: ['busybox'], packages: ['busybox-static'], why: 'demo and test images are made of it' },
 } as const;
 
