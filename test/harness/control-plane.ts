@@ -5,6 +5,7 @@ import type { Client } from '@flotilla/hub/client/types.js';
 import type { NodeLiveness } from '@flotilla/hub/controllers/node-lifecycle/liveness.js';
 import { startControllers } from '@flotilla/hub/controllers/start-controllers.js';
 import type { LeaseLedger } from '@flotilla/hub/controllers/taint-eviction/lease-ledger.js';
+import { ServiceAllocator } from '@flotilla/hub/registry/core/service-allocator.js';
 import { definitions } from '@flotilla/hub/registry/definitions.js';
 import { bootstrap } from '@flotilla/hub/registry/generic/bootstrap.js';
 import { createRegistry } from '@flotilla/hub/registry/generic/create-registry.js';
@@ -83,7 +84,9 @@ export class ControlPlane {
         await options.validate?.(attributes);
       },
     };
-    this.registry = createRegistry({ cache, clock, random, admission, definitions });
+    const ranges = { clusterIpRange: '10.96.0.0/12', nodePortRange: '30000-32767' };
+    const allocators = { '/services': new ServiceAllocator({ cache, random, ...ranges }) };
+    this.registry = createRegistry({ cache, clock, random, admission, definitions, allocators });
     this.informers = new Informers({ registry: this.registry, clock, random, logger });
     const user = { name: 'admin', groups: ['system:masters', 'system:authenticated'] };
     this.client = createClient({ registry: this.registry, informers: this.informers, user, logger });

@@ -90,6 +90,7 @@ export const importRules: readonly ImportRule[] = [
       'hub/src/controllers/ownership.ts',
       'hub/src/controllers/pod-condition.ts',
       'hub/src/controllers/pod-state.ts',
+      'hub/src/controllers/service-pods.ts',
       ...contracts,
     ],
     why: 'a controller sees the world through the client',
