@@ -77,7 +77,7 @@ export class InformerCache<T extends KubeObject> implements Informer<T> {
     this.#objects.set(key, object);
     this.#all = undefined;
     for (const index of this.#indexes.values()) {
-      if (old) leave(index, key, old);
+      if (old) leave(index, key, old, index.values(object));
       enter(index, key, object);
     }
     // Deleted and created again between two looks: to a handler these are two objects.
@@ -128,8 +128,10 @@ function enter<T>(index: Index<T>, key: string, object: T): void {
   }
 }
 
-function leave<T>(index: Index<T>, key: string, object: T): void {
+/** @param kept values under which it stays */
+function leave<T>(index: Index<T>, key: string, object: T, kept: readonly string[] = none): void {
   for (const value of index.values(object)) {
+    if (kept.includes(value)) continue;
     const there = index.entries.get(value);
     there?.delete(key);
     if (there?.size === 0) index.entries.delete(value);

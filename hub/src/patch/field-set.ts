@@ -39,14 +39,13 @@ export class FieldSet {
   /** The paths that are not in the other set; a path there does not take what lies below it. */
   difference(other: FieldSet): FieldSet {
     if (other.empty || this.empty) return this;
-    const members = new Set([...this.members].filter((element) => !other.members.has(element)));
-    return new FieldSet(
-      members,
-      kept(this.children, (element, set) => set.difference(other.below(element))),
-    );
+    const members = without(this.members, other.members);
+    const children = kept(this.children, (element, set) => set.difference(other.below(element)));
+    return this.#with(members, children);
   }
 
   intersection(other: FieldSet): FieldSet {
+    if (other.empty || this.empty) return emptySet;
     const members = new Set([...this.members].filter((element) => other.members.has(element)));
     return new FieldSet(
       members,
@@ -56,12 +55,16 @@ export class FieldSet {
 
   /** Without the paths of the other set and all that lies below them. */
   recursiveDifference(other: FieldSet): FieldSet {
-    const members = new Set([...this.members].filter((element) => !other.members.has(element)));
-    const below = new Map([...this.children].filter(([element]) => !other.members.has(element)));
-    return new FieldSet(
-      members,
-      kept(below, (element, set) => set.recursiveDifference(other.below(element))),
+    if (other.empty || this.empty) return this;
+    const members = without(this.members, other.members);
+    const children = kept(this.children, (element, set) =>
+      other.members.has(element) ? emptySet : set.recursiveDifference(other.below(element)),
     );
+    return this.#with(members, children);
+  }
+
+  #with(members: ReadonlySet<string>, children: ReadonlyMap<string, FieldSet>): FieldSet {
+    return members === this.members && children === this.children ? this : new FieldSet(members, children);
   }
 
   /** Without the paths that have others below them. */
@@ -85,13 +88,28 @@ export class FieldSet {
 
 export const emptySet = new FieldSet(new Set(), new Map());
 
-function kept(children: ReadonlyMap<string, FieldSet>, change: (element: string, set: FieldSet) => FieldSet): Map<string, FieldSet> {
+/** The set itself where there is nothing to take away. */
+function without(members: ReadonlySet<string>, others: ReadonlySet<string>): ReadonlySet<string> {
+  if (others.size === 0) return members;
+  for (const element of members) {
+    if (others.has(element)) return new Set([...members].filter((each) => !others.has(each)));
+  }
+  return members;
+}
+
+/** The very children where none of them changes. */
+function kept(
+  children: ReadonlyMap<string, FieldSet>,
+  change: (element: string, set: FieldSet) => FieldSet,
+): ReadonlyMap<string, FieldSet> {
+  let same = true;
   const result = new Map<string, FieldSet>();
   for (const [element, set] of children) {
     const changed = change(element, set);
+    same &&= changed === set;
     if (!changed.empty) result.set(element, changed);
   }
-  return result;
+  return same ? children : result;
 }
 
 /** Fields, then keys, then values, each in the order of their texts. */
@@ -108,18 +126,21 @@ export class FieldSetBuilder {
   readonly children = new Map<string, FieldSetBuilder>();
 
   insert(path: readonly string[]): void {
-    const [element, ...rest] = path;
-    if (element === undefined) return;
-    if (rest.length === 0) {
-      this.members.add(element);
-      return;
+    let at: FieldSetBuilder = this;
+    for (let depth = 0; depth < path.length; depth++) {
+      const element = path[depth] as string;
+      if (depth === path.length - 1) at.members.add(element);
+      else at = at.#child(element);
     }
+  }
+
+  #child(element: string): FieldSetBuilder {
     let child = this.children.get(element);
     if (!child) {
       child = new FieldSetBuilder();
       this.children.set(element, child);
     }
-    child.insert(rest);
+    return child;
   }
 
   build(): FieldSet {

@@ -1,5 +1,5 @@
 import type { KubeObject, ManagedFieldsEntry } from '@flotilla/shared/meta/object.js';
-import { type Comparison, compare } from './compare.ts';
+import { type Comparison, changeText, compare } from './compare.ts';
 import { emptySet, type FieldSet } from './field-set.ts';
 import {
   afterChange,
@@ -7,12 +7,14 @@ import {
   type Manager,
   type Managers,
   managerId,
+  numberOf,
   ownable,
   resetFields,
   withManagers,
   withoutManagers,
 } from './managers.ts';
 import { mergeTypeOf } from './merge-type.ts';
+import { RecentAnswers } from './recent-answers.ts';
 
 export interface ManagedUpdate<T extends KubeObject> {
   /** Undefined when the object is created. */
@@ -51,18 +53,58 @@ export function updateManagedFields<T extends KubeObject>(update: ManagedUpdate<
   return withManagers(bare, capped(trackedUpdate(managers, update)));
 }
 
+/** What an update leaves of the managers' sets: of each manager by its id, and the id of the writer where it owns something new. */
+interface Outcome {
+  readonly sets: ReadonlyMap<string, FieldSet>;
+  readonly writer: string | undefined;
+}
+
+/** Writes of one kind of object by one manager mostly change the same fields. */
+const outcomes = new RecentAnswers<Outcome>(512);
+const longestText = 16 * 1024;
+
 /** Managers after an update of `live` to `object`. */
 export function trackedUpdate<T extends KubeObject>(managers: Managers, update: ManagedUpdate<T>): Managers {
-  const { live, object, manager, apiVersion, subresource = '', now } = update;
+  const { apiVersion, subresource = '', now } = update;
+  const { sets, writer } = outcomeOf(managers, update);
+  const result = new Map<string, Manager>();
+  for (const [id, set] of sets) {
+    const before = managers.get(id);
+    if (id === writer)
+      result.set(id, { manager: update.manager || 'unknown', operation: 'Update', apiVersion, subresource, time: now, set });
+    else if (before) result.set(id, before.set === set ? before : { ...before, set });
+  }
+  return result;
+}
+
+/** It depends on what the managers own, who writes, and which paths change: not on the values, nor on the time. */
+function outcomeOf<T extends KubeObject>(managers: Managers, update: ManagedUpdate<T>): Outcome {
+  const { live, object, manager, apiVersion, definition, subresource = '' } = update;
+  const type = mergeTypeOf(definition);
+  const [before, after] = [live ? withoutManagers(live) : {}, withoutManagers(object)];
+  const change = changeText(before, after, type);
+  if (change.length > longestText || update.resetFields) return workOut(managers, update, compare(before, after, type));
+  let key = `${definition} ${apiVersion} ${subresource} ${manager.length} ${manager}`;
+  for (const [id, { set }] of managers) key += `\n${id} ${numberOf(set)}`;
+  key += `\n${change}`;
+  let outcome = outcomes.get(key);
+  if (!outcome) {
+    outcome = workOut(managers, update, compare(before, after, type));
+    outcomes.set(key, outcome);
+  }
+  return outcome;
+}
+
+function workOut<T extends KubeObject>(managers: Managers, update: ManagedUpdate<T>, compared: Comparison): Outcome {
+  const { manager, apiVersion, subresource = '' } = update;
   const ignored = resetFields(subresource, update.resetFields);
-  const type = mergeTypeOf(update.definition);
-  const change = filtered(compare(live ? withoutManagers(live) : {}, withoutManagers(object), type), ignored);
+  const change = filtered(compared, ignored);
   const { managers: others } = afterChange(managers, self, change);
+  const sets = new Map([...others].map(([id, { set }]) => [id, set]));
   const set = ownable(change.modified.union(change.added).recursiveDifference(ignored));
-  if (set.empty) return others;
-  const entry: Manager = { manager: manager || 'unknown', operation: 'Update', apiVersion, subresource, time: now, set };
-  const id = managerId(entry);
-  return new Map(others).set(id, { ...entry, set: set.union(others.get(id)?.set ?? emptySet) });
+  if (set.empty) return { sets, writer: undefined };
+  const writer = managerId({ manager: manager || 'unknown', operation: 'Update', apiVersion, subresource });
+  return { sets: sets.set(writer, set.union(sets.get(writer) ?? emptySet)), writer };
 }
 
 export function filtered(change: Comparison, ignored: FieldSet): Comparison {

@@ -20,6 +20,34 @@ export type Managers = ReadonlyMap<string, Manager>;
 const decoded = new WeakMap<object, FieldSet>();
 const encoded = new WeakMap<FieldSet, object>();
 
+const numbers = new WeakMap<FieldSet, number>();
+let lastNumber = 0;
+
+/** A number of the set's own: what holds for a set holds wherever its number is met again. */
+export function numberOf(set: FieldSet): number {
+  let number = numbers.get(set);
+  if (number === undefined) {
+    number = ++lastNumber;
+    numbers.set(set, number);
+  }
+  return number;
+}
+
+/** The set's written form, frozen and the same each time. */
+function fieldsOf(set: FieldSet): object {
+  const known = encoded.get(set);
+  if (known) return known;
+  const fields = freezeFields(encodeFieldSet(set));
+  decoded.set(fields, set);
+  encoded.set(set, fields);
+  return fields;
+}
+
+function freezeFields(fields: object): object {
+  for (const member of Object.values(fields)) if (typeof member === 'object' && member !== null) freezeFields(member);
+  return Object.freeze(fields);
+}
+
 function setOfFields(fields: object): FieldSet {
   const known = decoded.get(fields);
   if (known) return known;
@@ -75,7 +103,7 @@ function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
     apiVersion,
     ...(time === undefined ? {} : { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: encoded.get(set) ?? encodeFieldSet(set),
+    fieldsV1: fieldsOf(set),
     ...(subresource ? { subresource } : {}),
   }));
 }

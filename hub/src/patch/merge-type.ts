@@ -14,8 +14,17 @@ export interface LeafType {
 export interface StructType {
   readonly kind: 'struct';
   field(name: string): MergeType | undefined;
+  /** A field that the schema has. */
+  known(name: string): Member | undefined;
+}
+
+/** A member of a struct or a map. */
+export interface Member {
+  /** Its path element. */
+  readonly element: string;
+  readonly type: MergeType;
   /** What Go writes even when it is empty (structs by value, lists without `omitempty`): nobody owns the container itself. */
-  byValue(name: string): boolean;
+  readonly byValue: boolean;
 }
 
 export interface MapType {
@@ -45,22 +54,23 @@ export function mergeTypeOf(definition: string): MergeType {
 }
 
 function struct(definition: string, schema: Schema): StructType {
-  const fields = new Map<string, MergeType | undefined>();
+  const fields = new Map<string, Member | undefined>();
   const { properties = {} } = schema;
   const shortName = definition.slice(definition.lastIndexOf('.') + 1);
   const isAlwaysWritten = (name: string): boolean => properties[name]?.type === 'array' && (schema.required?.includes(name) ?? false);
   const isKind = schema['x-kubernetes-group-version-kind'] !== undefined;
-  return {
-    kind: 'struct',
-    field: (name) => {
-      if (fields.has(name)) return fields.get(name);
-      const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
-      const type = property && typeOf(property, mergeRule(definition, name));
-      fields.set(name, type);
-      return type;
-    },
-    byValue: (name) => (isKind && rootStructs.has(name)) || valueStructs.has(`${shortName}.${name}`) || isAlwaysWritten(name),
+  const byValue = (name: string): boolean =>
+    (isKind && rootStructs.has(name)) || valueStructs.has(`${shortName}.${name}`) || isAlwaysWritten(name);
+  const known = (name: string): Member | undefined => {
+    const found = fields.get(name);
+    if (found) return found;
+    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (!property) return undefined;
+    const made = { element: fieldElement(name), type: typeOf(property, mergeRule(definition, name)), byValue: byValue(name) };
+    fields.set(name, made);
+    return made;
   };
+  return { kind: 'struct', field: (name) => known(name)?.type, known };
 }
 
 function typeOf(schema: Schema, rule: MergeRule): MergeType {
@@ -105,6 +115,7 @@ const valueStructs = new Set(
 );
 
 /** The type of a member and its path element; undefined for a field that is not known. */
-export function memberType(type: StructType | MapType, name: string): { element: string; type: MergeType } {
-  return { element: fieldElement(name), type: type.kind === 'map' ? type.value : (type.field(name) ?? leaf) };
+export function memberType(type: StructType | MapType, name: string): Member {
+  if (type.kind === 'map') return { element: fieldElement(name), type: type.value, byValue: false };
+  return type.known(name) ?? { element: fieldElement(name), type: leaf, byValue: false };
 }

@@ -116,8 +116,19 @@ function shareFields(metadata: ObjectMeta): void {
   const { managedFields } = metadata;
   if (!Array.isArray(managedFields)) return;
   metadata.managedFields = managedFields.map((entry) =>
-    entry.fieldsV1 && !Object.isFrozen(entry) ? { ...entry, fieldsV1: fieldTrees.share(entry.fieldsV1) } : entry,
+    entry.fieldsV1 && !Object.isFrozen(entry) ? { ...entry, fieldsV1: sharedCopy(entry.fieldsV1) } : entry,
   );
+}
+
+/** Copies of frozen trees: whoever writes managedFields hands in the same ones again and again. */
+const sharedCopies = new WeakMap<object, object>();
+
+function sharedCopy(fields: object): object {
+  const known = sharedCopies.get(fields);
+  if (known) return known;
+  const copy = fieldTrees.share(fields);
+  if (Object.isFrozen(fields)) sharedCopies.set(fields, copy);
+  return copy;
 }
 
 /** As `deepFreeze`, for a tree whose only shared parts are frozen. */

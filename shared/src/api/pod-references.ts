@@ -35,12 +35,13 @@ const known = new WeakMap<object, PodReferences>();
 /**
  * What a pod needs beside itself: env, envFrom, volumes (projected ones included), pull secrets, its service account (kubernetes,
  * `pkg/api/pod` VisitPodSecretNames and its sisters). What a board is sent and what it may read are both decided by this, so they
- * cannot differ. Remembered by the object: the pod must not be changed afterwards.
+ * cannot differ. Remembered by the object, or by its spec where that is frozen: neither must be changed afterwards.
  */
 export function podReferences(pod: { readonly spec?: ReferringPodSpec }): PodReferences {
-  const remembered = known.get(pod);
-  if (remembered) return remembered;
   const { spec = {} } = pod;
+  const of = Object.isFrozen(spec) ? spec : pod;
+  const remembered = known.get(of);
+  if (remembered) return remembered;
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const add = (set: Set<string>, name: string | undefined): void => {
@@ -70,6 +71,6 @@ export function podReferences(pod: { readonly spec?: ReferringPodSpec }): PodRef
   }
   for (const { name } of spec.imagePullSecrets ?? []) add(secrets, name);
   const references = { configMaps: [...configMaps], secrets: [...secrets], serviceAccount: spec.serviceAccountName || 'default' };
-  known.set(pod, references);
+  known.set(of, references);
   return references;
 }

@@ -23,8 +23,17 @@ export interface Timer {
 
 /** The time in the form Kubernetes writes it: RFC 3339, UTC, whole seconds. */
 export function kubeTime(wallMs: number): string {
-  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(wallMs / 1000);
+  // Most that is asked for is now.
+  if (second !== lastSecond) {
+    lastText = `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
 }
+
+let lastSecond = Number.NaN;
+let lastText = '';
 
 /** The form of `metav1.MicroTime`: RFC 3339, UTC, six digits of a second. */
 export function kubeMicroTime(wallMs: number): string {

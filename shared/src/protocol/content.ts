@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { KubeObject } from '../meta/object.ts';
 import { type Envelope, open, type PinnedKey } from './envelope.ts';
 import { linkLimits } from './limits.ts';
@@ -27,14 +27,14 @@ export function isDigest(text: unknown): text is string {
 
 /** SHA-256 of the text's UTF-8 bytes, base64url. */
 export function textDigest(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('base64url');
+  return hash('sha256', text, 'base64url');
 }
 
 /** The digest of a whole content: SHA-256 over `KEY DIGEST\n` for every key in ascending order, base64url. */
 export function contentDigest(index: ReadonlyMap<string, string>): string {
-  const hash = createHash('sha256');
-  for (const key of [...index.keys()].sort()) hash.update(`${key} ${index.get(key)}\n`);
-  return hash.digest('base64url');
+  let text = '';
+  for (const key of [...index.keys()].sort()) text += `${key} ${index.get(key)}\n`;
+  return hash('sha256', text, 'base64url');
 }
 
 /** The generation that the hub signed for this very node. @throws ProtocolError `Untrusted` or `Malformed` */

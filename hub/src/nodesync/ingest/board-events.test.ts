@@ -55,3 +55,21 @@ test('true times count however long ago; an interval makes an estimate that says
   await session().record(event('1-4', { reason: 'Old', wallMs: 0 }), now);
   for (const one of events().slice(2)) expect(one.lastTimestamp).toBe('2026-01-02T00:00:00Z');
 });
+
+test('the Events of one report commit together, and what repeats in it counts in order', async () => {
+  const board = session();
+  const report = [event('3-1'), event('3-2', { reason: 'Killing' }), event('3-3'), event('3-4', { reason: 'Pulled' })];
+  const settled: string[] = [];
+  await board.recordAll(report, now, async ({ id }, write) => {
+    await write;
+    settled.push(id);
+  });
+  expect(settled.sort()).toEqual(['3-1', '3-2', '3-3', '3-4']);
+  const counts = Object.fromEntries(events().map(({ reason, count }) => [reason, count]));
+  expect(counts).toEqual({ Started: 2, Killing: 1, Pulled: 1 });
+  // Told again, in this session and in another, it changes nothing.
+  const keep = (_event: BoardEvent, write: Promise<void>): Promise<void> => write;
+  await board.recordAll(report, now, keep);
+  await session().recordAll(report, now, keep);
+  expect(Object.fromEntries(events().map(({ reason, count }) => [reason, count]))).toEqual(counts);
+});

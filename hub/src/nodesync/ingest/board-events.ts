@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { isAlreadyExists } from '@flotilla/shared/errors/status.js';
 import type { BoardEvent } from '@flotilla/shared/protocol/messages.js';
@@ -9,6 +9,8 @@ const idAnnotation = 'fleet.flotilla.dev/board-event';
 /** `EARLIEST/LATEST`: on an Event of which nobody knows when exactly it happened. */
 const estimateAnnotation = 'fleet.flotilla.dev/estimated-time';
 const remembered = 1024;
+/** Writes at a time for one board. */
+const parallel = 32;
 /** Intervals shorter than this are as good as exact. */
 const exactMs = 5_000;
 
@@ -36,11 +38,40 @@ export class BoardEvents {
     this.#node = node;
   }
 
-  async record(event: BoardEvent, nowMs: number): Promise<void> {
+  /**
+   * Those of one report. What makes one Event is written one after another, since it counts up by the order of the ids; different
+   * Events are written side by side, in the order in which they happened, and commit together.
+   * @param settle what becomes of a write that fails
+   */
+  async recordAll(
+    events: readonly BoardEvent[],
+    nowMs: number,
+    settle: (event: BoardEvent, write: Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    for (let at = 0; at < events.length; at += parallel) {
+      const writes = new Map<string, Promise<void>>();
+      for (const event of events.slice(at, at + parallel)) {
+        const name = this.#nameOf(event);
+        const before = writes.get(name);
+        const write = (): Promise<void> => settle(event, this.#record(event, name, nowMs));
+        writes.set(name, before === undefined ? write() : before.then(write));
+      }
+      await Promise.all(writes.values());
+    }
+  }
+
+  #nameOf(event: BoardEvent): string {
+    return `${event.involvedObject.name}.${nameOf(this.#node, event)}`;
+  }
+
+  record(event: BoardEvent, nowMs: number): Promise<void> {
+    return this.#record(event, this.#nameOf(event), nowMs);
+  }
+
+  async #record(event: BoardEvent, name: string, nowMs: number): Promise<void> {
     if (this.#taken.has(event.id)) return;
     const about = { apiVersion: 'v1', ...event.involvedObject };
     const namespace = about.namespace ?? 'default';
-    const name = `${about.name}.${nameOf(this.#node, event)}`;
     const { time, between } = dateOf(event, nowMs);
     const message = between ? `${event.message} (time estimated: between ${between[0]} and ${between[1]})` : event.message;
     const annotations = { [idAnnotation]: event.id, ...(between ? { [estimateAnnotation]: between.join('/') } : {}) };
@@ -103,5 +134,5 @@ function isUpTo(id: string, last: string): boolean {
 /** Names the Event by what makes two events the same; the form client-go gives (`NAME.HEX`). */
 function nameOf(node: string, { involvedObject, type, reason, message }: BoardEvent): string {
   const text = JSON.stringify([node, involvedObject, type, reason, message]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return hash('sha256', text, 'hex').slice(0, 16);
 }

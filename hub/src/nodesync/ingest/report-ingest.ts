@@ -44,8 +44,7 @@ export class ReportIngest {
     if (report.node) await this.#node(report.node);
     await inBatches(report.pods, (pod) => this.#pod(pod));
     if (report.full && boardIsCurrent) await this.#sweep(new Set(report.pods.map((pod) => pod.uid)));
-    // One after another: what repeats counts up by the order of the ids, and the API shows events in the order they happened.
-    for (const event of report.events) await this.#finally(this.#events.record(event, this.#nowMs()), { event: event.reason });
+    await this.#events.recordAll(report.events, this.#nowMs(), (event, write) => this.#finally(write, { event: event.reason }));
   }
 
   async #node(report: NodeReport): Promise<void> {

@@ -1,7 +1,7 @@
 import { type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
 import type { Client, Informer } from '#client/types.ts';
 import type { Node, Pod } from '../objects.ts';
-import { contentOf, entryOf, type ManifestContent, type ManifestEntry } from './manifest-content.ts';
+import { contentOf, entryOf, type ManifestContent, type ManifestEntry, sameForBoards } from './manifest-content.ts';
 import { type ManifestKind, manifestKinds } from './manifest-kinds.ts';
 
 interface Source {
@@ -122,7 +122,7 @@ export class ManifestSources {
           seen(object);
           const [now, before] = [kind.nodes?.(object) ?? [], kind.nodes?.(old) ?? []];
           const moved = now.length !== before.length || now.some((node, index) => node !== before[index]);
-          if (moved || entryOf(kind, object).digest !== entryOf(kind, old).digest) changed([object, old]);
+          if (moved || !sameForBoards(kind, object, old)) changed([object, old]);
         },
         deleted: (object) => {
           seen(object);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { clone, deepFreeze, jsonEqual, semanticEqual } from './json.ts';
+import { describe, expect, it } from 'vitest';
+import { clone, deepFreeze, jsonEqual, semanticEqual, sharing } from './json.ts';
 
 it('copies deeply, so that a frozen object can be changed in its copy', () => {
   const frozen = deepFreeze({ metadata: { labels: { a: '1' } }, list: [{ n: 1 }] });
@@ -29,4 +29,41 @@ it('takes zero values for absent only in the semantic comparison', () => {
   expect(semanticEqual({}, { replicas: 0 })).toBe(true);
   expect(semanticEqual({ replicas: 1 }, {})).toBe(false);
   expect(semanticEqual({ a: [{}] }, {})).toBe(false);
+});
+
+describe('sharing', () => {
+  const before = deepFreeze({
+    metadata: { name: 'a', labels: { x: '1' } },
+    spec: { list: [{ n: 1 }, { n: 2 }] },
+    status: { phase: 'Pending' },
+  });
+
+  it('gives back what was there before where nothing differs', () => {
+    expect(sharing(clone(before), before)).toBe(before);
+    const unset = { ...clone(before), more: undefined };
+    expect(sharing(unset, before)).toBe(before);
+  });
+
+  it('keeps the very parts that are as they were, and all that differs', () => {
+    const changed = { ...clone(before), status: { phase: 'Running' } };
+    changed.spec.list[1] = { n: 3 };
+    const result = sharing(changed, before);
+    expect(result).toEqual({ ...before, spec: { list: [{ n: 1 }, { n: 3 }] }, status: { phase: 'Running' } });
+    expect(result.metadata).toBe(before.metadata);
+    expect(result.spec.list[0]).toBe(before.spec.list[0]);
+    expect(sharing({ a: { toString: 1 } } as object, { a: {} })).toEqual({ a: { toString: 1 } });
+    expect(sharing({ a: {} } as object, { a: { constructor: 'x' } })).toEqual({ a: {} });
+    expect(sharing([1, 2], [1, 2, 3])).toEqual([1, 2]);
+    expect(sharing([1] as unknown, { 0: 1 })).toEqual([1]);
+  });
+
+  it('always says the same as before', () => {
+    const trees = fc.jsonValue().filter((tree) => !JSON.stringify(tree).includes('__proto__'));
+    fc.assert(
+      fc.property(trees, trees, (value, other) => {
+        const expected = clone(value);
+        expect(sharing(value, deepFreeze(other))).toEqual(expected);
+      }),
+    );
+  });
 });

@@ -1,6 +1,6 @@
 /** Copies and comparisons of API objects: trees of JSON values (bigint where an int64 needs it), never with cycles. */
 
-/** A deep copy that may be changed. `__proto__` is never copied. */
+/** A deep copy that may be changed, but for the frozen trees of `fieldsV1`, which nobody changes in place. `__proto__` is never copied. */
 export function clone<T>(value: T): T {
   return copy(value) as T;
 }
@@ -9,10 +9,39 @@ function copy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copy);
   if (typeof value !== 'object' || value === null) return value;
   const result: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(value)) {
-    if (key !== '__proto__' && member !== undefined) result[key] = copy(member);
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    if (key === '__proto__' || member === undefined) continue;
+    result[key] = key === 'fieldsV1' && Object.isFrozen(member) ? member : copy(member);
   }
   return result;
+}
+
+/**
+ * The same JSON with each part that is as it was before in the very form it had: `before` itself when nothing differs. The value is
+ * given away: what of it may be changed is.
+ */
+export function sharing<T>(value: T, before: unknown): T {
+  return shared(value, before) as T;
+}
+
+function shared(value: unknown, before: unknown): unknown {
+  if (value === before || typeof value !== 'object' || value === null || typeof before !== 'object' || before === null) return value;
+  const isList = Array.isArray(value);
+  if (isList !== Array.isArray(before)) return value;
+  const own = value as Record<string, unknown>;
+  const was = before as Record<string, unknown>;
+  const mayChange = !Object.isFrozen(value);
+  let same = !isList || (value as unknown[]).length === (before as unknown[]).length;
+  for (const key in own) {
+    const member = own[key];
+    const old = Object.hasOwn(was, key) ? was[key] : undefined;
+    const kept = shared(member, old);
+    same &&= kept === old;
+    if (kept !== member && mayChange) own[key] = kept;
+  }
+  if (same) for (const key in was) same &&= was[key] === undefined || Object.hasOwn(own, key);
+  return same ? before : value;
 }
 
 /** Freezes the whole tree. */

@@ -6,7 +6,7 @@ import { validateMetadata, validateMetadataUpdate } from '#registry/validation/m
 import type { CachedObject } from '#store/cache.ts';
 import type { Fence } from '#store/contract.ts';
 import { createObject, dropDuplicateOwners } from './create-object.ts';
-import { clone, jsonEqual } from './json.ts';
+import { clone, jsonEqual, sharing } from './json.ts';
 import { objectPath } from './keys.ts';
 import { metadataOf } from './object-meta.ts';
 import type { RequestContext, Update, UpdateOptions } from './types.ts';
@@ -57,7 +57,8 @@ export async function updateObject<T extends KubeObject>(
     // Subresources ask for nothing.
     const hold = new Hold<T>(options.subresource ? {} : parts);
     try {
-      const object = await admitChanged(parts, ctx, namespace, name, clone(next), current.object, options, hold);
+      const admitted = await admitChanged(parts, ctx, namespace, name, clone(next), current.object, options, hold);
+      const object = sharing(admitted, current.object);
       if (sameButForTimes(object, current.object)) return { object: current, created: false };
       const gone = vanishes(parts, object);
       if (options.dryRun) return { object: detached(key, object, current.revision), created: false };
