@@ -36,6 +36,8 @@ import { adminPath, adminRoutes, type BackupStream } from '#recovery/admin-route
 import { nextIncarnation } from '#recovery/incarnation.ts';
 import { Recovery } from '#recovery/recovery.ts';
 import type { StartingPoint } from '#recovery/starting-point.ts';
+import { ApiService } from '#registry/core/api-service.ts';
+import { ServiceAllocator } from '#registry/core/service-allocator.ts';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
 import { definitions } from '#registry/definitions.ts';
@@ -58,6 +60,12 @@ export interface HubOptions {
   readonly scheduler?: boolean;
   /** What boards' pod networks are cut from; 100.64.0.0/10 when left out. */
   readonly podCidr?: string;
+  /** Where cluster IPs of Services come from; 10.96.0.0/12 when left out. */
+  readonly serviceClusterIpRange?: string;
+  /** Ports of nodes for Services; 30000-32767 when left out. */
+  readonly serviceNodePortRange?: string;
+  /** Where other machines reach this hub's API; without it the Service `kubernetes` has no endpoints. */
+  readonly advertiseAddress?: string;
   /** Kubernetes' own eviction from boards that are away; off when left out. */
   readonly tolerations?: DefaultTolerations;
 }
@@ -134,6 +142,12 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   // There are several Events for each pod, and no part of the hub reads them.
   const seldomRead = (key: string): boolean => key.startsWith('/registry/core/events/');
   const cache = new WatchCache({ store, logger, codec, seldomRead, nowMs: () => clock.monotonicMs() });
+  const serviceAllocator = new ServiceAllocator({
+    cache,
+    random,
+    clusterIpRange: options.serviceClusterIpRange ?? '10.96.0.0/12',
+    nodePortRange: options.serviceNodePortRange ?? '30000-32767',
+  });
   const registry: Registry = createRegistry({
     cache,
     clock,
@@ -148,6 +162,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     }),
     definitions,
     overlays: { 'coordination.k8s.io/leases': (lease) => nodeSync.presentLease(lease) },
+    allocators: { '/services': serviceAllocator },
   });
 
   // The hub's own parts read informers and write through the registry, each under its own name and with its own roles.
@@ -256,6 +271,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
 
   let renewal: { stop(): void } | undefined;
   let apiPort: number | undefined;
+  let apiService: ApiService | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let ready = false;
   health.add('started', () => {
@@ -311,7 +327,12 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       await keptLogs.start({ recovering: start?.recovery !== undefined });
       await nodeSync.start();
       boards.onRevoked((node) => nodeSync.hangUp(node, 'revoked'));
-      if (api && options.listen) apiPort = await api.listen(options.listen.host, options.listen.port);
+      if (api && options.listen) {
+        apiPort = await api.listen(options.listen.host, options.listen.port);
+        const clusterIp = serviceAllocator.firstAddress;
+        apiService = new ApiService({ registry, cache, clock, logger, clusterIp, address: options.advertiseAddress, port: apiPort });
+        await apiService.start();
+      }
       renewal = keepRenewed({
         pki,
         clock,
@@ -327,6 +348,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     async stop() {
       ready = false;
       renewal?.stop();
+      apiService?.stop();
       stopping.abort(new Error('the hub is stopping'));
       await api?.close();
       await nodeSync.stop();

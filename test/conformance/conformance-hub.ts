@@ -22,6 +22,7 @@ export async function startConformanceHub(): Promise<Server & { close(): Promise
       listen: { host: '127.0.0.1', port: 0 },
       controllers: ['-*'],
       scheduler: false,
+      serviceClusterIpRange: '10.96.0.0/16',
       // Kubernetes' own eviction is off in a hub unless it is asked for.
       tolerations: { notReadySeconds: 300, unreachableSeconds: 300 },
     },

@@ -83,6 +83,18 @@ export const meant: readonly Meant[] = [
     why: 'A question is not stored: nobody owns its fields.',
   },
   {
+    cases: /^watch what happened$/,
+    at: /\/1\/object\/spec$/,
+    only: ({ recorded, found }) => found === undefined && JSON.stringify(recorded) === '{}',
+    why: 'A bookmark is a version and nothing else, where Go writes empty values.',
+  },
+  {
+    cases: /^slice: /,
+    at: /\/fieldsV1\/f:(endpoints|ports)$/,
+    only: ({ recorded, found }) => found === undefined && JSON.stringify(recorded) === '{}',
+    why: 'Nobody owns an empty list of endpoints or ports.',
+  },
+  {
     cases: /accept application\/yaml/,
     at: /^\/(type|body)/,
     why: 'YAML is written in another order and layout, and errors are always JSON.',

@@ -2,6 +2,7 @@ import { apply } from './cases/apply.ts';
 import { configMaps } from './cases/config-maps.ts';
 import { decoding } from './cases/decoding.ts';
 import { deletion } from './cases/deletion.ts';
+import { endpoints } from './cases/endpoints.ts';
 import { ephemeralContainers } from './cases/ephemeral-containers.ts';
 import { eventsAndLeases } from './cases/events-leases.ts';
 import { lists } from './cases/lists.ts';
@@ -11,8 +12,13 @@ import { patches } from './cases/patches.ts';
 import { podFields } from './cases/pod-fields.ts';
 import { pods } from './cases/pods.ts';
 import { protobufBodies } from './cases/protobuf.ts';
+import { rbacKinds } from './cases/rbac-kinds.ts';
+import { rbacRefusals } from './cases/rbac-refusals.ts';
+import { rbacReviews } from './cases/rbac-reviews.ts';
 import { routes } from './cases/routes.ts';
 import { secretsAndAccounts } from './cases/secrets-accounts.ts';
+import { serviceChanges } from './cases/service-changes.ts';
+import { services } from './cases/services.ts';
 import { strategic } from './cases/strategic.ts';
 import { watches } from './cases/watches.ts';
 import { workloads } from './cases/workloads.ts';
@@ -25,6 +31,7 @@ export const topics: readonly Topic[] = [
   decoding,
   deletion,
   ephemeralContainers,
+  endpoints,
   eventsAndLeases,
   lists,
   namespaces,
@@ -33,8 +40,13 @@ export const topics: readonly Topic[] = [
   podFields,
   pods,
   protobufBodies,
+  rbacKinds,
+  rbacRefusals,
+  rbacReviews,
   routes,
   secretsAndAccounts,
+  serviceChanges,
+  services,
   strategic,
   watches,
   workloads,

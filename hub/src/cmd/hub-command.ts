@@ -12,6 +12,9 @@ export interface HubCommandOptions {
   readonly etcdEndpoints: string;
   readonly names?: string;
   readonly podCidr: string;
+  readonly serviceClusterIpRange: string;
+  readonly serviceNodePortRange: string;
+  readonly advertiseAddress?: string;
   readonly controllers: string;
   readonly scheduler: string;
   readonly defaultNotReadyTolerationSeconds?: string;
@@ -29,6 +32,9 @@ export async function hubCommand(options: HubCommandOptions): Promise<void> {
     etcdEndpoints: list(options.etcdEndpoints),
     ...(options.names === undefined ? {} : { names: list(options.names) }),
     podCidr: options.podCidr,
+    serviceClusterIpRange: options.serviceClusterIpRange,
+    serviceNodePortRange: options.serviceNodePortRange,
+    ...(options.advertiseAddress === undefined ? {} : { advertiseAddress: options.advertiseAddress }),
     controllers: list(options.controllers),
     scheduler: switched('--scheduler', options.scheduler),
     tolerations: {

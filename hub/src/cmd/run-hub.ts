@@ -14,6 +14,7 @@ import { findStartingPoint, nextFirstRevision } from '#recovery/starting-point.t
 import type { Store } from '#store/contract.ts';
 import type { ProcessUsage } from '#telemetry/hub-metrics.ts';
 import { createHub, type Hub, type HubOptions } from '../hub.ts';
+import { advertiseAddress } from './advertise-address.ts';
 import { ledgerDir } from './ledger-dir.ts';
 import { makeBackup } from './make-backup.ts';
 
@@ -54,7 +55,8 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
   const host = options.listen.host === '0.0.0.0' || options.listen.host === '::' ? '127.0.0.1' : options.listen.host;
   const saveKubeconfig = (): Promise<void> =>
     writeKubeconfig(files, kubeconfig, { server: `https://${host}:${hub.apiPort}`, caCertPem: pki.caCertPem, client: pki.admin });
-  const hub = createHub(options, {
+  const address = options.advertiseAddress ?? advertiseAddress(options.listen.host, localNames());
+  const hub = createHub(address === undefined ? options : { ...options, advertiseAddress: address }, {
     clock,
     random,
     logger,

@@ -9,6 +9,8 @@ import type { Registry } from '#registry/generic/types.ts';
 import { createClusterRoleAggregationController } from './cluster-role-aggregation/cluster-role-aggregation-controller.ts';
 import { type Controller, type ControllerEnv, runController } from './controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
+import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
+import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
 import { createNodeIpamController, type NodeIpamOptions } from './node-ipam/node-ipam-controller.ts';
@@ -102,6 +104,12 @@ const table: Readonly<Record<string, Entry>> = {
     component: 'clusterrole-aggregation-controller',
     create: createClusterRoleAggregationController,
   },
+  'endpointslice-controller': {
+    account: 'endpointslice-controller',
+    component: 'endpoint-slice-controller',
+    create: createEndpointSliceController,
+  },
+  'endpoints-controller': { account: 'endpoint-controller', component: 'endpoint-controller', create: createEndpointsController },
   'node-operation-controller': {
     account: 'node-operation-controller',
     component: 'node-operation-controller',

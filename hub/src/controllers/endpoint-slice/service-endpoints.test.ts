@@ -86,12 +86,10 @@ describe('the endpoints of Services', () => {
     const name = on.pods()[0]?.metadata?.name ?? '';
     for (let turn = 0; turn < 40; turn++) {
       const status = turn % 2 === 0 ? 'False' : 'True';
-      await on.client
-        .resource<Pod>('', 'pods')
-        .updateStatus('default', name, (current) => ({
-          ...current,
-          status: { ...current.status, conditions: [{ type: 'Ready', status }] },
-        }));
+      await on.client.resource<Pod>('', 'pods').updateStatus('default', name, (current) => ({
+        ...current,
+        status: { ...current.status, conditions: [{ type: 'Ready', status }] },
+      }));
     }
     await on.clock.advance(5000);
     expect((slices(on)[0]?.metadata?.generation ?? 0) - generation).toBeLessThanOrEqual(2);
