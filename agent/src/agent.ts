@@ -299,15 +299,14 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
         applied: () => spec.generation,
         ...(doors.reported ? { reported: doors.reported } : {}),
       });
-      await runtime.start();
-      await networkReady();
-      await node.start();
-      await leases.start();
+      // Nothing is said to the hub before it is known what runs here; the way to it is open by then.
+      link.prepare?.();
+      await Promise.all([runtime.start(), operations.start(time.bootId)]);
+      await Promise.all([networkReady(), node.start(), leases.start()]);
       await pods.start();
+      link.start();
       // Containers that were running call where they always called.
       if (apiDoor) for (const pod of spec.pods()) await openApi({ spec, api: apiDoor }, pod);
-      await operations.start(time.bootId);
-      link.start();
       logger.info('the agent runs', { node: nodeName, generation: spec.generation });
     },
     async stop() {

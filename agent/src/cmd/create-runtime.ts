@@ -3,7 +3,6 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { AgentConfig } from '#config/agent-config.ts';
-import { FakeRuntime } from '#runtime/fake/fake-runtime.ts';
 import { PodmanRuntime, podmanRunDir } from '#runtime/podman/podman-runtime.ts';
 import type { Runtime } from '#runtime/types.ts';
 
@@ -15,8 +14,8 @@ interface RuntimeDoors {
 }
 
 /** @throws Error for a runtime that this release does not have */
-export function createRuntime(config: AgentConfig, { clock, exec, logger, dataDir }: RuntimeDoors): Runtime {
-  if (config.runtime === 'fake') return new FakeRuntime({ clock });
+export async function createRuntime(config: AgentConfig, { clock, exec, logger, dataDir }: RuntimeDoors): Promise<Runtime> {
+  if (config.runtime === 'fake') return new (await import('#runtime/fake/fake-runtime.ts')).FakeRuntime({ clock });
   if (config.runtime === 'containerd') throw new Error('--runtime containerd is not supported by this release: use podman');
   const root = config.podmanStorage;
   return new PodmanRuntime({

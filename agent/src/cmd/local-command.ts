@@ -24,7 +24,7 @@ export async function localCommand(argv: readonly string[]): Promise<void> {
   await lockDataDir(dataDir, { clock, logger }).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? new Error(`${dataDir} is no data directory of an agent`) : error;
   });
-  const runtime = createRuntime(config, { clock, exec: new SystemExec(), logger, dataDir });
+  const runtime = await createRuntime(config, { clock, exec: new SystemExec(), logger, dataDir });
   const stopping = new AbortController();
   void untilSignal().then(() => stopping.abort());
   await runtime.start();

@@ -1,44 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { extname, join, resolve } from 'node:path';
-import { gitVersion } from '@flotilla/shared/api/version.js';
-import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { resolve } from 'node:path';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
-import { createLogger, describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import { createLogger } from '@flotilla/shared/log/logger.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
-import { SystemListeners } from '@flotilla/shared/platform/listeners.js';
-import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
-import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
-import { LinkCounter } from '#budget/link-counter.ts';
 import type { AgentConfig } from '#config/agent-config.ts';
-import { linkProfileTable } from '#config/link-profiles.ts';
-import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress } from '#hublink/enrol.ts';
-import type { Enrolment } from '#hublink/enrolment.ts';
-import { createHubLink } from '#hublink/hub-link.ts';
-import { KeepAlive } from '#hublink/keep-alive.ts';
-import { createMqttCourier, type Endpoint } from '#hublink/mqtt-courier.ts';
-import { hubHttp } from '#hublink/mqtt-door.ts';
-import { proxyFor } from '#hublink/mqtt-proxy.ts';
-import { keepRenewed } from '#hublink/renewal.ts';
-import { TrustedTime } from '#hublink/trusted-time.ts';
-import { WireCount } from '#hublink/wire-count.ts';
-import { ImagePulls } from '#images/image-pulls.ts';
-import { SystemGuard } from '#leases/system-guard.ts';
-import { SystemHost } from '#node/system-host.ts';
-import { createAgent } from '../agent.ts';
 import { createRuntime } from './create-runtime.ts';
 import { feedWatchdog } from './feed-watchdog.ts';
-import { serveLocally } from './local-socket.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 
-const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
-
-/** Runs the agent on this machine until SIGINT or SIGTERM; containers go on. @throws Error with a message for whoever typed the command */
+/**
+ * Runs the agent on this machine until SIGINT or SIGTERM; containers go on. The container runtime begins first: the rest of the agent is
+ * loaded while it does. @throws Error with a message for whoever typed the command
+ */
 export async function runAgent(config: AgentConfig): Promise<void> {
   const clock = new SystemClock();
-  const random = new SystemRandom();
   const files = new SystemFiles();
   const exec = new SystemExec();
   const logger = createLogger({ level: config.logLevel, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
@@ -48,157 +24,16 @@ export async function runAgent(config: AgentConfig): Promise<void> {
   const dataDir = resolve(process.env['INIT_CWD'] ?? process.cwd(), config.dataDir);
   await files.mkdir(dataDir, { mode: 0o700 });
   await lockDataDir(dataDir, { clock, logger });
-
-  const runtime = createRuntime(config, { clock, exec, logger, dataDir });
-  const missing = await runtime.preflight();
-  if (missing.length > 0) throw new Error(`this machine cannot run pods yet: ${missing.join('; ')}`);
-
-  const node = config.nodeName ?? hostname().toLowerCase();
-  // Given through the environment it does not show in the list of processes.
-  const token =
-    config.token ?? process.env['FLOTILLA_JOIN_TOKEN'] ?? (config.tokenFile && (await files.readText(resolve(config.tokenFile)))?.trim());
-  const proxy = proxyFor({ proxy: config.proxy, env: process.env });
-  const wire = new WireCount();
-  const counter = new LinkCounter();
-  const keepAlive = new KeepAlive({ clock, bounds: linkProfileTable[config.profile].keepAlive, fixedMs: config.keepAliveMs });
-  const joining: EnrolOptions = {
-    files,
-    dir: join(dataDir, 'identity'),
-    http: (dial, request) => hubHttp({ ...dial, wire }, request),
-    logger,
-    hubs: config.hubs,
-    proxy,
-    ...(token ? { token } : {}),
-    node,
-    serial: machineSerial(),
-  };
-  const enrolment = await enrolled(joining, { clock, random, logger }, stopping.signal);
-  if (!enrolment) return;
-  const time = await TrustedTime.open({ ...{ files, clock, logger }, dir: joining.dir, floorMs: enrolment.floorMs });
-  const hubs = config.hubs.length > 0 ? config.hubs.map(hubAddress) : [enrolment.hub];
-  const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs });
-
-  const agent = createAgent(
-    {
-      dataDir,
-      volatileDir: runtimeDir(dataDir),
-      nodeName: node,
-      labels: config.labels,
-      taints: config.taints,
-      capacity: config.capacity,
-      version: gitVersion,
-      operations: { denied: config.denyOperations, ...(config.rebootCommand ? { rebootCommand: config.rebootCommand } : {}) },
-      floorMs: time.floorMs,
-      profile: config.profile,
-    },
-    {
-      clock,
-      random,
-      files,
-      logger,
-      runtime,
-      images: new ImagePulls(runtime),
-      traffic: { counter, wire, keepAlive },
-      reported: () => process.send?.('reported'),
-      guard: new SystemGuard({ files, exec }),
-      // Without root the pod network is out of this process's reach.
-      ...(process.getuid?.() === 0 ? { listeners: new SystemListeners() } : {}),
-      exec,
-      host: new SystemHost({
-        exec,
-        probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],
-      }),
-      link: (handlers, parts) =>
-        createHubLink({
-          courier: createMqttCourier({
-            scope: { clusterId: enrolment.clusterId, node },
-            endpoints: hubs.flatMap((hub) => endpointsOf(hub, enrolment.mqttPort)),
-            ca: enrolment.ca,
-            credentials: () => identity.current,
-            floorMs: () => time.floorMs,
-            logger,
-            proxy,
-            meter: counter,
-            wire,
-          }),
-          clock,
-          random,
-          logger,
-          identity: {
-            scope: { clusterId: enrolment.clusterId, node },
-            agentVersion: gitVersion,
-            bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-            serial: joining.serial,
-            manifestKeys: enrolment.manifestKeys,
-          },
-          // What was waiting for the hub's time, or for the hub.
-          handlers: {
-            ...handlers,
-            connected: () => {
-              handlers.connected();
-              void identity.look();
-            },
-          },
-          parts,
-          time,
-          keepAlive,
-          meter: counter,
-        }),
-    },
-  );
-  await agent.start();
-  const desk = await serveLocally(dataDir, agent.local, logger);
-  await stopping.done;
-  await desk.close();
+  const runtime = await createRuntime(config, { clock, exec, logger, dataDir });
+  runtime.begin?.();
+  try {
+    const { runBoard } = await import('./run-board.ts');
+    await runBoard(config, { clock, exec, files, logger, runtime, dataDir, stopping });
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
   watchdog.stop();
-  identity.stop();
-  await agent.stop();
-  await time.stop();
-}
-
-/** Tries until the hub can be reached; what trying again cannot mend is thrown. Undefined when told to stop first. */
-async function enrolled(
-  options: EnrolOptions,
-  { clock, random, logger }: { clock: Clock; random: SystemRandom; logger: Logger },
-  signal: AbortSignal,
-): Promise<Enrolment | undefined> {
-  for (let failures = 0; !signal.aborted; failures++) {
-    try {
-      return await enrol(options);
-    } catch (error) {
-      if (error instanceof EnrolError) throw error;
-      const waitMs = retryDelayMs(enrolRetry, failures, random);
-      logger.warn('could not join yet', { hubs: options.hubs, error: describeError(error), retryInMs: Math.round(waitMs) });
-      await clock.sleep('agent: join again', waitMs, signal).catch(() => {});
-    }
-  }
-  return undefined;
-}
-
-/** MQTT's own port where the hub has one, and the API port, which is always open. */
-function endpointsOf({ host, port }: HubAddress, mqttPort: number | undefined): Endpoint[] {
-  return [
-    ...(mqttPort === undefined ? [] : [{ transport: 'mqtt', host, port: mqttPort } as const]),
-    { transport: 'websocket', host, port },
-  ];
-}
-
-function machineSerial(): string {
-  for (const file of ['/sys/firmware/devicetree/base/serial-number', '/sys/class/dmi/id/product_uuid', '/etc/machine-id']) {
-    try {
-      const text = readFileSync(file, 'utf8').replaceAll('\0', '').trim();
-      if (text) return text.slice(0, 128);
-    } catch {
-      // Not every machine has every one of these.
-    }
-  }
-  return '';
-}
-
-/** In memory, for what must not be written to the disk; an ordinary user without a session has no such place. */
-function runtimeDir(dataDir: string): string | undefined {
-  const base = process.getuid?.() === 0 ? '/run' : process.env['XDG_RUNTIME_DIR'];
-  return base ? join(base, 'flotilla', dataDir.replaceAll('/', '_').replace(/^_/, '')) : undefined;
 }
 
 function untilTold(): { readonly done: Promise<void>; readonly signal: AbortSignal } {

@@ -7,4 +7,6 @@ import type { Dial } from '@flotilla/shared/protocol/courier.js';
 export interface Courier {
   /** @throws ConnectRefused when the hub said why, any other error when it could not be reached or is not our hub */
   readonly connect: Dial;
+  /** Opens the way for the next `connect`, and says nothing on it: whether the hub is there that attempt will tell. */
+  readonly prepare?: () => void;
 }

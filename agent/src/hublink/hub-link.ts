@@ -68,6 +68,10 @@ class ReconnectingLink implements HubLink {
     return this.#session?.isLive ?? false;
   }
 
+  prepare(): void {
+    this.#options.courier.prepare?.();
+  }
+
   start(): void {
     if (this.#running) return;
     const controller = new AbortController();

@@ -14,7 +14,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Courier } from './courier.ts';
 import { HubMemory } from './hub-memory.ts';
 import { watchAddress } from './mqtt-address.ts';
-import { dialHub } from './mqtt-door.ts';
+import { type DialedHub, dialHub } from './mqtt-door.ts';
 import { watchPings } from './mqtt-pings.ts';
 import type { ProxyFor } from './mqtt-proxy.ts';
 import type { LinkMeter } from './types.ts';
@@ -49,14 +49,24 @@ export interface MqttCourierOptions {
 export function createMqttCourier(options: MqttCourierOptions): Courier {
   let best = 0;
   const memory = new HubMemory();
+  let ahead: Promise<DialedHub | undefined> | undefined;
   return {
+    prepare: () => {
+      const [first] = options.endpoints;
+      if (first) ahead = dial({ ...options, memory }, first).then(held, () => undefined);
+    },
     connect: async (introduction, end) => {
+      // The hub does not wait for long, and an address may be gone by now: then it is dialled as ever.
+      const prepared = await ahead;
+      ahead = undefined;
+      const dialed = prepared && !prepared.socket.destroyed && prepared.socket.readyState === 'open' ? prepared : undefined;
       let failure: unknown = new Error('no endpoint of the hub is known');
       for (let turn = 0; turn < options.endpoints.length; turn++) {
         const index = (best + turn) % options.endpoints.length;
         const endpoint = options.endpoints[index] as Endpoint;
         try {
-          const pipe = await attempt({ ...options, memory }, endpoint, introduction, end);
+          const way = (turn === 0 && dialed) || (await dial({ ...options, memory }, endpoint));
+          const pipe = await attempt(options, { ...way, endpoint }, introduction, end);
           best = index;
           return pipe;
         } catch (error) {
@@ -71,22 +81,34 @@ export function createMqttCourier(options: MqttCourierOptions): Courier {
   };
 }
 
-async function attempt(
-  options: MqttCourierOptions & { readonly memory: HubMemory },
-  endpoint: Endpoint,
-  introduction: DeviceIntroduction,
-  end: DeviceEnd,
-): Promise<DevicePipe> {
-  const timeoutMs = options.timeoutMs ?? 15_000;
+const defaultTimeoutMs = 15_000;
+
+async function dial(options: MqttCourierOptions & { readonly memory: HubMemory }, endpoint: Endpoint): Promise<DialedHub> {
   const { host, port } = endpoint;
-  const { ca, memory, proxy } = options;
-  const { socket, certificateEndMs, resumed } = await dialHub({
+  const { ca, memory, proxy, timeoutMs = defaultTimeoutMs } = options;
+  const dialed = await dialHub({
     ...{ host, port, ca, memory, timeoutMs, ...options.credentials() },
     ...{ floorMs: options.floorMs(), ended: 'doubt' },
     ...(proxy ? { proxy } : {}),
     ...(options.wire ? { wire: options.wire } : {}),
   });
-  options.logger.debug('reached the hub', { ...endpoint, resumed });
+  options.logger.debug('reached the hub', { ...endpoint, resumed: dialed.resumed });
+  return dialed;
+}
+
+/** Until it is used nobody cares what becomes of it; the next attempt tells. */
+function held(dialed: DialedHub): DialedHub {
+  dialed.socket.on('error', () => {});
+  return dialed;
+}
+
+async function attempt(
+  options: MqttCourierOptions,
+  { endpoint, socket, certificateEndMs }: DialedHub & { readonly endpoint: Endpoint },
+  introduction: DeviceIntroduction,
+  end: DeviceEnd,
+): Promise<DevicePipe> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const client = mqttClient(endpoint, socket, {
     clientId: options.scope.node,
     username: mqttUserName.write(introduction),

@@ -8,6 +8,8 @@ import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 
 /** What the rest of the agent asks of the link. Implemented over MQTT, and by a simulated courier. */
 export interface HubLink {
+  /** `start` will follow: what takes its time and tells the hub nothing may begin. */
+  prepare?(): void;
   /** Begins to connect and keeps at it for ever. Never throws because the hub is away. */
   start(): void;
   stop(): Promise<void>;

@@ -97,6 +97,21 @@ describe('a pod that is new here', () => {
   });
 });
 
+describe('the record of a container', () => {
+  const seen = (record: PodRecord, startedWallMs: number): PodRecord => {
+    const containers = [one(main, 'running', { startedWallMs })];
+    const base = { id: 's', namespace: 'd', name: 'p', uid: 'u', ready: true, ip: undefined, createdWallMs: 0 };
+    return observe(record, [{ ...base, containers }]);
+  };
+  const first = seen({ namespace: 'd', name: 'p', uid: 'u', startWallMs: 0, graceSeconds: 30, containers: {} }, 5_432);
+
+  it('does not change for a runtime that knows the same start in seconds', () => {
+    expect(seen(first, 5_000)).toBe(first);
+    expect(seen(first, 6_000).containers['main']?.startedWallMs).toBe(6_000);
+    expect(seen(first, 5_433).containers['main']?.startedWallMs).toBe(5_433);
+  });
+});
+
 describe('a plan', () => {
   const exited = (code: number, attempt = 0): ContainerState => one(main, 'exited', { exitCode: code, attempt });
   const cases: readonly (readonly [string, Scene, readonly string[]])[] = [

@@ -104,6 +104,7 @@ function observeContainer(
       : (before?.previous ?? (older?.status === 'exited' ? endedOf(older, bootId) : undefined));
   const datedBy = before?.attempt === newest.attempt ? before.bootId : bootId;
   const known = before?.attempt === newest.attempt ? before.ended : undefined;
+  const startedWallMs = before?.id === newest.id ? finer(before.startedWallMs, newest.startedWallMs) : newest.startedWallMs;
   const ended = newest.status === 'running' ? undefined : newest.status === 'exited' ? (known ?? endedOf(newest, datedBy)) : known;
   return {
     attempt: newest.attempt,
@@ -111,11 +112,18 @@ function observeContainer(
     image: newest.image,
     imageId: newest.imageId,
     hash: newest.hash,
-    ...(newest.startedWallMs === undefined ? {} : { startedWallMs: newest.startedWallMs }),
+    ...(startedWallMs === undefined ? {} : { startedWallMs }),
     ...(datedBy === undefined ? {} : { bootId: datedBy }),
     ...(ended ? { ended } : {}),
     ...(previous ? { previous } : {}),
   };
+}
+
+/** A runtime may know the start of what it did not start just now in whole seconds only. */
+function finer(beforeMs: number | undefined, nowMs: number | undefined): number | undefined {
+  return nowMs !== undefined && nowMs % 1000 === 0 && beforeMs !== undefined && Math.floor(beforeMs / 1000) * 1000 === nowMs
+    ? beforeMs
+    : nowMs;
 }
 
 function endedOf(container: ContainerState, bootId: string | undefined): Ended {

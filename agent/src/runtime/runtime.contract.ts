@@ -134,7 +134,11 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
         expect(state.startedWallMs).toBeGreaterThanOrEqual(state.createdWallMs);
         const runtime = await harness.restart();
         const listed = await runtime.list();
-        expect(listed).toMatchObject([{ id: sandbox.id, ip: sandbox.ip, ready: true, containers: [state] }]);
+        const { startedWallMs, ...rest } = state;
+        expect(listed).toMatchObject([{ id: sandbox.id, ip: sandbox.ip, ready: true, containers: [rest] }]);
+        // Whoever started it knows milliseconds.
+        const seconds = (ms = Number.NaN): number => Math.floor(ms / 1000);
+        expect(seconds(listed[0]?.containers[0]?.startedWallMs)).toBe(seconds(startedWallMs));
       });
 
       test('are made once per name and attempt', async () => {

@@ -11,8 +11,10 @@ export interface Runtime {
   readonly name: string;
   /** What kind and version, for `nodeInfo.containerRuntimeVersion`: `podman://4.3.1`. */
   version(): Promise<string>;
-  /** What this host lacks, in plain words with what to install; empty when all is well. */
-  preflight(): Promise<readonly string[]>;
+  /** What this host lacks, in plain words with what to install; empty when all is well. The quick look starts no programs. */
+  preflight(look?: 'thorough' | 'quick'): Promise<readonly string[]>;
+  /** Begins with what `start` would begin with, for an agent that has other things to do until then. */
+  begin?(): void;
   /** Starts what the runtime needs (podman's API service); containers outlive `close`. */
   start(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -179,6 +181,7 @@ export interface ContainerState {
   /** `created`: its process was never started, or could not be. */
   readonly status: 'created' | 'running' | 'exited' | 'unknown';
   readonly createdWallMs: number;
+  /** Whole seconds of one that runs and was started by an earlier run of the agent. */
   readonly startedWallMs: number | undefined;
   readonly finishedWallMs: number | undefined;
   readonly exitCode: number | undefined;

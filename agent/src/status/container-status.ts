@@ -28,10 +28,11 @@ export function containerStatus(
     .flatMap(({ containers }) => containers)
     .find((other) => other.name === name && other.status === 'running');
   const running = here !== undefined && here.attempt === record?.attempt;
+  const startedWallMs = record?.startedWallMs ?? here?.startedWallMs;
   const ended = running ? undefined : record?.ended;
   const waitsAgain = ended && !isSettled(snapshot, container, kind, ended);
   const state: ContainerState = running
-    ? { running: here.startedWallMs === undefined ? {} : { startedAt: kubeTime(context.correct(here.startedWallMs, record.bootId)) } }
+    ? { running: startedWallMs === undefined ? {} : { startedAt: kubeTime(context.correct(startedWallMs, record.bootId)) } }
     : ended && !waitsAgain
       ? { terminated: terminated(ended, context) }
       : { waiting: waiting(snapshot, name, kind, initialized) };

@@ -11,6 +11,8 @@ export interface LibpodCall {
   readonly signal?: AbortSignal | undefined;
   /** Statuses that are an answer, not a failure, beyond 2xx. */
   readonly accept?: readonly number[];
+  /** Called with the header of the answer. */
+  readonly onHeader?: (header: IncomingMessage['headers']) => void;
 }
 
 export interface LibpodAnswer {
@@ -91,6 +93,7 @@ export class LibpodClient {
       signal?.addEventListener('abort', onAbort, { once: true });
       call.on('error', fail);
       call.on('response', (response: IncomingMessage) => {
+        options.onHeader?.(response.headers);
         response.on('data', (chunk: Buffer) => {
           try {
             onData(chunk);

@@ -68,6 +68,7 @@ export class PodmanRuntime implements Runtime {
   readonly #maker: SandboxMaker;
   readonly #unnoticed: UnnoticedEnds;
   readonly #streams: PodmanStreams;
+  #swept: Promise<void> | undefined;
 
   constructor(options: PodmanRuntimeOptions) {
     this.#options = options;
@@ -112,25 +113,22 @@ export class PodmanRuntime implements Runtime {
   }
 
   async version(): Promise<string> {
-    const { body } = await this.#call('GET', '/version');
-    const { Components: components } = body as { Components?: readonly { Name: string; Version: string }[] };
-    return `podman://${components?.find((one) => one.Name === 'Podman Engine')?.Version ?? 'unknown'}`;
+    await this.#service.ready();
+    return `podman://${this.#service.version || 'unknown'}`;
   }
 
-  preflight(): Promise<readonly string[]> {
+  preflight(look: 'thorough' | 'quick' = 'thorough'): Promise<readonly string[]> {
     for (const shortcoming of shortcomings(this.#facts)) this.#options.log.warn(shortcoming);
-    return preflight(this.#facts, this.#options.exec);
+    return preflight(this.#facts, look === 'thorough' ? this.#options.exec : undefined);
+  }
+
+  begin(): void {
+    this.#service.begin();
   }
 
   async start(signal?: AbortSignal): Promise<void> {
     await mkdir(this.#options.dataDir, { recursive: true });
-    await this.#service.start(signal);
-    await this.#streams.sweep();
-    const uids = new Set((await this.list(signal)).map((sandbox) => sandbox.uid));
-    // Of pods whose removal was cut short after podman had done its part.
-    for (const uid of await readdir(join(this.#options.dataDir, 'sandboxes')).catch(() => [])) {
-      if (!uids.has(uid)) await rm(this.#sandboxDir(uid), { recursive: true, force: true });
-    }
+    await Promise.all([this.#service.start(signal), this.#streams.sweep()]);
   }
 
   async close(): Promise<void> {
@@ -147,6 +145,21 @@ export class PodmanRuntime implements Runtime {
   }
 
   async list(signal?: AbortSignal): Promise<readonly SandboxState[]> {
+    const states = await this.#list(signal);
+    this.#swept ??= this.#sweep(states);
+    await this.#swept;
+    return states;
+  }
+
+  /** Clears away what is left of pods whose removal was cut short after podman had done its part; nobody makes any before the first list. */
+  async #sweep(states: readonly SandboxState[]): Promise<void> {
+    const uids = new Set(states.map((sandbox) => sandbox.uid));
+    for (const uid of await readdir(join(this.#options.dataDir, 'sandboxes')).catch(() => [])) {
+      if (!uids.has(uid)) await rm(this.#sandboxDir(uid), { recursive: true, force: true });
+    }
+  }
+
+  async #list(signal: AbortSignal | undefined): Promise<readonly SandboxState[]> {
     const filters = JSON.stringify({ label: [`${podmanLabels.owner}=${this.#owner}`] });
     const [pods, containers] = await Promise.all([
       this.#look('/pods/json', { query: { filters }, signal }).then(({ body }) => (body ?? []) as LibpodPod[]),
@@ -308,24 +321,30 @@ export class PodmanRuntime implements Runtime {
     return status === 404 ? undefined : (body as LibpodInspect);
   }
 
-  /** Inspects each container once for each state it is seen in: the list has whole seconds and does not tell of lack of memory. */
+  /**
+   * Inspects each container that has ended, once: the list has whole seconds and does not tell of lack of memory. One that runs is inspected
+   * only to learn where exits are told of; its milliseconds the pod's record has.
+   */
   async #learnTimes(containers: readonly LibpodContainer[], signal: AbortSignal | undefined): Promise<void> {
-    const watching = this.#exits.watching;
     const stale = containers.filter(
       (one) =>
-        (!one.IsInfra && statusOf(one.State) !== 'created' && this.#index.times.get(one.Id)?.key !== listedKey(one)) ||
-        (!watching && isRunning(one)),
+        !one.IsInfra && !['created', 'running'].includes(statusOf(one.State)) && this.#index.times.get(one.Id)?.key !== listedKey(one),
     );
+    const running = containers.filter(isRunning)[Symbol.iterator]();
     const next = stale[Symbol.iterator]();
+    const learn = async (): Promise<void> => {
+      for (const { Id: id } of running) {
+        if (this.#exits.watching) return;
+        await this.#exits.learn((await this.#inspect(id, signal))?.State.ConmonPid);
+      }
+    };
     const worker = async (): Promise<void> => {
       for (const container of next) {
         const inspected = await this.#inspect(container.Id, signal);
-        if (!inspected) continue;
-        if (!container.IsInfra) this.#index.times.set(container.Id, inspectedTimes(inspected));
-        await this.#exits.learn(inspected.State.ConmonPid);
+        if (inspected) this.#index.times.set(container.Id, inspectedTimes(inspected));
       }
     };
-    await Promise.all(Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker));
+    await Promise.all([learn(), ...Array.from({ length: Math.min(inspectAtOnce, stale.length) }, worker)]);
   }
 
   /** Of a process that ended unnoticed podman learns only when it fails to kill it: then it can remove it, and then what held it. */

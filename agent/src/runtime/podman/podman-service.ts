@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
@@ -6,7 +7,7 @@ import type { Child, Exec } from '@flotilla/shared/platform/exec.js';
 import { RuntimeError } from '../types.ts';
 import { conmonWrapper, containersConf } from './containers-conf.ts';
 import type { HostFacts } from './host-facts.ts';
-import { LibpodClient } from './libpod-client.ts';
+import { type LibpodCall, LibpodClient } from './libpod-client.ts';
 import { privateFolder } from './private-folder.ts';
 
 /*
@@ -36,11 +37,14 @@ export interface PodmanServiceOptions {
 
 const startTimeoutMs = 20_000;
 const endTimeoutMs = 5_000;
+const lookForSocketMs = 3;
 
 /** Podman's API service, kept running for as long as the agent is there. */
 export class PodmanService {
   readonly socketPath: string;
   readonly #options: PodmanServiceOptions;
+  #begun: Promise<void> | undefined;
+  #version = '';
   #child: Child | undefined;
   #stopped = true;
   #ready: Promise<void> = Promise.reject(new RuntimeError('Unavailable', 'podman was not started'));
@@ -52,13 +56,27 @@ export class PodmanService {
     this.#ready.catch(() => {});
   }
 
+  /** Begins to start it, without anybody waiting: what goes wrong `start` tells. */
+  begin(): void {
+    this.#begun ??= this.start();
+    this.#begun.catch(() => {});
+  }
+
   /** Resolves when the service answers. @throws RuntimeError with reason Unavailable */
   async start(signal?: AbortSignal): Promise<void> {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    if (begun !== undefined) return begun;
     if (Buffer.byteLength(this.socketPath) > 107) throw new RuntimeError('Unavailable', `${this.socketPath} is too long for a socket`);
     this.#stopped = false;
     this.#ready = this.#bringUp(signal);
     this.#ready.catch(() => {});
     return this.#ready;
+  }
+
+  /** podman's, as the service says it: asking for it takes podman a second, since it looks up the packages of all its helpers. */
+  get version(): string {
+    return this.#version;
   }
 
   /** Resolves when the service can be called; waits while it is being restarted. */
@@ -85,6 +103,9 @@ export class PodmanService {
     await rm(this.socketPath, { force: true });
     await this.#spawn(confPath);
     await this.#untilAnswers(signal);
+    if (Number(this.#version.split('.')[0] || 4) < 4) {
+      throw new RuntimeError('Unavailable', `podman ${this.#version} is too old: version 4 or later is needed`);
+    }
   }
 
   async #spawn(confPath: string): Promise<void> {
@@ -128,7 +149,9 @@ export class PodmanService {
   async #untilAnswers(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + startTimeoutMs;
-    for (let waitMs = 10; !(await this.#answers(5_000)); waitMs = Math.min(200, waitMs * 1.5)) {
+    // A look at the folder costs nothing next to a call that fails.
+    const there = async (): Promise<boolean> => existsSync(this.socketPath) && (await this.#answers(5_000));
+    for (let waitMs = lookForSocketMs; !(await there()); waitMs = Math.min(200, waitMs * 1.1)) {
       if (signal?.aborted) throw new RuntimeError('Aborted', 'the start was given up');
       if (clock.monotonicMs() > deadlineMs)
         throw new RuntimeError('Unavailable', `podman's API service did not start within ${startTimeoutMs / 1000} s`);
@@ -140,7 +163,10 @@ export class PodmanService {
   async #answers(timeoutMs: number): Promise<boolean> {
     const client = new LibpodClient({ socketPath: this.socketPath, clock: this.#options.clock });
     try {
-      await client.call('GET', '/_ping', { timeoutMs });
+      const onHeader: LibpodCall['onHeader'] = (header) => {
+        this.#version = String(header['libpod-api-version'] ?? '');
+      };
+      await client.call('GET', '/_ping', { timeoutMs, onHeader });
       return true;
     } catch {
       return false;
@@ -149,26 +175,39 @@ export class PodmanService {
     }
   }
 
-  /** The processes that serve our socket. */
-  async #servers(): Promise<number[]> {
-    const mark = `unix://${this.socketPath}`;
-    const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const lines = await Promise.all(names.map((name) => readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')));
-    return names.filter((_, n) => lines[n]?.split('\0').includes(mark)).map(Number);
+  /** The processes that serve our socket. Files of /proc cost less to read at once than to wait for, of which there are hundreds. */
+  #servers(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => this.#serves(pid));
+  }
+
+  #serves(pid: number): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(`unix://${this.socketPath}`);
+    } catch {
+      // It is gone.
+      return false;
+    }
   }
 
   async #endAll(): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const deadlineMs = this.#options.clock.monotonicMs() + endTimeoutMs;
-      for (const pid of await this.#servers()) {
+      let servers = this.#servers();
+      if (servers.length === 0) return;
+      for (const pid of servers) {
         try {
           process.kill(pid, signal);
         } catch {
           // It ended by itself.
         }
       }
-      while ((await this.#servers()).length > 0 && this.#options.clock.monotonicMs() < deadlineMs) {
-        await this.#options.clock.sleep('podman service end', 20);
+      for (;;) {
+        servers = servers.filter((pid) => this.#serves(pid));
+        if (servers.length === 0 || this.#options.clock.monotonicMs() >= deadlineMs) break;
+        await this.#options.clock.sleep('podman service end', 5);
       }
     }
   }
@@ -180,12 +219,19 @@ export class PodmanService {
     const path = join(dataDir, 'conmon');
     const text = conmonWrapper(facts.found.conmon);
     try {
-      if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text);
+      if ((await readFile(path, 'utf8').catch(() => '')) === text) {
+        // It ran when it was written; what may have changed is whether programs may be run from there (noexec).
+        accessSync(path, constants.X_OK);
+        return path;
+      }
+      await writeFile(path, text);
       await chmod(path, 0o755);
       if ((await exec.run(path, ['--version'])).code === 0) return path;
     } catch (error) {
       log.warn('cannot start conmon from the data directory: a container killed for want of memory will not say so', { error });
     }
+    // The next start tries it again.
+    await rm(path, { force: true });
     return undefined;
   }
 }

@@ -82,6 +82,12 @@ describe('preflight', () => {
   });
 });
 
+test('a quick look finds what is missing and starts no program', async () => {
+  expect(await preflight(good, undefined)).toEqual([]);
+  expect((await preflight(without('netavark'), undefined)).join('\n')).toContain('install the package netavark');
+  expect((await preflight(without('iptables', 'nft'), undefined)).join('\n')).toContain('install the package iptables');
+});
+
 describe('containersConf', () => {
   test('takes runc where cgroups are mixed, and lowers limits only below what podman asks for', () => {
     expect(pickOciRuntime(good)).toBe('crun');

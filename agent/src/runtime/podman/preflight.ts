@@ -4,15 +4,18 @@ import type { Exec } from '@flotilla/shared/platform/exec.js';
 import { pickOciRuntime } from './containers-conf.ts';
 import type { HostFacts } from './host-facts.ts';
 
-/** What this host lacks for pods with podman, each in plain words with what to do about it. */
-export async function preflight(facts: HostFacts, exec: Exec): Promise<readonly string[]> {
+/** What this host lacks for pods with podman, each in plain words with what to do about it. Without `exec` no program is tried out. */
+export async function preflight(facts: HostFacts, exec: Exec | undefined): Promise<readonly string[]> {
   const { found } = facts;
   const lacks: string[] = [];
   if (found.podman === undefined) return ['podman is not installed: install the package podman (apt install podman)'];
 
-  const version = await versionOf(exec, found.podman);
-  if (version === undefined) lacks.push(`${found.podman} --version fails: reinstall the package podman`);
-  else if (version[0] < 4) lacks.push(`podman ${version.join('.')} is too old: version 4 or later is needed (Debian 12 and later have it)`);
+  if (exec) {
+    const version = await versionOf(exec, found.podman);
+    if (version === undefined) lacks.push(`${found.podman} --version fails: reinstall the package podman`);
+    else if (version[0] < 4)
+      lacks.push(`podman ${version.join('.')} is too old: version 4 or later is needed (Debian 12 and later have it)`);
+  }
 
   const runtime = pickOciRuntime(facts);
   if (runtime === undefined) {
@@ -21,7 +24,7 @@ export async function preflight(facts: HostFacts, exec: Exec): Promise<readonly 
         ? 'crun does not work on this host because it mixes cgroups v1 and v2: install the package runc'
         : 'no OCI runtime is installed: install the package crun or runc',
     );
-  } else {
+  } else if (exec) {
     const works = await exec.run(found[runtime] as string, ['--version']).then(
       ({ code }) => code === 0,
       () => false,
@@ -38,10 +41,10 @@ export async function preflight(facts: HostFacts, exec: Exec): Promise<readonly 
   return lacks;
 }
 
-async function firewall(facts: HostFacts, exec: Exec, netavark: string): Promise<string[]> {
+async function firewall(facts: HostFacts, exec: Exec | undefined, netavark: string): Promise<string[]> {
   const { iptables, nft } = facts.found;
-  if (iptables !== undefined) return [];
-  const version = await versionOf(exec, netavark);
+  if (iptables !== undefined || (nft !== undefined && !exec)) return [];
+  const version = exec && (await versionOf(exec, netavark));
   // Since 1.10 netavark can use nftables instead.
   const takesNft = version !== undefined && (version[0] > 1 || (version[0] === 1 && version[1] >= 10));
   if (takesNft && nft !== undefined) return [];

@@ -79,6 +79,7 @@ export function inspectedContainer(inspected: LibpodInspect, podId: string): Lib
 export function containerState(container: LibpodContainer, times: ContainerTimes | undefined): ContainerState {
   const label = (name: string): string => container.Labels?.[name] ?? '';
   const status = statusOf(container.State);
+  const exact = times?.key === listedKey(container) ? times : undefined;
   return {
     id: container.Id,
     name: label(podLabels.container),
@@ -88,8 +89,8 @@ export function containerState(container: LibpodContainer, times: ContainerTimes
     imageId: `sha256:${container.ImageID.replace(/^sha256:/, '')}`,
     status,
     createdWallMs: times?.createdWallMs ?? Date.parse(container.Created),
-    startedWallMs: status === 'created' ? undefined : (times?.startedWallMs ?? seconds(container.StartedAt)),
-    finishedWallMs: status === 'exited' ? (times?.finishedWallMs ?? seconds(container.ExitedAt)) : undefined,
+    startedWallMs: status === 'created' ? undefined : (exact?.startedWallMs ?? seconds(container.StartedAt)),
+    finishedWallMs: status === 'exited' ? (exact?.finishedWallMs ?? seconds(container.ExitedAt)) : undefined,
     exitCode: status === 'exited' ? container.ExitCode : undefined,
     oomKilled: status === 'exited' && times?.oomKilled === true,
   };
