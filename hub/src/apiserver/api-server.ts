@@ -22,6 +22,7 @@ import { createHttpsServer, type HttpsServer } from './server.ts';
 import { podProxySubresource } from './streams/pod-proxy.ts';
 import { portForwardSubresource } from './streams/port-forward.ts';
 import { attachSubresource, execSubresource } from './streams/remote-command.ts';
+import { serviceProxySubresource } from './streams/service-proxy.ts';
 import { tokenSubresource } from './token-request.ts';
 
 export interface ApiServerOptions {
@@ -53,6 +54,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
       attachSubresource(streams),
       portForwardSubresource(streams),
       podProxySubresource(nodeConnector),
+      serviceProxySubresource({ connector: nodeConnector, registry, random }),
       tokenSubresource({ registry, tokens, clock }),
     ],
     [...authenticationReviews(tokens, clock), ...accessReviews(authorizer)],

@@ -38,16 +38,21 @@ const connects: readonly Connect[] = [
   },
 ];
 
-/** The paths on which pods are connected to, named as Kubernetes names them: `connectCoreV1PostNamespacedPodExec`. */
-export function connectPaths({ group, resource }: ResourceDefinition, base: string, parameters: readonly Parameter[]): Path[] {
-  if (group !== '' || resource !== 'pods') return [];
-  return connects.flatMap(({ name, kind, methods, parameters: own, hasPaths }) => {
+const byResource: Readonly<Record<string, readonly Connect[]>> = {
+  pods: connects,
+  services: connects.filter(({ name }) => name === 'proxy').map((one) => ({ ...one, kind: 'ServiceProxyOptions' })),
+};
+
+/** The paths on which pods and Services are connected to, named as Kubernetes names them: `connectCoreV1PostNamespacedPodExec`. */
+export function connectPaths({ group, resource, kind: of }: ResourceDefinition, base: string, parameters: readonly Parameter[]): Path[] {
+  if (group !== '') return [];
+  return (byResource[resource] ?? []).flatMap(({ name, kind, methods, parameters: own, hasPaths }) => {
     const title = name.replace(/^./, (letter) => letter.toUpperCase());
     const operations = (suffix: string): Operation[] =>
       methods.map((method) => ({
         method,
-        id: `connectCoreV1${method.replace(/^./, (letter) => letter.toUpperCase())}NamespacedPod${title}${suffix}`,
-        description: `connect ${method.toUpperCase()} requests to ${name} of Pod`,
+        id: `connectCoreV1${method.replace(/^./, (letter) => letter.toUpperCase())}Namespaced${of}${title}${suffix}`,
+        description: `connect ${method.toUpperCase()} requests to ${name} of ${of}`,
         tag: 'core_v1',
         action: 'connect',
         gvk: { group: '', version: 'v1', kind },
@@ -57,7 +62,7 @@ export function connectPaths({ group, resource }: ResourceDefinition, base: stri
         body: undefined,
         answer: undefined,
       }));
-    const path: Parameter = { name: 'path', in: 'path', type: 'string', description: 'The path on the pod.' };
+    const path: Parameter = { name: 'path', in: 'path', type: 'string', description: `The path on the ${of}.` };
     const whole = { path: `${base}/{name}/${name}`, parameters: [...parameters, ...own], operations: operations('') };
     const below = { path: `${whole.path}/{path}`, parameters: [...parameters, ...own, path], operations: operations('WithPath') };
     return hasPaths ? [whole, below] : [whole];

@@ -29,30 +29,41 @@ export function podProxySubresource(connector: NodeConnector): SpecialSubresourc
       const { scheme, name, port: asked } = splitName(target.name);
       const pod = findPod(request, resource, { namespace: target.namespace, name });
       const port = asked ?? firstPort(pod) ?? (scheme === 'https' ? 443 : 80);
-      const { node, reference } = podOf(connector, pod);
-      const { prefix, path, query } = splitUrl(exchange.url);
-      if (path === '' && !exchange.upgrade && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
-        exchange.setHeader('Location', `${prefix}/${query}`);
-        return exchange.reply(301, 'text/plain', '');
-      }
-      const over = new AbortController();
-      exchange.signal.addEventListener('abort', () => over.abort(), { once: true });
-      try {
-        await exchange.relay({
-          path: (path === '' ? '/' : path) + query,
-          headers: forwardHeaders(exchange, prefix, path),
-          tls: scheme === 'https',
-          connect: () => nodeStreamDuplex(connector.open(node, { kind: 'forward', pod: reference, port }, over.signal), () => over.abort()),
-          answered(headers) {
-            const hosts = { host: exchange.header('host') ?? '', pod: `${pod.status?.podIP}:${port}` };
-            return behind(headers, (link) => rewritten(link, prefix, hosts), exchange.method);
-          },
-        });
-      } finally {
-        over.abort();
-      }
+      await relayToPod(connector, exchange, { pod, port, scheme });
     },
   };
+}
+
+export interface ProxyTarget {
+  readonly pod: PodView;
+  readonly port: number;
+  readonly scheme: 'http' | 'https';
+}
+
+/** Passes the request on to a port of a pod, and its answer back. @throws StatusError as `podOf`, or Unavailable when nothing answers */
+export async function relayToPod(connector: NodeConnector, exchange: Exchange, { pod, port, scheme }: ProxyTarget): Promise<void> {
+  const { node, reference } = podOf(connector, pod);
+  const { prefix, path, query } = splitUrl(exchange.url);
+  if (path === '' && !exchange.upgrade && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
+    exchange.setHeader('Location', `${prefix}/${query}`);
+    return exchange.reply(301, 'text/plain', '');
+  }
+  const over = new AbortController();
+  exchange.signal.addEventListener('abort', () => over.abort(), { once: true });
+  try {
+    await exchange.relay({
+      path: (path === '' ? '/' : path) + query,
+      headers: forwardHeaders(exchange, prefix, path),
+      tls: scheme === 'https',
+      connect: () => nodeStreamDuplex(connector.open(node, { kind: 'forward', pod: reference, port }, over.signal), () => over.abort()),
+      answered(headers) {
+        const hosts = { host: exchange.header('host') ?? '', pod: `${pod.status?.podIP}:${port}` };
+        return behind(headers, (link) => rewritten(link, prefix, hosts), exchange.method);
+      },
+    });
+  } finally {
+    over.abort();
+  }
 }
 
 interface ProxyName {
@@ -79,7 +90,7 @@ function firstPort({ spec }: PodView): number | undefined {
 function splitUrl(url: string): { readonly prefix: string; readonly path: string; readonly query: string } {
   const mark = url.indexOf('?');
   const whole = mark < 0 ? url : url.slice(0, mark);
-  const prefix = /^.*?\/pods\/+[^/]+\/+proxy(?=\/|$)/.exec(whole)?.[0] ?? whole;
+  const prefix = /^.*?\/(?:pods|services)\/+[^/]+\/+proxy(?=\/|$)/.exec(whole)?.[0] ?? whole;
   return { prefix, path: whole.slice(prefix.length), query: mark < 0 ? '' : url.slice(mark) };
 }
 
