@@ -28,6 +28,8 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   'R1-few': async () => (await import('./r01-crash-points.ts')).fewCrashPoints,
   R2: async () => (await import('./r02-power-cuts.ts')).powerCuts,
   'R2-few': async () => (await import('./r02-power-cuts.ts')).fewPowerCuts,
+  R4: async () => (await import('./r04-rollout.ts')).rollout,
+  'R4-small': async () => (await import('./r04-rollout.ts')).smallRollout,
   R10: async () => (await import('./r10-poison.ts')).poison,
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,
   clocks: async () => (await import('./r11-processes.ts')).processClocks,

@@ -14,6 +14,7 @@ const short: readonly { readonly id: string; readonly rounds: number }[] = [
   { id: 'R5-small', rounds: 2 },
   { id: 'R12', rounds: 1 },
   { id: 'R17', rounds: 4 },
+  { id: 'R4-small', rounds: 2 },
 ];
 
 it.each(short)(
