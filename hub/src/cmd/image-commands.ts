@@ -1,5 +1,6 @@
 import { boardSettings } from '@flotilla/shared/board-settings/settings-table.js';
 import type { Command } from 'commander';
+import type { FlashCommandOptions } from './flash-command.ts';
 import type { ConfigureOptions } from './image-configure-command.ts';
 
 /** `flotilla image …`: what each does is loaded when it is used. */
@@ -26,4 +27,17 @@ export function addImageCommands(program: Command): void {
   configure.action(async (path: string, options: ConfigureOptions) =>
     (await import('./image-configure-command.ts')).configureCommand(path, options),
   );
+
+  program
+    .command('flash')
+    .description('write an image to cards and read them back')
+    .argument('<image>', 'raw, or compressed with xz, zstd or gzip')
+    .option('--device <path>', 'the drive; may be given several times; asked for when left out', (one: string, all: string[] = []) => [
+      ...all,
+      one,
+    ])
+    .option('--yes', 'do not ask; needs --device')
+    .option('--fixed', 'also a drive that cannot be taken out')
+    .option('--settings <file>', "a board's settings file, put onto the card when it is done")
+    .action(async (path: string, options: FlashCommandOptions) => (await import('./flash-command.ts')).flashCommand(path, options));
 }

@@ -5,8 +5,6 @@ import type { Device } from '@flotilla/firmware-images/provision/device-list.js'
 import {
   addValue,
   combinedFaults,
-  parseSettingsFile,
-  problemText,
   type SettingProblem,
   type SettingValues,
   shownSettings,
@@ -16,6 +14,7 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { SystemDisks } from '@flotilla/shared/platform/disks.js';
 import { readDevices, writeDevices } from './image-devices.ts';
 import { boardTokens } from './image-tokens.ts';
+import { fileSettings, refuse } from './settings-flags.ts';
 
 export interface ConfigureOptions {
   readonly clear?: boolean;
@@ -98,17 +97,6 @@ function merged(before: SettingValues, given: readonly Given[]): { values: Setti
     }
   }
   return { values, problems: problems.length > 0 ? problems : combinedFaults(values) };
-}
-
-/** @throws Error that names the file and every line that is wrong */
-export function fileSettings(file: string): SettingValues {
-  const { values, problems } = parseSettingsFile(readFileSync(file, 'utf8'));
-  refuse(file, problems);
-  return values;
-}
-
-function refuse(where: string, problems: readonly SettingProblem[]): void {
-  if (problems.length > 0) throw new Error(`${where}:\n${problems.map((problem) => `  ${problemText(problem)}`).join('\n')}`);
 }
 
 /** Relative to where the command was typed. */
