@@ -5,6 +5,7 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import type { Allocation, Allocator } from '#registry/generic/allocation.ts';
 import { nothingAllocated } from '#registry/generic/allocation.ts';
 import { clone } from '#registry/generic/json.ts';
+import { writing } from '#registry/generic/write-parts.ts';
 import { parseIp } from '#registry/validation/ip-address.ts';
 import { needsHealthCheckPort } from '#registry/validation/service.ts';
 import type { Fence } from '#store/contract.ts';
@@ -22,8 +23,10 @@ export interface ServiceAllocatorOptions {
 }
 
 const prefix = '/registry/core/services/';
-/** Where hubs that share a store say that they are about to give something out. */
-const ticketKey = '/flotilla/service-allocation';
+/** Whoever has it gives something out, among hubs that share a store. */
+const lockKey = '/flotilla/service-allocation';
+/** A hub that dies with it does not keep the others from it for longer. */
+const lockSeconds = 5;
 /** What kube-apiserver answers to a dry run in place of ports that it would have given out. */
 const firstDryPort = 32_769;
 
@@ -42,8 +45,8 @@ interface Taking {
  * INVARIANTS
  * - What is taken is what the stored Services have, and what writes under way hold: there is no list beside that could leak.
  * - A write holds what it took until it is visible in the cache or has failed.
- * - Hubs that share a store: a write that takes something is fenced by a ticket that was put after the newest Service it has seen.
- *   Whoever puts a ticket afterwards makes that write begin again, so two hubs never give out one number.
+ * - Hubs that share a store: what is taken is looked up after the lock was got, so with every Service of those who had it before,
+ *   and the write is fenced by the lock: one that lost it meanwhile begins again. Two hubs never give out one number.
  */
 export class ServiceAllocator implements Allocator<Service> {
   readonly #cache: WatchCache;
@@ -73,22 +76,31 @@ export class ServiceAllocator implements Allocator<Service> {
     if (trial === nothingAllocated) return this.#take(service, old, false);
     const leave = await this.#myTurn();
     try {
-      const fence = await this.#ticket();
-      const taken = this.#take(service, old, false);
-      return {
-        fence,
-        end: () => {
-          taken.end();
-          leave();
-        },
+      const fence = await this.#lock();
+      const unlock = (): void => {
+        this.#cache.delete(lockKey, fence.revision).catch(() => {});
+        leave();
       };
+      try {
+        const taken = this.#take(service, old, false);
+        return {
+          fence,
+          end: () => {
+            taken.end();
+            unlock();
+          },
+        };
+      } catch (error) {
+        unlock();
+        throw error;
+      }
     } catch (error) {
       leave();
       throw error;
     }
   }
 
-  /** One write at a time takes something in a hub that is not alone: they would only undo each other's tickets. */
+  /** One write at a time of a hub waits for the lock. */
   async #myTurn(): Promise<() => void> {
     const before = this.#turn;
     const mine = Promise.withResolvers<void>();
@@ -97,9 +109,29 @@ export class ServiceAllocator implements Allocator<Service> {
     return mine.resolve;
   }
 
-  async #ticket(): Promise<Fence> {
-    const { revision } = await this.#cache.update(ticketKey, undefined, { metadata: { name: this.#random.uuid() } });
-    return { key: ticketKey, revision };
+  async #lock(): Promise<Fence> {
+    for (;;) {
+      await this.#unlocked();
+      const holder = { metadata: { name: this.#random.uuid() } };
+      const got = await writing(() => this.#cache.create(lockKey, holder, { ttlSeconds: lockSeconds }));
+      if (got) return { key: lockKey, revision: got.revision };
+    }
+  }
+
+  async #unlocked(): Promise<void> {
+    if (!this.#cache.get(lockKey)) return;
+    const free = Promise.withResolvers<void>();
+    const watch = this.#cache.watch(lockKey, undefined, {
+      events: () => {
+        if (!this.#cache.get(lockKey)) free.resolve();
+      },
+      ended: (error) => free.reject(error ?? new Error('the hub is stopping')),
+    });
+    try {
+      await free.promise;
+    } finally {
+      watch.stop();
+    }
   }
 
   #take(service: Service, old: Service | undefined, dryRun: boolean): Allocation {
