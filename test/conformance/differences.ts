@@ -77,10 +77,24 @@ export const meant: readonly Meant[] = [
     why: 'A struct in a message is shown as JSON, where Kubernetes shows the fields of its Go structs.',
   },
   {
-    cases: /^(SelfSubjectAccessReview|TokenReview)/,
-    at: /^\/body\/metadata$/,
-    only: ({ recorded, found }) => found === undefined && Object.keys(recorded as object).join() === 'managedFields',
+    cases: /AccessReview|^TokenReview|^a token|^bound to|^not really/,
+    at: /^\/body\/metadata(\/managedFields)?$/,
+    only: ({ at, recorded, found }) =>
+      found === undefined && (at.endsWith('managedFields') || Object.keys(recorded as object).join() === 'managedFields'),
     why: 'A question is not stored: nobody owns its fields.',
+  },
+  {
+    cases: /^SubjectAccessReview with a name$/,
+    at: /^\/body\/(message|details\/causes\/0\/message)$/,
+    only: ({ recorded, found }) =>
+      /metadata.*: must be empty|\{"name":"x".*must be empty/.test(`${recorded}`) && /must be empty$/.test(`${found}`),
+    why: 'A question is not stored: what it may not have is shown without owners of fields.',
+  },
+  {
+    cases: /^TokenReview: the audience of the API$/,
+    at: /^\/body\/status\/error$/,
+    only: ({ recorded, found }) => String(found).replace('default.svc.cluster.local', 'default.svc') === recorded,
+    why: 'The issuer of tokens is named by the whole name of the service, as kubeadm names it.',
   },
   {
     cases: /^watch what happened$/,

@@ -98,6 +98,10 @@ const age = /^(\d+[smhdy])+$/;
 
 /** Kubernetes orders the managers by the second of their last change. */
 function ordered(key: string, items: readonly Json[]): readonly Json[] {
+  // What applies to a user comes in the order of a Go map.
+  if (key === 'resourceRules' || key === 'nonResourceRules') {
+    return items.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }
   if (key !== 'managedFields') return items;
   const by = (item: Json): string => {
     const { operation, manager, apiVersion, subresource } = item as Record<string, Json>;

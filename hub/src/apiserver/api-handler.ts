@@ -94,7 +94,10 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
   }
 
   if (info.resource) {
-    if (!options.endpoints.hasVersion(info.resource.group, info.resource.version)) return noSuchPage(exchange);
+    if (!options.endpoints.hasVersion(info.resource.group, info.resource.version)) {
+      if (isBelowKnown(info.path, options.endpoints)) throw noSuchResource();
+      return noSuchPage(exchange);
+    }
     return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user, impersonator) }, info.resource);
   }
   const page = options.page(info.path, info.query);

@@ -1,5 +1,5 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { badRequest, notFound } from '@flotilla/shared/errors/status.js';
+import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { methodNotAllowed, noSuchResource, replyObject, setWarnings } from './answers.ts';
 import { decodeBody } from './body.ts';
@@ -126,7 +126,7 @@ function checkScope({ stored: { definition } }: StoredEndpoint, target: Resource
 async function answerQuestion(request: WriteRequest, target: ResourceTarget, question: QuestionResource): Promise<void> {
   const { exchange, info, ctx } = request;
   if (info.verb !== 'create' || target.name) throw methodNotAllowed();
-  if (question.namespaced !== Boolean(target.namespace)) throw notFound(question, '');
+  if (question.namespaced !== Boolean(target.namespace)) throw noSuchResource();
   const { format, as } = negotiate(exchange.header('accept'));
   if (as !== 'Object') throw badRequest(`${question.kind} has no ${as} form`);
   const options = readWriteOptions(info.query, 'CreateOptions');

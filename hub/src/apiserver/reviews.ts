@@ -1,36 +1,15 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
-import { invalidObject, required } from '@flotilla/shared/errors/field.js';
 import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
-import type { ServiceAccountTokens } from '#auth/authn/service-account-tokens.ts';
-import type { Attributes, Authorizer } from '#auth/authz/types.ts';
+import { RefusedTokenError, type ServiceAccountTokens } from '#auth/authn/service-account-tokens.ts';
+import type { Authorizer } from '#auth/authz/types.ts';
 import type { UserInfo } from '#registry/generic/types.ts';
+import { type AccessReview, attributesOf, refuseReview, subjectOf } from './access-review-spec.ts';
 import type { QuestionResource } from './endpoints.ts';
 
-interface ResourceAttributes {
-  readonly namespace?: string;
-  readonly verb?: string;
-  readonly group?: string;
-  readonly version?: string;
-  readonly resource?: string;
-  readonly subresource?: string;
-  readonly name?: string;
-}
-
-interface ReviewSpec {
-  readonly resourceAttributes?: ResourceAttributes;
-  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
-  readonly user?: string;
-  readonly groups?: readonly string[];
-  readonly uid?: string;
-  readonly extra?: Readonly<Record<string, readonly string[]>>;
-  readonly namespace?: string;
-  readonly token?: string;
-  readonly audiences?: readonly string[];
-}
-
-type Review = KubeObject & { readonly spec?: ReviewSpec };
+type RulesReview = KubeObject & { readonly spec?: { readonly namespace?: string } };
+type TokenReview = KubeObject & { readonly spec?: { readonly token?: string; readonly audiences?: readonly string[] } };
 
 /** authorization.k8s.io/v1: may I, may they, what may I. */
 export function accessReviews(authorizer: Authorizer): QuestionResource[] {
@@ -43,73 +22,50 @@ export function accessReviews(authorizer: Authorizer): QuestionResource[] {
     namespaced,
     schema: `io.k8s.api.authorization.v1.${kind}`,
   });
-  const review = async (kind: string, object: Review, user: UserInfo): Promise<KubeObject> => {
-    const decision = authorizer.authorize(attributesOf(kind, object, user));
-    const { verdict, reason } = decision;
+  const review = (object: AccessReview, user: UserInfo): KubeObject => {
+    const { verdict, reason } = authorizer.authorize(attributesOf(object, user));
     const status = { allowed: verdict === 'allow', ...(verdict === 'deny' ? { denied: true } : {}), ...(reason ? { reason } : {}) };
     return { ...object, status } as KubeObject;
   };
   return [
     {
       ...describe('SelfSubjectAccessReview', false),
-      answer: ({ ctx }, _target, object) => review('SelfSubjectAccessReview', object, ctx.user),
+      answer({ ctx }, _target, object: AccessReview) {
+        refuseReview(object, { names: false });
+        return review(object, ctx.user);
+      },
     },
     {
       ...describe('SubjectAccessReview', false),
-      answer: (_request, _target, object) => review('SubjectAccessReview', object, subjectOf(object)),
+      answer(_request, _target, object: AccessReview) {
+        refuseReview(object, { names: true });
+        return review(object, subjectOf(object));
+      },
     },
     {
       ...describe('LocalSubjectAccessReview', true),
-      answer: (_request, target, object: Review) => {
-        if ((object.spec?.resourceAttributes?.namespace ?? '') !== target.namespace) {
-          throw badRequest(
-            `spec.resourceAttributes.namespace must match namespace: ${JSON.stringify(target.namespace)} vs ${JSON.stringify(object.spec?.resourceAttributes?.namespace ?? '')}`,
-          );
-        }
-        return review('LocalSubjectAccessReview', object, subjectOf(object));
+      answer(_request, { namespace }, object: AccessReview) {
+        refuseReview(object, { names: true, namespace });
+        return review({ ...object, metadata: { ...object.metadata, namespace } }, subjectOf(object));
       },
     },
     {
       ...describe('SelfSubjectRulesReview', false),
-      answer: ({ ctx }, _target, object: Review) => {
+      answer({ ctx }, _target, object: RulesReview) {
         const namespace = object.spec?.namespace ?? '';
         if (!namespace) throw badRequest('no namespace on request');
-        const rules = authorizer.rules?.(ctx.user, namespace);
-        const status = { resourceRules: rules?.resourceRules ?? [], nonResourceRules: rules?.nonResourceRules ?? [], incomplete: false };
-        return { ...object, status } as KubeObject;
+        const {
+          resourceRules = [],
+          nonResourceRules = [],
+          errors = [],
+          incomplete = false,
+        } = authorizer.rules?.(ctx.user, namespace) ?? {};
+        const told = errors.length > 0 ? { evaluationError: errors.join(', ') } : {};
+        // As in Kubernetes the answer does not repeat what was asked.
+        return { ...object, metadata: {}, spec: {}, status: { resourceRules, nonResourceRules, incomplete, ...told } } as KubeObject;
       },
     },
   ];
-}
-
-function subjectOf(object: Review): UserInfo {
-  const { user = '', groups = [], uid, extra } = object.spec ?? {};
-  if (!user && groups.length === 0) {
-    const kind = object.kind ?? 'SubjectAccessReview';
-    throw invalidObject(kind, 'authorization.k8s.io', '', [required('spec.user', 'at least one of user or group must be specified')]);
-  }
-  return { name: user, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
-}
-
-function attributesOf(kind: string, { spec = {} }: Review, user: UserInfo): Attributes {
-  const { resourceAttributes: asked, nonResourceAttributes: page } = spec;
-  if (asked && page) {
-    const fault = {
-      type: 'FieldValueInvalid',
-      field: 'spec.nonResourceAttributes',
-      badValue: page,
-      detail: 'cannot be specified in combination with resourceAttributes',
-    } as const;
-    throw invalidObject(kind, 'authorization.k8s.io', '', [fault]);
-  }
-  if (page) return { user, verb: page.verb ?? '', path: page.path ?? '' };
-  if (!asked) {
-    throw invalidObject(kind, 'authorization.k8s.io', '', [
-      required('spec.resourceAttributes', 'exactly one of nonResourceAttributes or resourceAttributes must be specified'),
-    ]);
-  }
-  const { verb = '', group = '', version = '', namespace = '', resource = '', subresource = '', name = '' } = asked;
-  return { user, verb, path: '', resource: { group, version, namespace, resource, subresource, name } };
 }
 
 /** authentication.k8s.io/v1: who am I, whose token is this. */
@@ -133,7 +89,7 @@ export function authenticationReviews(tokens: ServiceAccountTokens, clock: Clock
     },
     {
       ...describe('TokenReview'),
-      answer: async (_request, _target, object: Review) => {
+      answer: async (_request, _target, object: TokenReview) => {
         const { token = '', audiences = [] } = object.spec ?? {};
         if (!token) throw badRequest('token is required for TokenReview in authentication');
         return { ...object, status: await reviewToken(tokens, token, audiences) } as KubeObject;
@@ -147,6 +103,7 @@ async function reviewToken(tokens: ServiceAccountTokens, token: string, audience
     const found = await tokens.review(token, audiences);
     return { authenticated: true, user: userInfo(found.user), audiences: found.audiences };
   } catch (error) {
+    if (error instanceof RefusedTokenError) return { user: {}, error: `[invalid bearer token, ${error.why}]` };
     if (error instanceof StatusError && error.code === 401) return { user: {}, error: 'invalid bearer token' };
     throw error;
   }

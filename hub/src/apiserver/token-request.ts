@@ -110,9 +110,11 @@ function bind(
   account: KubeObject,
   reference: BoundReference,
 ): Pick<IssueTokenRequest, 'boundTo' | 'node'> {
-  const { kind, apiVersion = 'v1', name = '', uid } = reference;
-  if (apiVersion !== 'v1' || (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')) {
-    throw badRequest(`cannot bind token to object of type ${apiVersion}, Kind=${kind ?? ''}`);
+  const { kind, apiVersion = '', name = '', uid } = reference;
+  const slash = apiVersion.indexOf('/');
+  // As in Kubernetes the group counts, not its version.
+  if (slash > 0 || (kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')) {
+    throw badRequest(`cannot bind token to object of type ${slash < 0 ? `/${apiVersion}` : apiVersion}, Kind=${kind ?? ''}`);
   }
   const plural = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }[kind];
   const found: KubeObject = registry.resource('', plural).get(ctx, kind === 'Node' ? '' : namespace, name).object;

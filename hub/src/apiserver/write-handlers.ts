@@ -52,7 +52,8 @@ export async function handleUpdate(
   const options = readWriteOptions(info.query, 'UpdateOptions');
   const decoded = await readObject(request, shapeOf(resource.definition, subresource), options);
   const own = decoded.metadata?.name;
-  if (own && own !== target.name) {
+  if (!own) throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+  if (own !== target.name) {
     throw badRequest(`the name of the object (${own}) does not match the name on the URL (${target.name})`);
   }
   const preconditions = decoded.metadata?.uid ? { uid: decoded.metadata.uid } : undefined;

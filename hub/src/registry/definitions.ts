@@ -34,9 +34,9 @@ export const definitions: readonly ResourceDefinition[] = [
   deployments,
   replicaSets,
   controllerRevisions,
-  roles,
+  clusterRoleBindings,
   clusterRoles,
   roleBindings,
-  clusterRoleBindings,
+  roles,
   nodeOperations,
 ];

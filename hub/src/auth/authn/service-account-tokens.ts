@@ -1,6 +1,6 @@
 import { createHash, type KeyObject, sign } from 'node:crypto';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { isNotFound, unauthorized } from '@flotilla/shared/errors/status.js';
+import { isNotFound, StatusError, unauthorized } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { type JWTPayload, jwtVerify } from 'jose';
@@ -41,7 +41,7 @@ export interface ServiceAccountTokens {
   issue(request: IssueTokenRequest): Promise<IssuedToken>;
   /** @throws StatusError Unauthorized */
   authenticate(token: string): Promise<UserInfo>;
-  /** For TokenReview: who, and for which of the audiences asked for. @throws StatusError Unauthorized */
+  /** For TokenReview: who, and for which of the audiences asked for. @throws RefusedTokenError @throws StatusError Unauthorized */
   review(token: string, audiences: readonly string[]): Promise<{ user: UserInfo; audiences: string[] }>;
 }
 
@@ -60,9 +60,20 @@ interface Reference {
   readonly uid?: string;
 }
 
+/** A token that was made here, but is worth nothing now or to those who ask; anybody else is only told Unauthorized. */
+export class RefusedTokenError extends StatusError {
+  readonly why: string;
+
+  constructor(why: string) {
+    super(401, 'Unauthorized', 'Unauthorized');
+    this.why = why;
+  }
+}
+
 export const defaultIssuer = 'https://kubernetes.default.svc.cluster.local';
 const maxTokenLength = 16 * 1024;
 const maxRemembered = 2000;
+const endingMs = 60_000;
 const lookup: RequestContext = { user: { name: 'system:apiserver', groups: ['system:masters'] }, warn: () => {} };
 
 /** Service account tokens: ES256 JSON web tokens with the claims of Kubernetes' bound tokens. */
@@ -82,7 +93,7 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
     }
     if (clock.wallMs() >= (claims.exp ?? 0) * 1000) {
       verified.delete(hash);
-      throw unauthorized();
+      throw new RefusedTokenError('service account token has expired');
     }
     return claims;
   };
@@ -90,10 +101,11 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
   const liveUser = (claims: Claims): UserInfo => {
     const { namespace = '', serviceaccount, pod, secret, node } = claims['kubernetes.io'] ?? {};
     if (claims.sub !== `system:serviceaccount:${namespace}:${serviceaccount?.name}`) throw unauthorized();
-    requireLive(registry, 'serviceaccounts', namespace, serviceaccount);
-    if (pod) requireLive(registry, 'pods', namespace, pod);
-    if (secret) requireLive(registry, 'secrets', namespace, secret);
-    if (node && !pod) requireLive(registry, 'nodes', '', node);
+    const now = { registry, nowMs: clock.wallMs() };
+    requireLive(now, 'serviceaccounts', namespace, serviceaccount);
+    if (pod) requireLive(now, 'pods', namespace, pod);
+    if (secret) requireLive(now, 'secrets', namespace, secret);
+    if (node && !pod) requireLive(now, 'nodes', '', node);
     return serviceAccountUser({ namespace, name: serviceaccount?.name ?? '', uid: serviceaccount?.uid ?? '' }, extraOf(claims));
   };
 
@@ -127,8 +139,10 @@ export function createServiceAccountTokens(options: ServiceAccountTokensOptions)
     async review(token, asked) {
       const claims = await verify(token);
       const wanted = asked.length > 0 ? asked : [issuer];
-      const audiences = audiencesOf(claims).filter((audience) => wanted.includes(audience));
-      if (audiences.length === 0) throw unauthorized();
+      const held = audiencesOf(claims);
+      const audiences = wanted.filter((audience) => held.includes(audience));
+      if (audiences.length === 0)
+        throw new RefusedTokenError(`token audiences ${quoted(held)} is invalid for the target audiences ${quoted(wanted)}`);
       return { user: liveUser(claims), audiences };
     },
   };
@@ -154,16 +168,26 @@ async function verifySignature(token: string, key: KeyObject, issuer: string, no
   }
 }
 
-function requireLive(registry: Registry, resource: string, namespace: string, reference: Reference | undefined): void {
+const invalidated = (): RefusedTokenError => new RefusedTokenError('service account token has been invalidated');
+const quoted = (list: readonly string[]): string => `[${list.map((one) => JSON.stringify(one)).join(' ')}]`;
+
+interface Now {
+  readonly registry: Registry;
+  readonly nowMs: number;
+}
+
+function requireLive({ registry, nowMs }: Now, resource: string, namespace: string, reference: Reference | undefined): void {
   let found: KubeObject;
   try {
     found = registry.resource('', resource).get(lookup, namespace, reference?.name ?? '').object;
   } catch (error) {
-    if (isNotFound(error)) throw unauthorized();
+    if (isNotFound(error)) throw resource === 'serviceaccounts' ? new RefusedTokenError(error.message) : invalidated();
     throw error;
   }
-  // What is being deleted keeps its token for a minute in Kubernetes so that it can end well; here until it is gone.
-  if (!reference?.uid || found.metadata?.uid !== reference.uid) throw unauthorized();
+  if (!reference?.uid || found.metadata?.uid !== reference.uid) throw invalidated();
+  // What is being deleted may end well: its token holds for a minute beyond its time.
+  const { deletionTimestamp } = found.metadata;
+  if (deletionTimestamp && Date.parse(deletionTimestamp) + endingMs < nowMs) throw invalidated();
 }
 
 function serviceAccountUser({ namespace, name, uid }: TokenSubject, extra?: UserInfo['extra']): UserInfo {

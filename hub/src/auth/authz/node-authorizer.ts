@@ -22,7 +22,7 @@ export function createNodeAuthorizer(graph: NodeGraph): Authorizer {
       resourceRules: [],
       nonResourceRules: [],
       ...(groups.includes(group) && name.startsWith(namePrefix)
-        ? { errors: ['node authorizer does not support user rule resolution'] }
+        ? { incomplete: true, errors: ['node authorizer does not support user rule resolution'] }
         : {}),
     }),
   };
@@ -67,7 +67,7 @@ function aboutNode(node: string, verb: string, { name, subresource }: Resource):
   if (subresource !== '' || !['get', 'list', 'watch', 'update', 'patch', 'create'].includes(verb)) return noOpinion;
   if (verb === 'create') return refuse('a node is registered by joining, not through the API');
   if (verb === 'update' || verb === 'patch') return refuse('a node changes its status only');
-  return own ? allow() : refuse(`node ${JSON.stringify(node)} cannot read ${JSON.stringify(name)}, only its own Node object`);
+  return own ? allow() : refuse(`node '${node}' cannot read '${name}', only its own Node object`);
 }
 
 function aboutLease(node: string, verb: string, { namespace, name, subresource }: Resource): Decision {

@@ -33,8 +33,10 @@ export interface Authorizer {
 }
 
 export interface Rules {
-  /** Why there may be more. */
+  /** What stood in the way of finding more. */
   readonly errors?: readonly string[];
+  /** There may be more. */
+  readonly incomplete?: boolean;
   readonly resourceRules: readonly ResourceRule[];
   readonly nonResourceRules: readonly { readonly verbs: readonly string[]; readonly nonResourceURLs: readonly string[] }[];
 }
@@ -66,6 +68,7 @@ export function chain(authorizers: readonly Authorizer[]): Authorizer {
       const errors = all.flatMap((rules) => rules.errors ?? []);
       return {
         ...(errors.length > 0 ? { errors } : {}),
+        ...(all.some(({ incomplete }) => incomplete) ? { incomplete: true } : {}),
         resourceRules: all.flatMap((rules) => rules.resourceRules),
         nonResourceRules: all.flatMap((rules) => rules.nonResourceRules),
       };

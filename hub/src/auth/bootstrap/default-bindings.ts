@@ -1,5 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, RbacSubject, RoleBinding } from '@flotilla/shared/api/generated/types.js';
-import { bootstrapMetadata } from './role-table.ts';
+import { bootstrapMetadata, type Origin } from './role-table.ts';
 
 const apiGroup = 'rbac.authorization.k8s.io';
 const apiVersion = `${apiGroup}/v1`;
@@ -62,7 +62,7 @@ export function defaultClusterRoleBindings(roles: readonly ClusterRole[]): Clust
   return all.map(([name, subjects]) => ({
     apiVersion,
     kind: 'ClusterRoleBinding',
-    metadata: { name, ...metadata() },
+    metadata: { name, ...bootstrapMetadata(originOf(name)) },
     roleRef: { apiGroup, kind: 'ClusterRole', name },
     ...(subjects.length > 0 ? { subjects: [...subjects] } : {}),
   }));
@@ -72,10 +72,14 @@ export function defaultRoleBindings(): RoleBinding[] {
   return bindings.map(([namespace, role, subjects, name = role]) => ({
     apiVersion,
     kind: 'RoleBinding',
-    metadata: { name, namespace, ...metadata() },
+    metadata: { name, namespace, ...bootstrapMetadata(originOf(name)) },
     roleRef: { apiGroup, kind: 'Role', name: role },
     subjects: [...subjects],
   }));
 }
 
-const metadata = () => ({ labels: { ...bootstrapMetadata.labels }, annotations: { ...bootstrapMetadata.annotations } });
+/** Controllers that Kubernetes does not have. */
+const ownControllers: ReadonlySet<string> = new Set(['system:controller:node-operation-controller']);
+
+const originOf = (name: string): Origin =>
+  name.startsWith('flotilla:') || ownControllers.has(name) ? 'flotilla-defaults' : 'rbac-defaults';

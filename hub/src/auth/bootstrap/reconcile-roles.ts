@@ -3,11 +3,8 @@ import { isAlreadyExists, isNotFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Registry, RequestContext } from '#registry/generic/types.ts';
 import { uncovered } from '../rbac/rule-cover.ts';
+import { bootstrapClusterRoles, bootstrapRoles } from './bootstrap-roles.ts';
 import { defaultClusterRoleBindings, defaultRoleBindings } from './default-bindings.ts';
-import { defaultClusterRoles } from './default-cluster-roles.ts';
-import { defaultControllerRoles } from './default-controller-roles.ts';
-import { defaultNamespacedRoles, flotillaRoles } from './flotilla-roles.ts';
-import { parseRoles } from './role-table.ts';
 
 const group = 'rbac.authorization.k8s.io';
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
@@ -24,21 +21,15 @@ const ctx: RequestContext = {
  * alone. The namespaces have to be there. Runs at every start: then it compares and writes nothing.
  */
 export async function reconcileRoles(registry: Registry): Promise<void> {
-  const clusterRoles = parseRoles(`${defaultClusterRoles}${defaultControllerRoles}${flotillaRoles}`);
-  const roles = parseRoles(defaultNamespacedRoles).map(namespaced);
+  const clusterRoles = bootstrapClusterRoles();
   await Promise.all([
     ...clusterRoles.map((role) => reconcile<ClusterRole>(registry, 'clusterroles', role, withRules)),
-    ...roles.map((role) => reconcile<Role>(registry, 'roles', role, withRules)),
+    ...bootstrapRoles().map((role) => reconcile<Role>(registry, 'roles', role, withRules)),
     ...defaultClusterRoleBindings(clusterRoles).map((binding) =>
       reconcile<ClusterRoleBinding>(registry, 'clusterrolebindings', binding, withSubjects),
     ),
     ...defaultRoleBindings().map((binding) => reconcile<RoleBinding>(registry, 'rolebindings', binding, withSubjects)),
   ]);
-}
-
-function namespaced({ metadata, rules }: ClusterRole): Role {
-  const [namespace = '', name = ''] = (metadata?.name ?? '').split('/');
-  return { apiVersion: `${group}/v1`, kind: 'Role', metadata: { ...metadata, name, namespace }, ...(rules ? { rules } : {}) };
 }
 
 /** Gives the object as it shall be; the same object when it is as it shall be, undefined when it has to be made anew. */

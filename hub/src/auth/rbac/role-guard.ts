@@ -33,8 +33,9 @@ export function createRoleGuard({ authorizer, resolver }: { authorizer: Authoriz
   const checkRole = (attributes: AdmissionAttributes): void => {
     const { definition, operation, name } = attributes;
     const role = attributes.object as Role | ClusterRole;
-    // A request to create names nothing in its path.
-    if (mayDo(attributes, 'escalate', definition.resource, operation === 'CREATE' ? '' : name)) return;
+    // A POST names nothing in its path.
+    const named = operation === 'UPDATE' || attributes.named === true;
+    if (mayDo(attributes, 'escalate', definition.resource, named ? name : '')) return;
     if (onlyLetsGo(attributes)) return;
     confirm(attributes, role.rules ?? []);
     if (!gathers(role) && !gathers(attributes.old)) return;
@@ -47,7 +48,7 @@ export function createRoleGuard({ authorizer, resolver }: { authorizer: Authoriz
     const resource = kind === 'Role' ? 'roles' : 'clusterroles';
     if (mayDo(attributes, 'bind', resource, name)) return;
     const role = resolver.role(roleRef, attributes.namespace);
-    if (!role) throw notFound({ group, resource: resource.slice(0, -1) }, name);
+    if (!role) throw notFound(attributes.definition, name);
     confirm(attributes, role.rules ?? []);
   };
   return (attributes) => {

@@ -1,11 +1,8 @@
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '@flotilla/shared/api/generated/types.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { InformerCache } from '#client/informer-cache.ts';
+import { bootstrapClusterRoles, bootstrapRoles } from '../bootstrap/bootstrap-roles.ts';
 import { defaultClusterRoleBindings, defaultRoleBindings } from '../bootstrap/default-bindings.ts';
-import { defaultClusterRoles } from '../bootstrap/default-cluster-roles.ts';
-import { defaultControllerRoles } from '../bootstrap/default-controller-roles.ts';
-import { flotillaRoles } from '../bootstrap/flotilla-roles.ts';
-import { parseRoles } from '../bootstrap/role-table.ts';
 import { RuleResolver } from './rule-resolver.ts';
 
 /** For tests: what the resolver reads, without a registry. */
@@ -30,8 +27,9 @@ export class RolesFixture {
 
   /** The roles and bindings of every cluster. */
   withDefaults(): this {
-    const clusterRoles = parseRoles(`${defaultClusterRoles}${defaultControllerRoles}${flotillaRoles}`);
+    const clusterRoles = bootstrapClusterRoles();
     for (const role of clusterRoles) this.clusterRoles.put(role);
+    for (const role of bootstrapRoles()) this.roles.put(role);
     for (const binding of defaultClusterRoleBindings(clusterRoles)) this.clusterRoleBindings.put(binding);
     for (const binding of defaultRoleBindings()) this.roleBindings.put(binding);
     return this.synced();

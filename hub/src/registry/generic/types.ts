@@ -222,6 +222,8 @@ export interface AdmissionAttributes {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** Whether a CREATE named it in its path: PUT or apply of what was not there. */
+  readonly named?: boolean;
   /** Mutating plugins may change it; undefined on DELETE. */
   readonly object: KubeObject | undefined;
   readonly old: KubeObject | undefined;

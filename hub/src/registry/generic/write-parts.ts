@@ -131,13 +131,14 @@ export interface Admitted {
   readonly name: string;
   readonly object: KubeObject | undefined;
   readonly old: KubeObject | undefined;
-  readonly options: Pick<UpdateOptions, 'subresource' | 'dryRun'>;
+  readonly options: Pick<UpdateOptions, 'subresource' | 'dryRun' | 'createIfMissing'>;
 }
 
 export function admissionAttributes(definition: ResourceDefinition, admitted: Admitted): AdmissionAttributes {
   const { ctx, operation, namespace, name, object, old, options } = admitted;
   const { dryRun = false, subresource = '' } = options;
-  return { ctx, operation, definition, subresource, namespace, name, object, old, dryRun };
+  const named = operation === 'CREATE' && options.createIfMissing !== undefined;
+  return { ctx, operation, definition, subresource, namespace, name, object, old, dryRun, ...(named ? { named } : {}) };
 }
 
 /** An answer that was never stored (dry run, the last state of what was deleted by an update). */

@@ -11,7 +11,7 @@ import { bindingColumns } from './columns.ts';
 function strategy(namespaced: boolean, kinds: readonly string[]): Strategy<RoleBinding | ClusterRoleBinding> {
   const content = (binding: RoleBinding | ClusterRoleBinding): FieldError[] => [
     ...validateRoleRef(binding.roleRef, kinds),
-    ...validateSubjects(binding.subjects),
+    ...validateSubjects(binding.subjects, namespaced),
   ];
   return {
     default: defaultBinding,

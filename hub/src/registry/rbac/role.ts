@@ -1,7 +1,7 @@
 import type { Role } from '@flotilla/shared/api/generated/types.js';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
-import { defaultRules, rbacGroup, validateRules } from '#registry/validation/rbac.ts';
+import { defaultRules, nullRules, rbacGroup, validateRules } from '#registry/validation/rbac.ts';
 import { roleColumns } from './columns.ts';
 
 const namespaced = true;
@@ -16,6 +16,8 @@ export const roles: ResourceDefinition<Role> = {
   schema: 'io.k8s.api.rbac.v1.Role',
   strategy: {
     default: defaultRules,
+    prepareForCreate: nullRules,
+    prepareForUpdate: nullRules,
     validate: (role) => [...validateMetadata(role, { namespaced }), ...validateRules(role.rules, { namespaced })],
     validateUpdate: (role) => validateRules(role.rules, { namespaced }),
   },

@@ -38,17 +38,18 @@ export function validateRoleRef(ref: RoleRef | undefined, kinds: readonly string
   ];
 }
 
-export function validateSubjects(subjects: readonly Subject[] | undefined): FieldError[] {
-  return each('subjects', subjects, validateSubject);
+/** @param namespaced a service account may be one of the binding's own namespace */
+export function validateSubjects(subjects: readonly Subject[] | undefined, namespaced: boolean): FieldError[] {
+  return each('subjects', subjects, (subject, path) => validateSubject(subject, path, namespaced));
 }
 
-function validateSubject({ kind, name, namespace, apiGroup = '' }: Subject, path: string): FieldError[] {
+function validateSubject({ kind, name, namespace, apiGroup = '' }: Subject, path: string, namespaced: boolean): FieldError[] {
   const faults = name ? [] : [required(`${path}.name`)];
   switch (kind) {
     case 'ServiceAccount':
       if (name) faults.push(...named(`${path}.name`, name, (text) => subdomainName(text, false)));
       if (apiGroup) faults.push(notSupported(`${path}.apiGroup`, apiGroup, ['']));
-      if (!namespace) faults.push(required(`${path}.namespace`));
+      if (!namespace && !namespaced) faults.push(required(`${path}.namespace`));
       return faults;
     case 'User':
     case 'Group':
@@ -69,9 +70,18 @@ export function defaultBinding(binding: { subjects?: Subject[]; roleRef?: RoleRe
   }
 }
 
-/** A role without rules has the null that Kubernetes writes for them. */
+interface Rules {
+  rules?: PolicyRule[] | null;
+}
+
+/** A null for rules is as good as none: nobody owns it. */
 export function defaultRules(role: { rules?: PolicyRule[] }): void {
-  const always = role as { rules?: PolicyRule[] | null };
-  always.rules ??= null;
-  for (const rule of always.rules ?? []) (rule as { verbs?: string[] | null }).verbs ??= null;
+  const given = role as Rules;
+  if (given.rules === null) delete given.rules;
+  for (const rule of given.rules ?? []) (rule as { verbs?: string[] | null }).verbs ??= null;
+}
+
+/** A role without rules is stored with the null that Kubernetes writes for them. */
+export function nullRules(role: { rules?: PolicyRule[] }): void {
+  (role as Rules).rules ??= null;
 }
