@@ -19,7 +19,8 @@ import { controllerUser, createClient } from '#client/client.ts';
 import { createEventRecorder } from '#client/event-recorder.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
-import { runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
+import { selectControllers } from '#controllers/selection.ts';
+import { controllerNames, runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
 import { ApiCalls } from '#nodesync/calls/api-calls.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
@@ -121,6 +122,8 @@ const adminUser: UserInfo = { name: 'system:admin', groups: ['system:masters', '
 /** Composes a hub: reading it from top to bottom is reading the architecture. */
 export function createHub(options: HubOptions, doors: HubDoors): Hub {
   const { clock, random, logger, store, pki, link: makeLink, renewed, start } = doors;
+  // A name that is wrong is told before anything runs.
+  if (options.controllers) selectControllers(options.controllers, controllerNames);
   const stopping = new AbortController();
   const clusterId = pki.caKeyHash.slice('sha256:'.length, 'sha256:'.length + 16);
   const metrics = createMetrics();

@@ -3,7 +3,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane, type ControlPlaneOptions } from '../../../test/harness/control-plane.ts';
 import { pod } from '../../../test/harness/workloads.ts';
-import { isSelected } from './selection.ts';
+import { selectControllers } from './selection.ts';
 import { controllerNames } from './start-controllers.ts';
 
 let plane: ControlPlane;
@@ -155,10 +155,13 @@ describe('pod addresses', () => {
 
 describe('--controllers', () => {
   it('selects as kube-controller-manager does', () => {
-    const on = (...selection: string[]) => controllerNames.filter((name) => isSelected(name, selection, controllerNames)).length;
+    const on = (...selection: string[]) => selectControllers(selection, controllerNames).size;
     expect(on('*')).toBe(controllerNames.length);
     expect(on('*', '-namespace-controller')).toBe(controllerNames.length - 1);
     expect(on('namespace-controller')).toBe(1);
-    expect(() => on('nonsense')).toThrow('"nonsense" is not in the list of known controllers');
+    expect([...selectControllers(['-*', 'podgc'], controllerNames)]).toEqual(['pod-garbage-collector-controller']);
+    expect(on('-*')).toBe(0);
+    expect(on('-namespace', '*', 'namespace')).toBe(controllerNames.length);
+    expect(() => on('*', '-nonsense')).toThrow('"nonsense" is not in the list of known controllers');
   });
 });

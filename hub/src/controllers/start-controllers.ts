@@ -20,7 +20,7 @@ import { createNodeOperationController } from './node-operation/node-operation-c
 import { createPodGcController } from './pod-gc/pod-gc-controller.ts';
 import { createReplicaSetController } from './replicaset/replicaset-controller.ts';
 import { createRootCaController } from './root-ca/root-ca-controller.ts';
-import { isSelected } from './selection.ts';
+import { selectControllers } from './selection.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
 import type { LeaseLedger } from './taint-eviction/lease-ledger.ts';
 import { createTaintEvictionController } from './taint-eviction/taint-eviction-controller.ts';
@@ -123,7 +123,8 @@ export const controllerNames: readonly string[] = Object.keys(table);
 export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
   const { registry, informers, clock, random, metrics } = options;
   const { only = () => true } = options;
-  const selected = Object.entries(table).filter(([name]) => isSelected(name, options.controllers ?? ['*'], controllerNames) && only(name));
+  const running = selectControllers(options.controllers ?? ['*'], controllerNames);
+  const selected = Object.entries(table).filter(([name]) => running.has(name) && only(name));
   await Promise.all(
     selected.map(([name, { account, component, create }]) => {
       const logger = options.logger.with({ controller: name });
