@@ -5,6 +5,9 @@ interface Shared {
 
 /** Trees that are known before the oldest are forgotten; each is a few dozen bytes. */
 const generationSize = 8192;
+/** Whole trees that are found again by their text, of which the longest are left out. */
+const wholeTrees = 512;
+const longestText = 4096;
 
 /**
  * One frozen copy of trees that are alike, part by part: what a thousand pods of one template have in their managedFields is there
@@ -15,10 +18,20 @@ export class SharedTrees {
   #young = new Map<string, Shared>();
   #old = new Map<string, Shared>();
   #lastId = 0;
+  /** By its text: most trees are like another as a whole, and a text is made sooner than its parts are looked at. */
+  #whole = new Map<string, object>();
 
   /** The shared copy of a tree; the tree itself, frozen, when it is the first of its kind. */
   share(tree: object): object {
-    return this.#share(tree).tree;
+    const text = JSON.stringify(tree);
+    const known = this.#whole.get(text);
+    if (known !== undefined) return known;
+    const shared = this.#share(tree).tree;
+    if (text.length <= longestText) {
+      if (this.#whole.size >= wholeTrees) this.#whole = new Map();
+      this.#whole.set(text, shared);
+    }
+    return shared;
   }
 
   #share(tree: object): Shared {
