@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiServer } from '@flotilla/hub/apiserver/api-server.js';
 import { type Auth, createAuth } from '@flotilla/hub/auth/auth.js';
+import { reconcileRoles } from '@flotilla/hub/auth/bootstrap/reconcile-roles.js';
 import { writeKubeconfig } from '@flotilla/hub/auth/pki/admin-kubeconfig.js';
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { createClient } from '@flotilla/hub/client/client.js';
 import { Informers } from '@flotilla/hub/client/informers.js';
+import { ServiceAllocator } from '@flotilla/hub/registry/core/service-allocator.js';
 import { createRegistry } from '@flotilla/hub/registry/generic/create-registry.js';
 import type { NodeConnector, Registry, ResourceDefinition } from '@flotilla/hub/registry/generic/types.js';
+import { clusterRoles } from '@flotilla/hub/registry/rbac/cluster-role.js';
+import { roles } from '@flotilla/hub/registry/rbac/role.js';
+import { clusterRoleBindings, roleBindings } from '@flotilla/hub/registry/rbac/role-binding.js';
 import { MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
 import { WatchCache } from '@flotilla/hub/store/watch-cache.js';
 import { HealthRegistry } from '@flotilla/hub/telemetry/health.js';
@@ -17,6 +22,7 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { createLogger, silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
+import { until } from './until.ts';
 
 /** The API of a hub alone, on memory: no controllers, no boards. */
 export interface ApiHub {
@@ -39,19 +45,28 @@ export interface ApiHubOptions {
   readonly log?: (line: string) => void;
 }
 
-export async function startApiHub({ definitions, nodeConnector = noNodes, log }: ApiHubOptions): Promise<ApiHub> {
+const roleKinds: readonly ResourceDefinition[] = [clusterRoleBindings, clusterRoles, roleBindings, roles];
+const somebody = { user: { name: 'somebody', groups: ['system:authenticated'] }, verb: 'get', path: '/api' };
+
+/** Roles are always served beside the kinds that are given. */
+export async function startApiHub({ definitions: given, nodeConnector = noNodes, log }: ApiHubOptions): Promise<ApiHub> {
+  const definitions = [...given.filter((one) => !roleKinds.includes(one)), ...roleKinds];
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-api-'));
   const [clock, random, files] = [new SystemClock(), new SystemRandom(), new SystemFiles()];
   const logger = log ? createLogger({ level: 'info', wallMs: () => clock.wallMs(), write: log }) : silentLogger;
   const store = new MemoryStore({ clock });
   const cache = new WatchCache({ store, logger });
   await cache.start();
-  const registry = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions });
+  const ranges = { clusterIpRange: '10.96.0.0/12', nodePortRange: '30000-32767' };
+  const allocators = { '/services': new ServiceAllocator({ cache, random, ...ranges }) };
+  const registry = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions, allocators });
   const informers = new Informers({ registry, clock, random, logger });
   const client = createClient({ registry, informers, logger, user: { name: 'system:apiserver', groups: ['system:masters'] } });
   const pki = await openPki({ files, dir: join(dir, 'pki'), clock, random });
   const revokedKeys = new Set<string>();
   const auth = createAuth({ pki, registry, client, clock, random, mayActAs: (_, key) => !revokedKeys.has(key) });
+  await reconcileRoles(registry);
+  await until('the roles are read', () => auth.authorizer.authorize(somebody).verdict === 'allow');
   const health = new HealthRegistry();
   const server = createApiServer({
     registry,
