@@ -65,7 +65,9 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
       'authentication.k8s.io/v1',
       'authorization.k8s.io/v1',
       'coordination.k8s.io/v1',
+      'discovery.k8s.io/v1',
       'fleet.flotilla.dev/v1alpha1',
+      'rbac.authorization.k8s.io/v1',
       'v1',
     ]);
     expect(await kubectl.ok(['explain', 'configmap.data'])).toContain('Data contains the configuration data.');

@@ -12,7 +12,8 @@ flotilla:fleet-viewer
 flotilla:fleet-operator
   get list watch | core | events namespaces nodes pods pods/log
   patch update | core | nodes
-  create | core | nodes/shell pods/eviction
+  create | core | pods/eviction
+  create | fleet.flotilla.dev | nodes/shell
   get list watch | coordination.k8s.io | leases
   get list watch | apps | daemonsets deployments replicasets statefulsets
   create delete deletecollection get list patch update watch | fleet.flotilla.dev | nodeoperations
