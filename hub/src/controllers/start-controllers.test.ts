@@ -101,6 +101,21 @@ describe('garbage collector', () => {
     expect(order).toEqual(['blocking', 'two']);
   });
 
+  it('deletes a circle of owners that block each other', async () => {
+    await start();
+    const first = await resource<ConfigMap>('configmaps').create('default', configMap('one'));
+    await owned('two', first, true);
+    await owned('three', get('two') as ConfigMap, true);
+    const { name = '', uid = '' } = get('three')?.metadata ?? {};
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name, uid, blockOwnerDeletion: true }];
+    await resource<ConfigMap>('configmaps').update('default', 'one', (current) => ({
+      ...current,
+      metadata: { ...current.metadata, ownerReferences },
+    }));
+    await resource('configmaps').delete('default', 'one', { propagationPolicy: 'Foreground' });
+    await plane.until('all are gone', () => !get('one') && !get('two') && !get('three'));
+  });
+
   it('leaves alone what has another owner, or an owner of a kind it does not know', async () => {
     await start();
     const keep = await resource<ConfigMap>('configmaps').create('default', configMap('keep'));

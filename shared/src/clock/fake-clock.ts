@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
+import { nextTurn } from './next-turn.ts';
 import { sleepOn } from './system-clock.ts';
 
 interface Pending extends Timer {
@@ -89,5 +90,5 @@ export class FakeClock implements Clock {
 
 /** Runs what promises and immediate callbacks have queued. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
 }

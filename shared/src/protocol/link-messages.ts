@@ -10,9 +10,11 @@ export interface Hello {
   readonly bootId: string;
   /** Chosen anew for each connection; comes back in the signed welcome. */
   readonly nonce: string;
-  /** 1: it opens exec, attach and forward streams; missing: only those of logs. */
+  /** 1: it opens exec, attach and forward streams, 2: shells too; missing: only those of logs. */
   readonly streams?: number;
   readonly applied?: Generation;
+  /** The highest sequence of what a hub has acknowledged since the board's start, where nothing else waits for an acknowledgement. */
+  readonly reported?: number;
 }
 
 /** The hub's answer, in a signed envelope. Part of the frozen core. */
@@ -24,6 +26,8 @@ export interface Welcome {
   readonly session: number;
   /** The hub's clock; fresh, because the nonce is. */
   readonly wallMs: number;
+  /** The hub has all that `hello.reported` speaks of, unchanged: the board tells only what changed since. */
+  readonly reported?: boolean;
 }
 
 export interface ReportMessage {

@@ -17,6 +17,7 @@ export function parseWelcome(value: unknown): Welcome {
     version: shape.integer('version'),
     session: shape.integer('session'),
     wallMs: shape.integer('wallMs'),
+    ...(shape.has('reported') ? { reported: shape.boolean('reported') } : {}),
   };
 }
 

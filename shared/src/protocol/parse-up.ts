@@ -9,6 +9,7 @@ export function parseHello(value: unknown): Hello {
   const shape = new Shape('hello', value);
   const applied = shape.generation('applied');
   const streams = shape.optionalInteger('streams');
+  const reported = shape.optionalInteger('reported');
   return {
     agentVersion: shape.text('agentVersion'),
     versions: shape.list('versions', 16).filter((version) => typeof version === 'number'),
@@ -16,6 +17,7 @@ export function parseHello(value: unknown): Hello {
     nonce: shape.text('nonce'),
     ...(streams === undefined ? {} : { streams }),
     ...(applied ? { applied } : {}),
+    ...(reported === undefined ? {} : { reported }),
   };
 }
 

@@ -11,9 +11,21 @@ export type PodStreamRequest =
   /** One TCP connection to a port of the pod itself. */
   | { readonly kind: 'forward'; readonly pod: PodReference; readonly port: number };
 
+/** A shell of the board itself, where it allows one: for boards that say `streams: 2`. */
+export interface ShellRequest {
+  readonly kind: 'shell';
+  /** Whom the hub let in, for the board's own log. */
+  readonly by: string;
+  /** Without one output and error output are apart, and the input has an end. */
+  readonly tty: boolean;
+  /** What kind of terminal the operator has: `xterm-256color`. */
+  readonly term?: string;
+}
+
 /** Whatever a hub may open. */
 export type StreamRequest =
   | PodStreamRequest
+  | ShellRequest
   /** To the program in a pod that waits for this call (call-messages.ts); its input is what the API says. */
   | { readonly kind: 'api'; readonly call: number };
 
@@ -88,6 +100,7 @@ export interface StreamEnd {
 
 const commandWords = 1024;
 const commandBytes = 128 * 1024;
+const termBytes = 64;
 
 /** @throws ProtocolError Malformed */
 export function parseStream(value: unknown): StreamMessage {
@@ -126,6 +139,7 @@ function opening(shape: Shape): { logs: { pod: PodReference; options: LogOptions
 function requested(shape: Shape): StreamRequest {
   const kind = shape.text('kind');
   if (kind === 'api') return { kind, call: shape.integer('call', 1) };
+  if (kind === 'shell') return shell(shape);
   if (kind === 'forward') return { kind, pod: pod(shape.nested('pod')), port: upTo(shape, 'port', 65_535, 1) };
   if (kind !== 'exec' && kind !== 'attach')
     throw new ProtocolError('Unsupported', `this agent opens no streams of kind ${JSON.stringify(kind)}`);
@@ -138,6 +152,12 @@ function requested(shape: Shape): StreamRequest {
     tty: shape.boolean('tty'),
   };
   return kind === 'attach' ? { kind, ...request } : { kind, command: command(shape), ...request };
+}
+
+function shell(shape: Shape): ShellRequest {
+  const term = shape.optionalText('term', termBytes);
+  if (term !== undefined && !/^[A-Za-z0-9][-+.A-Za-z0-9_]*$/.test(term)) throw shape.fault('stream.request.term is no kind of terminal');
+  return { kind: 'shell', by: shape.text('by'), tty: shape.boolean('tty'), ...(term === undefined ? {} : { term }) };
 }
 
 function command(shape: Shape): string[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../clock/fake-clock.ts';
+import { nextTurn } from '../clock/next-turn.ts';
 import { SeededRandom } from '../platform/random.ts';
 import { retryDelays } from './retry-schedule.ts';
 import { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
@@ -159,5 +160,22 @@ describe('workers', () => {
     stop.abort();
     await done;
     expect(log).toEqual(['a at 0', 'a failed 1: Error: first', 'a at 10', 'a at 110', 'a at 210']);
+  });
+
+  it('that look for ever without waiting for anything leave turns to everybody else', async () => {
+    const { queue } = make();
+    const stop = new AbortController();
+    let looks = 0;
+    const work = async (): Promise<undefined> => {
+      looks++;
+      queue.add('round');
+      return undefined;
+    };
+    queue.add('round');
+    const done = runWorkers({ queue, workers: 2, failed: () => {}, work }, stop.signal);
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    stop.abort();
+    await done;
+    expect(looks).toBeGreaterThan(1000);
   });
 });

@@ -1,3 +1,4 @@
+import { nextTurn } from '../clock/next-turn.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** What a reconciler may ask for beside success: the same key again later. */
@@ -24,7 +25,11 @@ export async function runWorkers(options: WorkersOptions, signal: AbortSignal): 
   signal.removeEventListener('abort', stop);
 }
 
+/** Looks that wait for nothing go from promise to promise; after so many the event loop has its turn, and a circle of them stops nobody else. */
+const looksPerTurn = 1000;
+
 async function runWorker({ queue, work, failed }: WorkersOptions, signal: AbortSignal): Promise<void> {
+  let looks = 0;
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
     try {
       const result = await work(key, signal);
@@ -38,5 +43,6 @@ async function runWorker({ queue, work, failed }: WorkersOptions, signal: AbortS
     } finally {
       queue.done(key);
     }
+    if (++looks % looksPerTurn === 0) await nextTurn();
   }
 }

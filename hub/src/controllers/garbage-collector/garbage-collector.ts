@@ -2,7 +2,7 @@ import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { type KubeObject, type OwnerReference, objectKey, splitKey } from '@flotilla/shared/meta/object.js';
 import type { Informer, ResourceClient, ServedResource } from '#client/types.ts';
 import type { Controller, ControllerEnv, KeyQueue } from '../controller.ts';
-import { foregroundFinalizer, type GarbageStep, type OwnerState, orphanFinalizer, planGarbage } from './plan.ts';
+import { type GarbageStep, type OwnerState, orphanFinalizer, planGarbage, waitsForDependents } from './plan.ts';
 
 interface Kind extends ServedResource {
   readonly id: string;
@@ -67,9 +67,7 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
       return 'unknown';
     }
     if (!looked.found) return 'absent';
-    const meta = looked.found.metadata;
-    const waits = meta?.deletionTimestamp && meta.finalizers?.includes(foregroundFinalizer);
-    return waits && owner.blockOwnerDeletion ? 'waitsForDependents' : 'exists';
+    return waitsForDependents(looked.found) && owner.blockOwnerDeletion ? 'waitsForDependents' : 'exists';
   };
   const dependentsOf = (uid: string): { kind: Kind; object: KubeObject }[] =>
     [...kinds.values()].flatMap((kind) => kind.informer.byIndex(byOwner, uid).map((object) => ({ kind, object })));
@@ -85,6 +83,14 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
         current,
         'ownerReferences',
         current.metadata?.ownerReferences?.filter(({ uid }) => !uids.includes(uid)),
+      ),
+    );
+  const stopBlocking = (kind: Kind, object: KubeObject): Promise<void> =>
+    change(kind, object, (current) =>
+      withList(
+        current,
+        'ownerReferences',
+        current.metadata?.ownerReferences?.map((owner) => (owner.blockOwnerDeletion ? { ...owner, blockOwnerDeletion: false } : owner)),
       ),
     );
   const dropFinalizer = (kind: Kind, object: KubeObject, finalizer: string): Promise<void> =>
@@ -104,6 +110,9 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
         return;
       case 'delete':
         return kind.objects.delete(namespace, name, step.options);
+      case 'breakCircle':
+        await stopBlocking(kind, object);
+        return kind.objects.delete(namespace, name, step.options);
       case 'disown':
         return disown(kind, object, step.uids);
       case 'orphanDependents':
@@ -112,7 +121,9 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
       case 'removeFinalizer':
         return dropFinalizer(kind, object, step.finalizer);
       case 'lookAtDependents':
-        for (const dependent of dependentsOf(uid)) queue?.add(keyOf(dependent.kind, dependent.object));
+        for (const dependent of dependentsOf(uid)) {
+          if (!waitsForDependents(dependent.object)) queue?.add(keyOf(dependent.kind, dependent.object));
+        }
     }
   };
   const concerns = ({ metadata }: KubeObject): boolean =>

@@ -16,14 +16,21 @@ export interface GarbageView {
 export type GarbageStep =
   | { readonly type: 'nothing' }
   | { readonly type: 'delete'; readonly options: DeleteOptions }
+  /** The object is one of a circle of owners that wait for each other: it stops blocking its owners, then goes in the foreground. */
+  | { readonly type: 'breakCircle'; readonly options: DeleteOptions }
   /** Some owners are left; the others are taken off the list. */
   | { readonly type: 'disown'; readonly uids: readonly string[] }
   /** The object was deleted with Orphan: its dependents forget it, then it goes. */
   | { readonly type: 'orphanDependents' }
   /** The object was deleted in the foreground and what blocked it is gone. */
   | { readonly type: 'removeFinalizer'; readonly finalizer: string }
-  /** The object waits for its dependents: each of them needs a look. */
+  /** The object waits for its dependents: each of them needs a look, but for those that wait themselves. */
   | { readonly type: 'lookAtDependents' };
+
+/** Whether an object is being deleted in the foreground and not gone yet. */
+export function waitsForDependents({ metadata }: KubeObject): boolean {
+  return metadata?.deletionTimestamp !== undefined && (metadata.finalizers?.includes(foregroundFinalizer) ?? false);
+}
 
 /** What becomes of one object (pkg/controller/garbagecollector, attemptToDeleteItem and processDeletingDependentsItem). */
 export function planGarbage({ object, stateOf, dependents }: GarbageView): GarbageStep {
@@ -45,7 +52,11 @@ export function planGarbage({ object, stateOf, dependents }: GarbageView): Garba
   if (going.length < states.length) return { type: 'disown', uids: going.map(({ owner }) => owner.uid) };
   const preconditions = { uid: meta.uid ?? '' };
   const waited = states.some(({ state }) => state === 'waitsForDependents');
-  if (waited && dependents().length > 0) return { type: 'delete', options: { preconditions, propagationPolicy: 'Foreground' } };
+  const left = waited ? dependents() : [];
+  if (left.length > 0) {
+    const options: DeleteOptions = { preconditions, propagationPolicy: 'Foreground' };
+    return { type: left.some(waitsForDependents) ? 'breakCircle' : 'delete', options };
+  }
   if (has(orphanFinalizer)) return { type: 'delete', options: { preconditions, propagationPolicy: 'Orphan' } };
   if (has(foregroundFinalizer)) return { type: 'delete', options: { preconditions, propagationPolicy: 'Foreground' } };
   return { type: 'delete', options: { preconditions, propagationPolicy: 'Background' } };
