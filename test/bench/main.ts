@@ -10,6 +10,7 @@ const suites: Readonly<
   Record<string, () => Promise<{ run: (report: Report, options: { readonly boards?: number | undefined }) => Promise<void> }>>
 > = {
   apply: () => import('./apply.ts'),
+  flash: () => import('./flash.ts'),
   link: () => import('./link.ts'),
   streams: () => import('./streams.ts'),
 };

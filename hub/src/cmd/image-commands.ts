@@ -1,11 +1,22 @@
 import { boardSettings } from '@flotilla/shared/board-settings/settings-table.js';
 import type { Command } from 'commander';
 import type { FlashCommandOptions } from './flash-command.ts';
+import type { BuildCommandOptions } from './image-build-command.ts';
 import type { ConfigureOptions } from './image-configure-command.ts';
 
 /** `flotilla image …`: what each does is loaded when it is used. */
 export function addImageCommands(program: Command): void {
   const image = program.command('image').description('card images for boards');
+  image
+    .command('build')
+    .description("build a card image from Debian's packages and the agent, without root")
+    .requiredOption('--board <name>', 'for which board: generic-amd64, generic-arm64, or one of your own')
+    .requiredOption('--out <dir>', 'where the image and its manifest go')
+    .option('--layout <name>', "how the card is divided: single, ab; the board's own when left out")
+    .option('--mirror <url>', "a mirror of Debian instead of this machine's package source")
+    .option('--definitions <dir>', 'a directory with boards, layers and layouts of your own')
+    .option('--keep-raw', 'do not compress it')
+    .action(async (options: BuildCommandOptions) => (await import('./image-build-command.ts')).buildCommand(options));
   const configure = image
     .command('configure')
     .description('write the settings of a board into an image, or onto a card, without mounting it; without any, show those it has')

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Disks } from '@flotilla/shared/platform/disks.js';
+import type { Exec } from '@flotilla/shared/platform/exec.js';
+import type { Files } from '@flotilla/shared/platform/files.js';
+import { blockBytes, digestOf, digestOfBlocks } from '#flash/blocks.ts';
+import { assemble, type BootFile, tableOf } from './assemble.ts';
+import { bundle } from './bundle.ts';
+import { makeDataImage, makeRootImage } from './file-systems.ts';
+import { licencesOf, type PackageEntry, packagesOf } from './package-list.ts';
+import { contentHash, contentUuid, type ImagePlan } from './plan.ts';
+import { hostSources, makeOverlay, makeRootFs, mmdebstrapArguments, type PackageSources } from './root-fs.ts';
+
+export interface BuildDoors {
+  readonly exec: Exec;
+  readonly files: Files;
+  readonly disks: Disks;
+  /** Compresses a file beside itself; its new name. */
+  readonly compress: (path: string) => Promise<string>;
+  /** The executable of Node for an architecture. */
+  readonly nodeFor: (architecture: ImagePlan['architecture']) => Promise<string>;
+}
+
+export interface BuildOptions {
+  readonly plan: ImagePlan;
+  readonly out: string;
+  /** For work that is thrown away; on the disk of the cache. */
+  readonly work: string;
+  /** Root file systems by the hash of what went in. */
+  readonly cache: string;
+  readonly mirror?: string | undefined;
+  /** The moment that everything in the image is from. */
+  readonly epochSeconds: number;
+  readonly tell: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Stands beside an image as NAME.manifest.json. */
+export interface ImageManifest {
+  readonly board: string;
+  readonly architecture: string;
+  readonly file: string;
+  /** Of the image, decompressed. */
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** What `flotilla flash` compares: the digest of the digests of all blocks. */
+  readonly blocks: { readonly bytes: number; readonly sha256: string };
+  readonly epochSeconds: number;
+  readonly kernelArguments: string;
+  readonly partitions: readonly { readonly name: string; readonly startBytes: number; readonly sizeBytes: number }[];
+  readonly packages: readonly PackageEntry[];
+}
+
+const needed: readonly (readonly [string, string])[] = [
+  ['mmdebstrap', 'mmdebstrap'],
+  ['mke2fs', 'e2fsprogs'],
+  ['tar', 'tar'],
+];
+
+/** Builds the image of a plan. The same inputs make the same bytes. @throws Error for whoever typed the command */
+export async function buildImage(doors: BuildDoors, options: BuildOptions): Promise<ImageManifest> {
+  const { plan, work, cache, epochSeconds, tell } = options;
+  const { exec, files, disks } = doors;
+  await checkPrograms(exec);
+  const sources = await hostSources(exec, options.mirror);
+  tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
+  const overlay = join(work, 'overlay.tar');
+  if (plan.agentBundle) await layAgent(doors, plan, join(work, 'overlay'));
+  await makeOverlay(doors, { plan, dir: join(work, 'overlay'), out: overlay, epochSeconds });
+  const rootTar = await cachedRootFs(doors, options, sources, overlay);
+  // Of what went in and came out: another version of a package is another image.
+  const hash = contentHash(plan, String(epochSeconds), await fileHash(disks, rootTar));
+  tell('packing the root file system');
+  const rootPartition = plan.layout.partitions.find(({ content }) => content === 'root');
+  const rootImage = join(work, 'root.ext4');
+  const wanted = plan.bootFiles.flatMap(({ from }) => (from === undefined ? [] : [from]));
+  const root = await makeRootImage(doors, {
+    ...{ tar: rootTar, dir: work, out: rootImage, uuid: contentUuid(hash, 'root'), epochSeconds, wanted },
+    sizeMib: rootPartition?.sizeMib,
+    spareMib: rootPartition?.spareMib,
+  });
+  const contents = new Map([[rootPartition?.name ?? '', rootImage]]);
+  for (const { name, content, sizeMib = 0 } of plan.layout.partitions) {
+    if (content !== 'data') continue;
+    const out = join(work, `${name}.ext4`);
+    await makeDataImage(doors, { out, uuid: contentUuid(hash, name), epochSeconds, sizeMib });
+    contents.set(name, out);
+  }
+  tell('putting the image together');
+  const table = tableOf(plan, hash, root.sizeMib);
+  const name = `flotilla-${plan.board}.img`;
+  const image = join(options.out, name);
+  await run(exec, 'truncate', ['--size', '0', image]);
+  await run(exec, 'truncate', ['--size', String(table.diskBytes), image]);
+  const bootFiles = plan.bootFiles.map(({ path, from, lines = [] }): BootFile => {
+    const text = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+    return { path, data: (from === undefined ? undefined : root.wanted.get(from)) ?? text };
+  });
+  await assemble(disks, image, { plan, table, hash, epochSeconds, bootFiles, contents });
+  tell('taking its checksums');
+  const digests = await digestsOf(disks, image);
+  tell('compressing it');
+  const file = await doors.compress(image);
+  const manifest: ImageManifest = {
+    board: plan.board,
+    architecture: plan.architecture,
+    file: file.slice(file.lastIndexOf('/') + 1),
+    sizeBytes: table.diskBytes,
+    ...digests,
+    epochSeconds,
+    kernelArguments: plan.kernelArguments,
+    partitions: table.partitions.map((one) => ({ name: one.name, startBytes: one.startBytes, sizeBytes: one.sizeBytes })),
+    packages: packagesOf(root.dpkgStatus).map((entry) => ({ ...entry, licences: licencesOf(root.copyrights.get(entry.name) ?? '') })),
+  };
+  await files.writeAtomic(join(options.out, `${name}.manifest.json`), `${JSON.stringify(manifest, null, 2)}\n`);
+  await files.remove(work);
+  tell(`cached root file systems are in ${cache}`);
+  return manifest;
+}
+
+/** The agent's bundle and its Node. */
+async function layAgent({ exec, files, nodeFor }: BuildDoors, plan: ImagePlan, dir: string): Promise<void> {
+  const home = join(dir, 'usr/lib/flotilla');
+  await files.mkdir(join(home, 'bin'));
+  await bundle(files, 'agent', join(home, 'agent'));
+  await run(exec, 'cp', ['--', await nodeFor(plan.architecture), join(home, 'bin/node')]);
+  await files.chmod(join(home, 'bin/node'), 0o755);
+}
+
+async function cachedRootFs(doors: BuildDoors, options: BuildOptions, sources: PackageSources, overlay: string): Promise<string> {
+  const { plan, epochSeconds, cache, work, tell, signal } = options;
+  const overlayHash = await fileHash(doors.disks, overlay);
+  const recipe = mmdebstrapArguments({ plan, sources, overlay: '', out: '' });
+  const kept = join(cache, `${plan.board}-${contentHash(recipe, String(epochSeconds), overlayHash).slice(0, 32)}.tar`);
+  if (await doors.files.stat(kept)) {
+    tell('the root file system is in the cache');
+    return kept;
+  }
+  const made = join(work, 'root.tar');
+  await makeRootFs({ exec: doors.exec, tell, signal }, { plan, sources, epochSeconds, overlay, out: made });
+  await doors.files.mkdir(cache);
+  await run(doors.exec, 'mv', ['--', made, kept]);
+  return kept;
+}
+
+async function checkPrograms(exec: Exec): Promise<void> {
+  const all = [...needed, ...(process.getuid?.() === 0 ? [] : ([['fakeroot', 'fakeroot']] as const))];
+  const missing: string[] = [];
+  for (const [program, debianPackage] of all) {
+    const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+    const { code } = await exec.run('sh', ['-c', `command -v ${program}`], { env });
+    if (code !== 0) missing.push(`${program} (on Debian: apt-get install ${debianPackage})`);
+  }
+  if (missing.length > 0) throw new Error(`missing on this machine: ${missing.join(', ')}`);
+}
+
+async function run(exec: Exec, command: string, args: readonly string[]): Promise<void> {
+  const { code, stderr } = await exec.run(command, args, { timeoutMs: 10 * 60_000 });
+  if (code !== 0) throw new Error(`${command}: ${stderr.trim()}`);
+}
+
+async function fileHash(disks: Disks, path: string): Promise<string> {
+  return (await digestsOf(disks, path)).sha256;
+}
+
+async function digestsOf(disks: Disks, path: string): Promise<Pick<ImageManifest, 'sha256' | 'blocks'>> {
+  const disk = await disks.open(path, { write: false });
+  const hash = createHash('sha256');
+  const blocks: Buffer[] = [];
+  const buffer = Buffer.alloc(blockBytes);
+  try {
+    for (let at = 0; at < disk.sizeBytes; at += blockBytes) {
+      const data = buffer.subarray(0, await disk.readInto(buffer, at));
+      hash.update(data);
+      blocks.push(digestOf(data));
+    }
+  } finally {
+    await disk.close();
+  }
+  return { sha256: hash.digest('hex'), blocks: { bytes: blockBytes, sha256: digestOfBlocks(blocks) } };
+}
