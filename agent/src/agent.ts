@@ -38,6 +38,7 @@ import { FailedLogs } from '#status/failed-logs.ts';
 import { podStatus } from '#status/pod-status.ts';
 import { Sequence } from '#status/sequence.ts';
 import { StatusReporter } from '#status/status-reporter.ts';
+import { BoardShell, type ShellDoor } from '#streams/board-shell.ts';
 import { PodStreams } from '#streams/pod-streams.ts';
 import { TokenCache } from '#volumes/token-cache.ts';
 import { VolumeManager } from '#volumes/volume-manager.ts';
@@ -70,6 +71,8 @@ export interface AgentDoors {
   readonly host: Host;
   /** Starts programs of the machine; without it the board cannot be told to boot. */
   readonly exec?: Pick<Exec, 'run'>;
+  /** Opens shells of the machine; without it this board allows none. */
+  readonly shell?: ShellDoor;
   /** Takes calls of pods to the API; without it they find none. */
   readonly listeners?: Listeners;
   /** Ends pods whose lease is over when this agent cannot; without one nobody but the agent does. */
@@ -195,12 +198,14 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     return outcome;
   };
   const streams = new PodStreams({ runtime, logger, snapshot: (uid) => pods.snapshot(uid) });
+  const shell = new BoardShell({ door: doors.shell, logger });
   const handlers: LinkHandlers = {
     manifest: async (update) => taken(await spec.offer(update)),
     objects: async (parts) => taken(await spec.receive(parts)),
     applied: () => spec.generation,
-    connected() {
-      reporter?.connected();
+    reported: () => reporter?.acknowledged,
+    connected(hubHasReports) {
+      reporter?.connected(hubHasReports);
       pods.kickAll();
     },
     disconnected: () => logger.info('working without the hub'),
@@ -211,6 +216,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
     },
     openStream: async (request, signal) => {
       budget.admit('streams');
+      if (request.kind === 'shell') return shell.open(request, signal);
       if (request.kind !== 'api') return streams.open(request, signal);
       if (!apiDoor) throw new StatusError(501, 'NotImplemented', 'this board takes no calls to the API');
       return apiDoor.take(request.call, signal);

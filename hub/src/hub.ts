@@ -237,6 +237,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   });
 
   // The API.
+  const nodeEvents = createEventRecorder({ client: linkClient, clock, logger, component: 'flotilla-hub' });
   const api =
     options.listen &&
     createApiServer({
@@ -245,6 +246,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       authorizer,
       tokens,
       nodeConnector: nodeSync.connector,
+      nodeEvents: (node, type, reason, message) => nodeEvents.event(node, type, reason, message),
       tls: pki.serverTls(),
       health,
       metrics,

@@ -29,7 +29,7 @@ async function setUp(options: { weather?: Partial<Weather>; seed?: number; strea
   const running = new Set<StreamRequest>();
   const sizes: string[] = [];
   const openStream = async (request: StreamRequest, signal: AbortSignal) => {
-    if (request.kind === 'api') throw new StatusError(501, 'NotImplemented', 'not here');
+    if (request.kind === 'api' || request.kind === 'shell') throw new StatusError(501, 'NotImplemented', 'not here');
     if (request.pod.uid !== pod.uid) throw new StatusError(404, 'NotFound', 'pod does not exist');
     const [name = '', ...args] = request.kind === 'exec' ? request.command : ['cat'];
     if (name === 'hang') await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));

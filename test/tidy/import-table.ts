@@ -129,6 +129,7 @@ export const packageOwners: Readonly<Record<string, readonly string[]>> = {
   mqtt: ['agent/src/hublink', 'hub/src/broker/external'],
   etcd3: ['hub/src/store/etcd'],
   systeminformation: ['agent/src/node'],
+  'node-pty': ['agent/src/streams'],
   commander: ['hub/src/cmd'],
   '@kubernetes/client-node': ['test'],
 };
@@ -176,6 +177,7 @@ export const doorFolders: readonly string[] = [
   'agent/src/runtime/podman',
   'agent/src/hublink/mqtt',
   'agent/src/hublink/https',
+  'agent/src/streams/pty',
   'agent/src/cmd',
   'test',
 ];

@@ -26,8 +26,12 @@ import { ImagePulls } from '#images/image-pulls.ts';
 import { SystemGuard } from '#leases/system-guard.ts';
 import { SystemHost } from '#node/system-host.ts';
 import type { Runtime } from '#runtime/types.ts';
+import type { ShellDoor } from '#streams/board-shell.ts';
 import { createAgent } from '../agent.ts';
 import { serveLocally } from './local-socket.ts';
+
+/** Loaded by the first shell. */
+const startShell: ShellDoor['start'] = async (shell, signal) => (await import('#streams/pty.ts')).startShell(shell, signal);
 
 const enrolRetry = { baseMs: 1_000, maxMs: 60_000, jitter: 'full' } as const;
 
@@ -106,6 +110,7 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
       // Without root the pod network is out of this process's reach.
       ...(process.getuid?.() === 0 ? { listeners: new SystemListeners() } : {}),
       exec,
+      ...(config.allowShell ? { shell: { user: config.shellUser, start: startShell } } : {}),
       host: new SystemHost({
         exec,
         probeCommand: [process.execPath, join(import.meta.dirname, `../node/host-probe${extname(import.meta.filename)}`)],
@@ -136,8 +141,8 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
           // What was waiting for the hub's time, or for the hub.
           handlers: {
             ...handlers,
-            connected: () => {
-              handlers.connected();
+            connected: (hubHasReports) => {
+              handlers.connected(hubHasReports);
               void identity.look();
             },
           },

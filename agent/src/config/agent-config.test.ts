@@ -10,13 +10,15 @@ describe('agent config', () => {
       capacity: {},
       profile: 'default',
       keepAliveMs: undefined,
+      allowShell: false,
+      shellUser: undefined,
       dataDir: '/var/lib/flotilla-agent',
     });
   });
 
   it('reads every option', () => {
     const text =
-      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --profile metered --keep-alive 60 --deny-operations Reboot,RestartPod --reboot-command=/bin/boot';
+      '--hub https://h:6443,https://i --hub https://j --proxy http://u:p@proxy:3128 --token t --data-dir /d --node-name n-1 --runtime=fake --node-labels a=b,x.io/c= --register-with-taints k=v:NoSchedule,only:NoExecute --capacity cpu=4,memory=1Gi --profile metered --keep-alive 60 --deny-operations Reboot,RestartPod --allow-shell --shell-user pi --reboot-command=/bin/boot';
     expect(parseAgentConfig(text.split(' '))).toEqual({
       ...{
         hubs: ['https://h:6443', 'https://i', 'https://j'],
@@ -36,6 +38,8 @@ describe('agent config', () => {
       capacity: { cpu: '4', memory: '1Gi' },
       profile: 'metered',
       keepAliveMs: 60_000,
+      allowShell: true,
+      shellUser: 'pi',
       denyOperations: ['Reboot', 'RestartPod'],
       rebootCommand: ['/bin/boot'],
     });

@@ -37,6 +37,10 @@ export interface AgentConfig {
   readonly profile: LinkProfileName;
   /** Undefined is the profile's. */
   readonly keepAliveMs: number | undefined;
+  /** Whether operators may open a shell of this machine. */
+  readonly allowShell: boolean;
+  /** Whose shell that is; the agent's own user when undefined. */
+  readonly shellUser: string | undefined;
   /** What this board does not do, whoever asks. */
   readonly denyOperations: readonly NodeOperationAction[];
   /** What has the machine boot anew; what the system has when undefined. */
@@ -51,6 +55,8 @@ interface Option<Value> {
   readonly description: string;
   /** May be given several times; the same as one list with commas. */
   readonly multiple?: true;
+  /** Takes no value: given or not. */
+  readonly isSwitch?: true;
   readonly parse: (text: string) => Value;
 }
 
@@ -140,6 +146,19 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     multiple: true,
     parse: (text) => pairs(text).map((action) => oneOf(nodeOperationActions, action)),
   },
+  allowShell: {
+    flag: 'allow-shell',
+    type: '',
+    isSwitch: true,
+    description: 'let operators open a shell of this machine (`flotilla shell`); the hub cannot switch this on',
+    parse: (text) => text === 'true',
+  },
+  shellUser: {
+    flag: 'shell-user',
+    type: 'USER',
+    description: "whose shell that is; the agent's own user by default",
+    parse: userName,
+  },
   rebootCommand: {
     flag: 'reboot-command',
     type: 'COMMAND',
@@ -158,7 +177,9 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
 /** @throws ConfigError that names the option and what it should be */
 export function parseAgentConfig(argv: readonly string[]): AgentConfig {
   const all: readonly Option<unknown>[] = Object.values(options);
-  const flags = Object.fromEntries(all.map(({ flag, multiple = false }) => [flag, { type: 'string' as const, multiple }]));
+  const flags = Object.fromEntries(
+    all.map(({ flag, multiple = false, isSwitch }) => [flag, { type: isSwitch ? ('boolean' as const) : ('string' as const), multiple }]),
+  );
   let values: Record<string, unknown>;
   try {
     values = parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
@@ -167,6 +188,7 @@ export function parseAgentConfig(argv: readonly string[]): AgentConfig {
   }
   const read = ([name, option]: [string, Option<unknown>]): [string, unknown] => {
     const given = values[option.flag];
+    if (option.isSwitch) return [name, option.parse(String(given ?? false))];
     const text = typeof given === 'string' ? given : Array.isArray(given) ? given.join(',') : option.fallback;
     if (text === undefined) return [name, undefined];
     try {
@@ -180,7 +202,7 @@ export function parseAgentConfig(argv: readonly string[]): AgentConfig {
 
 /** The options as help text, one a line. */
 export function agentHelp(): string {
-  const left = Object.values(options).map(({ flag, type }) => `--${flag} ${type}`);
+  const left = Object.values(options).map(({ flag, type }) => `--${flag} ${type}`.trimEnd());
   const width = Math.max(...left.map(({ length }) => length));
   return Object.values(options)
     .map(({ description, fallback }, index) => `  ${left[index]?.padEnd(width)}  ${description}${fallback ? ` (${fallback})` : ''}\n`)
@@ -223,6 +245,11 @@ function keepAlive(text: string): number {
   if (!/^\d+$/.test(text) || seconds < 1 || seconds > 1200)
     throw new Error(`${JSON.stringify(text)} is not a number of seconds from 1 to 1200`);
   return seconds * 1000;
+}
+
+function userName(text: string): string {
+  if (!/^[a-z_][-a-z0-9_.]{0,31}$/.test(text)) throw new Error(`${JSON.stringify(text)} is no name of a user`);
+  return text;
 }
 
 function words(text: string): string[] {

@@ -39,7 +39,7 @@ export class BoardStream {
     this.#options = options;
     const { id, credit, send, note, request } = options;
     this.#sender = new StreamSender({ id, credit, signal: this.#controller.signal, send });
-    const takesInput = isConnection(request) || request.stdin;
+    const takesInput = hasInput(request);
     this.#input = new StreamReceiver(
       (bytes, total) => void note({ op: 'credit', bytes, total }).catch(() => {}),
       takesInput ? options.windowBytes : 0,
@@ -92,7 +92,7 @@ export class BoardStream {
     stream.result.catch(() => {});
     signal.throwIfAborted();
     if (this.#size) stream.resize(this.#size);
-    await note({ op: 'opened', credit: isConnection(request) || request.stdin ? this.#input.firstCredit : 0 });
+    await note({ op: 'opened', credit: hasInput(request) ? this.#input.firstCredit : 0 });
     void this.#feed(stream);
     for await (const { channel, data } of stream.output) await this.#sender.write(channel, data);
     signal.throwIfAborted();
@@ -116,6 +116,10 @@ export class BoardStream {
 /** Bytes both ways, each way with an end of its own. */
 function isConnection(request: StreamRequest): request is Extract<StreamRequest, { kind: 'forward' | 'api' }> {
   return request.kind === 'forward' || request.kind === 'api';
+}
+
+function hasInput(request: StreamRequest): boolean {
+  return isConnection(request) || request.kind === 'shell' || request.stdin;
 }
 
 function errorNote(failure: unknown): { error: string; code: number } {

@@ -44,8 +44,8 @@ export interface LinkSessionOptions {
   readonly meter?: LinkMeter;
   /** A ping was answered on a silent line, see DeviceEnd. */
   readonly pinged?: (idleMs: number) => void;
-  /** Greeted: the session is good for everything. */
-  readonly live: () => void;
+  /** Greeted: the session is good for everything. @param hubHasReports see LinkHandlers.connected */
+  readonly live: (hubHasReports: boolean) => void;
 }
 
 interface Waiting<T> {
@@ -131,11 +131,13 @@ export class LinkSession implements DeviceEnd {
     const { clock, identity, meter } = this.#options;
     this.#uplink = new Uplink({ pipe, clock, scope: identity.scope, meter });
     const applied = this.#options.handlers.applied();
+    const reported = this.#options.handlers.reported?.();
     const { agentVersion, bootId } = this.#options.identity;
     const hello: Hello = {
       ...{ agentVersion, versions: this.#versions, bootId, nonce: this.#options.nonce },
-      ...(this.#options.handlers.openStream ? { streams: 1 } : {}),
+      ...(this.#options.handlers.openStream ? { streams: 2 } : {}),
       ...(applied ? { applied } : {}),
+      ...(reported === undefined ? {} : { reported }),
     };
     const say = (): void => {
       if (this.#session !== undefined || this.#reason !== undefined) return;
@@ -278,7 +280,7 @@ export class LinkSession implements DeviceEnd {
       this.#options.logger.error('this agent and its hub are too far apart; it needs an update', { versions: this.#versions });
       return;
     }
-    this.#options.live();
+    this.#options.live(welcome.reported ?? false);
     for (const part of this.#options.parts) part.begin?.(this.#channel);
   }
 

@@ -39,7 +39,8 @@ if (pair) {
       const all = Buffer.concat([kept, data]);
       const at = all.indexOf(mark);
       // The mark may come in two pieces: what may be its beginning waits.
-      const end = at >= 0 ? at : Math.max(all.lastIndexOf(0), 0) || all.length;
+      const zero = all.lastIndexOf(0);
+      const end = at >= 0 ? at : zero >= 0 ? zero : all.length;
       const safe = at >= 0 || all.length - end < mark.length ? end : all.length;
       kept = all.subarray(safe);
       if (safe > 0) this.push(all.subarray(0, safe));

@@ -48,7 +48,12 @@ export async function startShell({ command, env, cwd, tty }: StartedShell, signa
     ended.reject(new Error(why));
   };
   helper.once('error', (error) => gone(error.message));
-  helper.once('close', (code) => gone(`the shell's carrier ended with status ${code ?? 'unknown'}`));
+  helper.once('exit', (code) => {
+    const told = (): void => gone(`the process that carries the shell ended with status ${code ?? 'unknown'}`);
+    // Its last word may not have been read yet.
+    if (helper.connected) helper.once('disconnect', told);
+    else told();
+  });
   const end = (): void => {
     // It kills the session before it ends itself.
     if (helper.connected) helper.disconnect();

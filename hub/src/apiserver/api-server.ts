@@ -19,6 +19,7 @@ import { RequestLimiter, type RequestLimits } from './request-limiter.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { accessReviews, authenticationReviews } from './reviews.ts';
 import { createHttpsServer, type HttpsServer } from './server.ts';
+import { type NodeEvents, nodeShell } from './streams/node-shell.ts';
 import { podProxySubresource } from './streams/pod-proxy.ts';
 import { portForwardSubresource } from './streams/port-forward.ts';
 import { attachSubresource, execSubresource } from './streams/remote-command.ts';
@@ -32,6 +33,8 @@ export interface ApiServerOptions {
   readonly authorizer: Authorizer;
   readonly tokens: ServiceAccountTokens;
   readonly nodeConnector: NodeConnector;
+  /** Where it is written what operators do on boards; nowhere when left out. */
+  readonly nodeEvents?: NodeEvents;
   readonly tls: ServerTls;
   readonly health: HealthRegistry;
   readonly metrics: Metrics;
@@ -58,6 +61,7 @@ export function createApiServer(options: ApiServerOptions): HttpsServer {
       tokenSubresource({ registry, tokens, clock }),
     ],
     [...authenticationReviews(tokens, clock), ...accessReviews(authorizer)],
+    [nodeShell({ ...streams, registry, events: options.nodeEvents ?? (() => {}) })],
   );
   const limiter = new RequestLimiter(limits);
   const handler = createApiHandler({

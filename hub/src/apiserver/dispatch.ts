@@ -3,7 +3,7 @@ import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { methodNotAllowed, noSuchResource, replyObject, setWarnings } from './answers.ts';
 import { decodeBody } from './body.ts';
-import type { Endpoints, QuestionResource, StoredEndpoint } from './endpoints.ts';
+import type { ConnectResource, Endpoints, QuestionResource, StoredEndpoint } from './endpoints.ts';
 import { FrameCache } from './frame-cache.ts';
 import { negotiate } from './negotiation.ts';
 import { handlePatch } from './patch-handler.ts';
@@ -36,6 +36,7 @@ export function createDispatch({ endpoints, clock, random, deleteNotice }: Dispa
   return (request, target) => {
     const endpoint = endpoints.find(target);
     if (!endpoint) throw noSuchResource();
+    if ('connect' in endpoint) return answerConnect(request, target, endpoint.connect);
     if ('question' in endpoint) return answerQuestion(request, target, endpoint.question);
     checkScope(endpoint, target, request.info.verb);
     const { deprecated } = endpoint.stored.definition;
@@ -121,6 +122,13 @@ function checkScope({ stored: { definition } }: StoredEndpoint, target: Resource
   if (target.namespace) return;
   if (target.name) throw noSuchResource();
   if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed();
+}
+
+function answerConnect(request: WriteRequest, target: ResourceTarget, connect: ConnectResource): void | Promise<void> {
+  const scoped = connect.namespaced === Boolean(target.namespace);
+  if (!target.name || target.subresource !== connect.subresource || !scoped || target.rest.length > 0) throw noSuchResource();
+  if (!connect.verbs.includes(request.info.verb)) throw methodNotAllowed();
+  return connect.handle(request, target);
 }
 
 async function answerQuestion(request: WriteRequest, target: ResourceTarget, question: QuestionResource): Promise<void> {

@@ -26,6 +26,23 @@ export interface SpecialSubresource {
   handle(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget): void | Promise<void>;
 }
 
+/** Something to connect to that is neither stored nor asked: one subresource of names that are known elsewhere. */
+export interface ConnectResource {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespaced: boolean;
+  /** Of its options, for discovery. */
+  readonly kind: string;
+  readonly verbs: readonly string[];
+  handle(request: ApiRequest, target: ResourceTarget): void | Promise<void>;
+}
+
+export interface ConnectEndpoint {
+  readonly connect: ConnectResource;
+}
+
 export interface StoredEndpoint {
   readonly stored: ResourceRegistry;
   readonly special: ReadonlyMap<string, SpecialSubresource>;
@@ -35,7 +52,7 @@ export interface QuestionEndpoint {
   readonly question: QuestionResource;
 }
 
-export type Endpoint = StoredEndpoint | QuestionEndpoint;
+export type Endpoint = StoredEndpoint | QuestionEndpoint | ConnectEndpoint;
 
 /** One line of discovery. */
 export interface ApiResource {
@@ -60,7 +77,12 @@ export class Endpoints {
   /** Group versions, core first, in the order of their registration. */
   readonly groupVersions: readonly { readonly group: string; readonly version: string }[];
 
-  constructor(stored: readonly ResourceRegistry[], special: readonly SpecialSubresource[], questions: readonly QuestionResource[]) {
+  constructor(
+    stored: readonly ResourceRegistry[],
+    special: readonly SpecialSubresource[],
+    questions: readonly QuestionResource[],
+    connects: readonly ConnectResource[] = [],
+  ) {
     const resources: ApiResource[] = [];
     for (const resource of stored) {
       const own = special.filter((one) => one.group === resource.definition.group && one.resource === resource.definition.resource);
@@ -82,6 +104,11 @@ export class Endpoints {
         kind: { group, version, kind },
         verbs: ['create'],
       });
+    }
+    for (const connect of connects) {
+      this.#endpoints.set(keyOf(connect), { connect });
+      const { group, version, kind, resource: name, subresource, namespaced, verbs } = connect;
+      resources.push({ group, version, name, singularName: '', namespaced, kind: { group, version, kind }, verbs, subresource });
     }
     this.resources = resources;
     const seen = new Map(resources.map(({ group, version }) => [`${group}/${version}`, { group, version }]));

@@ -69,6 +69,8 @@ function parseTarget(path: string): ResourceTarget | undefined {
 
 function resourceVerb(method: string, target: ResourceTarget, query: URLSearchParams): string {
   const verb = verbs[method] ?? method.toLowerCase();
+  // A shell is opened, also by a WebSocket, which can only GET.
+  if (target.subresource === 'shell' && target.group === 'fleet.flotilla.dev' && verb === 'get') return 'create';
   if (target.watched && verb === 'get') return 'watch';
   if (target.name) return verb;
   if (verb === 'get') return isTrue(query.get('watch')) ? 'watch' : 'list';

@@ -13,7 +13,7 @@ export interface RequestLimits {
 const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
 
 /** What may go on for hours (kube-apiserver's long running requests). */
-export const streamSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
+export const streamSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'shell']);
 
 export const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'options']);
 

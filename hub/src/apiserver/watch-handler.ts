@@ -4,13 +4,15 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import type { ResourceRegistry, WatchEvent } from '#registry/generic/types.ts';
 import { asStatusError, protobufOf, protobufType } from './answers.ts';
-import type { AnswerStream, ApiRequest } from './exchange.ts';
+import type { AnswerStream, ApiRequest, Exchange } from './exchange.ts';
 import type { FrameCache } from './frame-cache.ts';
 import { encodeFrame } from './protobuf/encode-protobuf.ts';
 import { readWatchOptions } from './query-options.ts';
 import { checkVersion, viewOf } from './read-handlers.ts';
 import { eventObjectText, objectText, type View } from './representation.ts';
 import type { ResourceTarget } from './request-info.ts';
+import { firstProtocol } from './streams/sub-protocols.ts';
+import { webSocketAnswer } from './streams/web-socket-answer.ts';
 
 /** What a watcher may leave unread before it is dropped, in bytes. */
 const maxBacklogBytes = 1024 * 1024;
@@ -42,11 +44,23 @@ export async function handleWatch(
   const connection = new WatchConnection(view, clock, frames);
   const watch = await resource.watch(ctx, target.namespace, { ...asked, fieldSelector, timeoutSeconds }, connection);
   try {
-    const type = view.representation.format === 'protobuf' ? `${protobufType};stream=watch` : 'application/json';
-    await connection.run(exchange.stream(200, type), exchange.signal);
+    const { stream, signal } = await answerTo(exchange, view);
+    await connection.run(stream, signal);
   } finally {
     watch.stop();
   }
+}
+
+/** HTTP, or a WebSocket where the client asks for one (apiserver, `WatchServer.HandleWS`): then each event is a message. */
+async function answerTo(exchange: Exchange, { representation: { format } }: View): Promise<{ stream: AnswerStream; signal: AbortSignal }> {
+  const isProtobuf = format === 'protobuf';
+  const { upgrade } = exchange;
+  if (upgrade?.protocol !== 'websocket') {
+    return { stream: exchange.stream(200, isProtobuf ? `${protobufType};stream=watch` : 'application/json'), signal: exchange.signal };
+  }
+  const socket = await upgrade.webSocket(firstProtocol(upgrade.subprotocols));
+  const stream = webSocketAnswer(socket, isProtobuf ? 'binary' : 'text');
+  return { stream, signal: AbortSignal.any([exchange.signal, stream.gone]) };
 }
 
 class WatchConnection {
@@ -144,7 +158,9 @@ class WatchConnection {
       }
       if (this.#streamed && stream.backlog <= maxBacklogBytes) this.#initialBytes = 0;
       this.#streamed = true;
-      stream.write(this.#pending.length === 1 && this.#pending[0] ? this.#pending[0] : Buffer.concat(this.#pending, this.#pendingBytes));
+      if ('gone' in stream) for (const frame of this.#pending) stream.write(frame);
+      else if (this.#pending.length === 1 && this.#pending[0]) stream.write(this.#pending[0]);
+      else stream.write(Buffer.concat(this.#pending, this.#pendingBytes));
       this.#pending = [];
       this.#pendingBytes = 0;
     }

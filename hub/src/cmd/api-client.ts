@@ -39,8 +39,17 @@ export interface ApiClient {
   download(path: string, to: Writable): Promise<void>;
 }
 
+/** A hub, and as whom to speak to it. */
+export interface ApiTarget {
+  readonly server: string;
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly headers: Record<string, string>;
+}
+
 /** By the kubeconfig named, else KUBECONFIG, else the one a hub writes beside where the command was typed. */
-export function apiClient(named: string | undefined): ApiClient {
+export function apiTarget(named: string | undefined): ApiTarget {
   const file = named ?? process.env['KUBECONFIG'] ?? join(process.env['INIT_CWD'] ?? process.cwd(), '.flotilla/admin.kubeconfig');
   if (!existsSync(file)) throw new Error(`there is no kubeconfig at ${file}; name one with --kubeconfig or KUBECONFIG`);
   const config = parse(readFileSync(file, 'utf8')) as Kubeconfig;
@@ -51,13 +60,21 @@ export function apiClient(named: string | undefined): ApiClient {
   if (!cluster || !user || !ca) throw new Error(`${file} has no current context with a cluster, its authority and a user`);
   const cert = decode(user['client-certificate-data']);
   const key = decode(user['client-key-data']);
-  const options = {
+  return {
+    server: cluster.server,
     ca,
     ...(cert && key ? { cert, key } : {}),
-    headers: { 'content-type': 'application/json', ...(user.token ? { authorization: `Bearer ${user.token}` } : {}) },
+    headers: user.token ? { authorization: `Bearer ${user.token}` } : {},
   };
+}
+
+/** As `apiTarget` finds it. */
+export function apiClient(named: string | undefined): ApiClient {
+  const { server, headers, ...identity } = apiTarget(named);
+  const { ca } = identity;
+  const options = { ...identity, headers: { 'content-type': 'application/json', ...headers } };
   const askText = async (method: string, path: string, body?: string): Promise<string> => {
-    const answer = await exchange(new URL(path, cluster.server), { ...options, method, ...(body === undefined ? {} : { body }) });
+    const answer = await exchange(new URL(path, server), { ...options, method, ...(body === undefined ? {} : { body }) });
     if (answer.status >= 300) throw failed(answer);
     return answer.body;
   };
@@ -73,7 +90,7 @@ export function apiClient(named: string | undefined): ApiClient {
       await ask('DELETE', path, JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...deleteOptions }));
     },
     async download(path, to) {
-      const answer = await exchange(new URL(path, cluster.server), { ...options, method: 'POST', to });
+      const answer = await exchange(new URL(path, server), { ...options, method: 'POST', to });
       if (answer.status >= 300) throw failed(answer);
     },
   };

@@ -9,6 +9,7 @@ import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { NodeTrafficCommandOptions } from './node-traffic-command.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
 import type { RestoreCommandOptions } from './restore-command.ts';
+import type { ShellCommandOptions } from './shell.ts';
 
 const program = new Command('flotilla').description('Kubernetes for fleets of small boards').showHelpAfterError();
 
@@ -79,6 +80,13 @@ program
   .action(async (options: { readonly over: string; readonly kubeconfig?: string }) =>
     (await import('./top-command.ts')).topHubCommand(options),
   );
+
+program
+  .command('shell')
+  .description("open a shell of a board that allows it; its exit code is the command's")
+  .argument('<node>')
+  .option(...kubeconfigOption)
+  .action(async (name: string, options: ShellCommandOptions) => (await import('./shell.ts')).shellCommand(name, options));
 
 const node = program.command('node').description('boards');
 const ttlOption = ['--ttl <duration>', 'how long it may wait for a board that is away: 30m, 24h, 30d', '24h'] as const;

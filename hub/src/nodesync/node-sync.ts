@@ -11,8 +11,9 @@ import type { RetryMessage } from '@flotilla/shared/protocol/retry-message.js';
 import { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js';
 import { type Broker, type BrokerHandler, type DeviceSession, type Incident, sessionsPerIncarnation } from '#broker/types.ts';
 import type { Client, EventRecorder } from '#client/types.ts';
-import type { NodeConnector, NodeStream, NodeStreamRequest, UserInfo } from '#registry/generic/types.ts';
+import type { NodeConnector, NodeShellRequest, NodeStream, NodeStreamRequest, UserInfo } from '#registry/generic/types.ts';
 import { ReportIngest } from './ingest/report-ingest.ts';
+import { ReportMemory } from './ingest/report-memory.ts';
 import type { KeptLogs } from './kept-logs/kept-logs.ts';
 import { Leases } from './leases.ts';
 import { Liveness } from './liveness.ts';
@@ -101,6 +102,7 @@ class DeviceLink implements NodeSync {
   readonly #sources: ManifestSources;
   readonly #numbers: ManifestNumbers;
   readonly #leases: Leases;
+  readonly #memory: ReportMemory;
   readonly #sessions = new Map<string, NodeSession>();
   readonly #watches: { stop(): void }[] = [];
   readonly #streamWindows = new StreamWindows(streamLimits);
@@ -115,6 +117,7 @@ class DeviceLink implements NodeSync {
     this.#lanes = new WorkLanes(clock);
     this.#incidents = new IncidentLog(clock);
     this.#sources = new ManifestSources(client);
+    this.#memory = new ReportMemory(this.#sources);
     this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
     this.#liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
     this.liveness = {
@@ -147,6 +150,7 @@ class DeviceLink implements NodeSync {
         deleted: ({ metadata }) => {
           this.#liveness.forget(metadata?.name ?? '');
           this.#numbers.forget(metadata?.name ?? '');
+          this.#memory.forget(metadata?.name ?? '');
         },
       }),
     );
@@ -231,6 +235,7 @@ class DeviceLink implements NodeSync {
       parts: this.#options.parts ?? [],
       streamWindows: this.#streamWindows,
       hold: this.#options.hold,
+      memory: this.#memory,
       lanes: this.#lanes,
       reportSlots: this.#reportSlots,
       versions: this.#options.versions,
@@ -268,7 +273,7 @@ class DeviceLink implements NodeSync {
     yield* session.streams.logs(pod, options, signal);
   }
 
-  #open(node: string, request: NodeStreamRequest, signal: AbortSignal): NodeStream {
+  #open(node: string, request: NodeStreamRequest | NodeShellRequest, signal: AbortSignal): NodeStream {
     return this.#sessions.get(node)?.streams.open(request, signal) ?? refusedStream(this.#offline(node));
   }
 

@@ -63,13 +63,13 @@ function commandSubresource({ connector, clock, logger, name, kind, failure }: C
 interface Meeting {
   readonly offer: UpgradeOffer;
   readonly request: ApiRequest;
-  readonly wanted: CommandRequest;
+  readonly wanted: Pick<CommandRequest, 'stdin' | 'stdout' | 'stderr' | 'tty'>;
   readonly clock: Clock;
   readonly broke: (why: string) => void;
 }
 
 /** How to meet the client once the board has agreed. @throws StatusError BadRequest when it asks for something that is not served */
-function clientOf({ offer, request, wanted, clock, broke }: Meeting): () => Promise<CommandClient> {
+export function clientOf({ offer, request, wanted, clock, broke }: Meeting): () => Promise<CommandClient> {
   if (offer.protocol === 'websocket') {
     const protocol = chosenProtocol(offer.subprotocols, commandProtocols);
     const { stdin, stdout } = wanted;

@@ -34,7 +34,7 @@ export class HubStreams {
   readonly #open = new Map<number, HubStream>();
   /** Opened before the board said hello. */
   #early: (() => void)[] | undefined = [];
-  #podStreams = false;
+  #streams = 0;
   #lastId = 0;
   #ended: StatusError | undefined;
 
@@ -46,7 +46,7 @@ export class HubStreams {
 
   /** The board said hello. @param streams what it says it can, as in Hello */
   greeted(streams: number | undefined): void {
-    this.#podStreams = (streams ?? 0) >= 1;
+    this.#streams = streams ?? 0;
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const open of early) open();
@@ -133,8 +133,8 @@ export class HubStreams {
     if (stream.ended) return;
     const { clock, node, session, send } = this.#options;
     if ('request' in opening) {
-      if (!this.#podStreams) {
-        const { kind } = opening.request;
+      const { kind } = opening.request;
+      if (this.#streams < (kind === 'shell' ? 2 : 1)) {
         stream.fail(new StatusError(501, 'NotImplemented', `the agent of node ${node} is too old for ${kind}: it needs an update`));
         return;
       }

@@ -1,7 +1,7 @@
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
-import type { PodStreamRequest } from '@flotilla/shared/protocol/stream-messages.js';
+import type { PodStreamRequest, ShellRequest } from '@flotilla/shared/protocol/stream-messages.js';
 import type { CachedObject } from '#store/cache.ts';
 
 /** Who asks. In-process callers carry one too: `system:serviceaccount:kube-system:deployment-controller`. */
@@ -239,6 +239,9 @@ export interface Admission {
 /** What can be opened to a pod: a program in a container, a container's own process, or one connection to a port of the pod. */
 export type NodeStreamRequest = PodStreamRequest;
 
+/** A shell of the node itself. */
+export type NodeShellRequest = ShellRequest;
+
 /** Bytes both ways between the hub and a pod. Channels as in Kubernetes: 0 to the process, 1 output, 2 error output. */
 export interface NodeStream {
   /**
@@ -260,7 +263,7 @@ export interface NodeStream {
 /** The port to what happens on a node; implemented by nodesync over the device link. */
 export interface NodeConnector {
   /** The signal's end closes the stream, and an exec's process with its children is killed. Never throws: `opened` says what is wrong. */
-  open(node: string, request: NodeStreamRequest, signal: AbortSignal): NodeStream;
+  open(node: string, request: NodeStreamRequest | NodeShellRequest, signal: AbortSignal): NodeStream;
   /** Chunks of log text. @throws StatusError when the node is away or the container unknown */
   logs(
     node: string,
