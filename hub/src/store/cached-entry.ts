@@ -57,6 +57,15 @@ export class CachedEntry<T extends KubeObject = KubeObject> implements CachedObj
     return this.#object;
   }
 
+  /** Does now what the first look at it would do. What cannot be decoded is told to whoever looks. */
+  decodeAhead(): void {
+    try {
+      void this.object;
+    } catch {
+      // Only what is asked for may fail.
+    }
+  }
+
   /** Its news is old: few ask for its JSON from here on, so of text and object it keeps one. */
   rest(keep: 'object' | 'text' = 'object'): void {
     if (keep === 'text' && this.#text !== undefined) {

@@ -53,6 +53,10 @@ export class ObjectIndex {
     this.#touch(key, at).entries.delete(key);
   }
 
+  clear(): void {
+    this.#buckets.clear();
+  }
+
   /** Everything up to here was taken over at once; when single objects changed is not known. */
   loadedAt(revision: Revision): void {
     this.#since = revision;

@@ -3,7 +3,7 @@ import { createLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { afterEach, expect, test } from 'vitest';
 import type { CacheEvent, CacheSink } from './cache-events.ts';
-import { CompactedError, FutureRevisionError, type Store, type Watch, type WatchHandler } from './contract.ts';
+import { CompactedError, FutureRevisionError, type ListOptions, type Store, type Watch, type WatchHandler } from './contract.ts';
 import { MemoryStore } from './memory/memory-store.ts';
 import { WatchCache, type WatchCacheOptions } from './watch-cache.ts';
 import { FencedError, RevisionConflictError } from './write-errors.ts';
@@ -273,7 +273,7 @@ test('what is read at the start, and what is news no more, gives up its text onc
   const { cache, store } = await started({ recentEvents: 4, codec });
   await cache.create(`${pods}ns/a`, thing('a', 0));
   const written = cache.get(`${pods}ns/a`)?.json();
-  const later = await started({ store, codec });
+  const later = await started({ store, codec, seldomRead: () => true });
   made.length = 0;
   expect(later.cache.get(`${pods}ns/a`)?.json()).toBe(written);
   expect(made).toHaveLength(0);
@@ -287,6 +287,39 @@ test('what is read at the start, and what is news no more, gives up its text onc
   expect(made).toHaveLength(0);
   expect(cache.get(`${pods}ns/a`)?.json()).toBe(written);
   expect(made).toHaveLength(1);
+});
+
+test('it is read page by page at the start, and anew as a whole when another hub compacts meanwhile', async () => {
+  const store = new MemoryStore({ clock: new FakeClock() });
+  const count = 2_300;
+  for (let n = 0; n < count; n++) await store.put(`${pods}ns/${n}`, JSON.stringify(thing(String(n), n)));
+  const asked: ListOptions[] = [];
+  let compact = (): void => {};
+  const list: Store['list'] = async (prefix, options = {}) => {
+    asked.push(options);
+    if (options.after !== undefined) compact();
+    return MemoryStore.prototype.list.call(store, prefix, options);
+  };
+  Object.assign(store, { list });
+  const whole = await started({ store });
+  expect(asked.map(({ after }) => after !== undefined)).toEqual([false, true, true]);
+  expect(whole.cache.list(pods)).toHaveLength(count);
+  asked.length = 0;
+  compact = () => {
+    throw new CompactedError(5);
+  };
+  const again = await started({ store });
+  expect(asked.at(-1)).toEqual({ limit: undefined });
+  expect(again.cache.list(pods).map(({ key }) => key)).toEqual(whole.cache.list(pods).map(({ key }) => key));
+});
+
+test('what cannot be decoded keeps nothing from starting, and fails who asks for it', async () => {
+  const store = new MemoryStore({ clock: new FakeClock() });
+  await store.put(`${pods}ns/bad`, '{"kind":');
+  await store.put(`${pods}ns/good`, JSON.stringify(thing('good', 1)));
+  const { cache } = await started({ store });
+  expect(cache.get<Thing>(`${pods}ns/good`)?.object.spec?.n).toBe(1);
+  expect(() => cache.get(`${pods}ns/bad`)?.object).toThrow(SyntaxError);
 });
 
 test('what nobody looks at is text alone once it is news no more', async () => {

@@ -53,6 +53,9 @@ export interface CacheWriteOptions {
   readonly deleting?: boolean | undefined;
 }
 
+/** What the store reads while the page before is decoded. */
+const loadPage = 1000;
+
 /** A write under way: its event takes over the very object that the writer handed in. */
 interface OwnWrite {
   readonly text: string;
@@ -78,6 +81,7 @@ export class WatchCache {
   readonly #events: CacheEvents;
   readonly #gate = new RevisionGate(0);
   readonly #own = new Map<string, OwnWrite[]>();
+  readonly #seldomRead: (key: string) => boolean;
   readonly #nowMs: () => number;
   #told = 0;
   #tellingMs = 0;
@@ -89,29 +93,48 @@ export class WatchCache {
     this.#logger = options.logger;
     this.#codec = options.codec ?? plainJson;
     this.#prefix = options.prefix ?? '';
+    this.#seldomRead = options.seldomRead ?? (() => false);
     this.#nowMs = options.nowMs ?? (() => 0);
     this.#events = new CacheEvents(
       options.recentEvents ?? 4096,
       (error) => this.#logger.error('a watcher of the cache threw', { error }),
       ({ object: { key, revision } }) => {
         const entry = this.#objects.get(key);
-        if (entry?.revision === revision) entry.rest(options.seldomRead?.(key) ? 'text' : 'object');
+        if (entry?.revision === revision) entry.rest(this.#seldomRead(key) ? 'text' : 'object');
       },
     );
   }
 
   /** Reads everything and follows the changes from there; resolves when the cache is complete. */
   async start(): Promise<void> {
-    const { items, revision } = await this.#store.list(this.#prefix);
-    for (const item of items) {
-      const entry = decodeEntry(item.key, item.value, item.revision, this.#codec);
-      entry.rest();
-      this.#objects.set(entry, item.revision);
-    }
+    // Compacted under our hands (by another hub): whatever came is replaced by one whole list.
+    const revision = await this.#load(loadPage).catch((error: unknown) => {
+      if (error instanceof CompactedError) return this.#load(undefined);
+      throw error;
+    });
     this.#objects.loadedAt(revision);
     this.#events.reset(revision);
     this.#gate.advance(revision);
     await this.#follow(revision);
+  }
+
+  /** Page by page, each decoded while the store reads the next: what is seldom read stays text, all else is wanted by somebody at once. */
+  async #load(limit: number | undefined): Promise<Revision> {
+    this.#objects.clear();
+    for (let page = this.#store.list(this.#prefix, { limit }); ; ) {
+      const { items, revision, remaining } = await page;
+      if (remaining > 0) {
+        page = this.#store.list(this.#prefix, { limit, after: items.at(-1)?.key, revision });
+        page.catch(() => {});
+      }
+      for (const item of items) {
+        const entry = decodeEntry(item.key, item.value, item.revision, this.#codec);
+        entry.rest();
+        if (!this.#seldomRead(item.key)) entry.decodeAhead();
+        this.#objects.set(entry, item.revision);
+      }
+      if (remaining === 0) return revision;
+    }
   }
 
   get figures(): CacheFigures {
