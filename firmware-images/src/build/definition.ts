@@ -83,7 +83,7 @@ const listOf =
   (value) => {
     if (!Array.isArray(value)) return 'is not a list';
     const [first] = value.map((item, index) => [index, check(item)] as const).filter(([, fault]) => fault !== undefined);
-    return first && `[${first[0]}] ${first[1]}`;
+    return first && `[${first[0]}]${joined(first[1])}`;
   };
 const mapOf =
   (check: Check): Check =>
@@ -92,8 +92,10 @@ const mapOf =
     const [first] = Object.entries(value)
       .map(([key, item]) => [key, check(item)] as const)
       .filter(([, fault]) => fault !== undefined);
-    return first && `.${first[0]} ${first[1]}`;
+    return first && `.${first[0]}${joined(first[1])}`;
   };
+/** A fault behind the name of what it is in. */
+const joined = (fault = ''): string => (/^[.[]/.test(fault) ? fault : ` ${fault}`);
 interface FieldCheck {
   readonly check: Check;
   readonly optional?: true;
@@ -108,8 +110,8 @@ const objectOf =
       const { check, optional } = typeof field === 'function' ? { check: field, optional: undefined } : field;
       const item = (value as Record<string, unknown>)[key];
       if (item === undefined && optional) continue;
-      const fault = item === undefined ? ' is missing' : check(item);
-      if (fault) return `.${key}${/^[.[ ]/.test(fault) ? '' : ' '}${fault}`;
+      const fault = item === undefined ? 'is missing' : check(item);
+      if (fault) return `.${key}${joined(fault)}`;
     }
     return undefined;
   };
