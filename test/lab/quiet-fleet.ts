@@ -11,8 +11,11 @@ export interface QuietFleet {
   readonly workload: Workload;
   /** Lets time pass and looks. @throws Error that names the invariant that did not hold */
   step(ms: number): Promise<void>;
-  /** Simulated milliseconds until everything is as wanted. @throws Error that says what is not after the limit */
-  settles(limitMs: number): Promise<number>;
+  /**
+   * Simulated milliseconds until everything is as wanted, pods that run to completion so far as `once` says.
+   * @throws Error that says what is not after the limit
+   */
+  settles(limitMs: number, once?: 'begun' | 'ended'): Promise<number>;
 }
 
 export async function quietFleet(
@@ -43,10 +46,10 @@ export async function quietFleet(
     ledger,
     workload: new Workload(world, ledger, random),
     step,
-    async settles(limitMs) {
+    async settles(limitMs, once = 'ended') {
       const beganMs = world.clock.monotonicMs();
       for (;;) {
-        const reasons = await unsettled(world, ledger);
+        const reasons = await unsettled(world, ledger, once);
         tally.invariant('converges');
         const passedMs = world.clock.monotonicMs() - beganMs;
         if (reasons.length === 0) return passedMs;

@@ -46,7 +46,7 @@ async function round(seed: number, lab: Lab, awayMs: number, plant?: typeof adop
     await step(250);
   }
   tally.invariant('changes converge in 5 s');
-  const tookMs = await settles(120_000);
+  const tookMs = await settles(120_000, 'begun');
   if (tookMs > changesMs) throw new Error(`changes converge in 5 s: they took ${tookMs / 1000} s`);
   await fleet.stop();
 }

@@ -8,8 +8,13 @@ function isTrue(object: Pod | Node, type: string): boolean {
   return object.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false;
 }
 
-/** What keeps this fleet from being as it is wanted; empty when everything has settled. Reads the store, the containers and the disks. */
-export async function unsettled(fleet: Fleet, ledger: Ledger): Promise<string[]> {
+const farEnough = { begun: new Set(['Running', 'Succeeded', 'Failed']), ended: new Set(['Succeeded', 'Failed']) };
+
+/**
+ * What keeps this fleet from being as it is wanted; empty when everything has settled. Reads the store, the containers and the disks.
+ * `once` says how far pods that run to completion have to be: their programs take the time they take.
+ */
+export async function unsettled(fleet: Fleet, ledger: Ledger, once: 'begun' | 'ended' = 'ended'): Promise<string[]> {
   const reasons: string[] = [];
   const pods = ledger.objects<Pod>('core/pods');
   for (const { metadata, spec } of ledger.objects<Deployment>('apps/deployments')) {
@@ -27,7 +32,7 @@ export async function unsettled(fleet: Fleet, ledger: Ledger): Promise<string[]>
     if (pod.spec?.nodeName) bound.set(uid, pod);
     if (deletionTimestamp) reasons.push(`${name} is still being deleted`);
     else if (!pod.spec?.nodeName) reasons.push(`${name} is bound to no node`);
-    else if (pod.spec.restartPolicy === 'Never' ? phase !== 'Succeeded' && phase !== 'Failed' : !isTrue(pod, 'Ready'))
+    else if (pod.spec.restartPolicy === 'Never' ? !farEnough[once].has(phase ?? '') : !isTrue(pod, 'Ready'))
       reasons.push(`${name} on ${pod.spec.nodeName} is ${phase}`);
   }
   const seen = new Set<string>();
