@@ -36,18 +36,38 @@ export class BenchApi {
     return text;
   }
 
-  /** Every change from now on. Resolves when the watch stands. */
+  /** Every change from now on, over as many watches as it takes: a hub hangs up on who reads too slowly. Resolves when the first stands. */
   async watch(path: string, onEvent: (event: WatchEvent) => void): Promise<{ stop(): void }> {
-    const { metadata } = JSON.parse(await this.ok('GET', path)) as { metadata: { resourceVersion: string } };
-    const response = await this.#open('GET', `${path}?watch=1&resourceVersion=${metadata.resourceVersion}`);
-    let rest = '';
-    response.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) onEvent(JSON.parse(line) as WatchEvent);
-    });
-    response.on('error', () => {});
-    return { stop: () => response.destroy() };
+    let last = (JSON.parse(await this.ok('GET', `${path}?limit=1`)) as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
+    let stopped = false;
+    let current: IncomingMessage | undefined;
+    const follow = async (): Promise<void> => {
+      const response = await this.#open('GET', `${path}?watch=1&allowWatchBookmarks=true&resourceVersion=${last}`);
+      current = response;
+      if (stopped) return void response.destroy();
+      let rest = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+          const event = JSON.parse(line) as WatchEvent;
+          if (event.type === 'ERROR') throw new Error(`the watch of ${path} lost its place: ${line}`);
+          last = event.object.metadata.resourceVersion;
+          if (event.type !== 'BOOKMARK') onEvent(event);
+        }
+      });
+      response.on('error', () => {});
+      response.once('close', () => {
+        if (!stopped) void follow();
+      });
+    };
+    await follow();
+    return {
+      stop: () => {
+        stopped = true;
+        current?.destroy();
+      },
+    };
   }
 
   close(): void {

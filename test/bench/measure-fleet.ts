@@ -8,6 +8,7 @@ import { bundle } from './bundle.ts';
 import { median, percentile, type Report } from './figure.ts';
 import { Fleet } from './fleet.ts';
 import { benchDeployment, benchPod } from './manifests.ts';
+import { measureDay } from './measure-day.ts';
 import { statusKb } from './memory.ts';
 import { carriedBytes, cpuSeconds, writtenBytes } from './process-cost.ts';
 import { runningOf } from './running-pods.ts';
@@ -38,6 +39,7 @@ export async function measureFleet(report: Report, boards: number): Promise<void
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
   await bundle('hub', join(dir, 'hub'));
   await bundle('agent', join(dir, 'agent'));
+  await measureDay(report, { hub: join(dir, 'hub'), agent: join(dir, 'agent') });
   // No pod of a simulated board needs an address of its own that is real, but each board needs a range.
   const hub = await BenchHub.start(join(dir, 'hub'), ['--log-level', 'warn']);
   const fleet = new Fleet(join(dir, 'agent'), hub);

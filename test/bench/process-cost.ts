@@ -22,3 +22,10 @@ export async function carriedBytes(port: number): Promise<{ readonly connections
   const sum = (name: string, line: string): number => Number(new RegExp(` ${name}:(\\d+)`).exec(line)?.[1] ?? 0);
   return { connections: lines.length, bytes: lines.reduce((all, line) => all + sum('bytes_sent', line) + sum('bytes_received', line), 0) };
 }
+
+/** Cuts the connections that a local port has, as a line that is lost; what they had carried. Where the kernel may not, nothing is cut. */
+export async function cutConnections(port: number): Promise<{ readonly connections: number; readonly bytes: number }> {
+  const carried = await carriedBytes(port);
+  await promisify(execFile)('ss', ['-K', '-tnH', 'state', 'established', `sport = :${port}`], { maxBuffer: 1 << 28 });
+  return carried;
+}

@@ -140,7 +140,7 @@ class ReconnectingLink implements HubLink {
         adapt();
       },
       nonce: random.bytes(16).toString('base64url'),
-      live: () => {
+      live: (hubHasReports) => {
         live = true;
         keepAlive?.connected(this.#attempts);
         this.#attempts = 0;
@@ -148,7 +148,7 @@ class ReconnectingLink implements HubLink {
           this.#failures = 0;
         });
         logger.info('connected to the hub');
-        handlers.connected();
+        handlers.connected(hubHasReports);
       },
     });
     this.#session = session;

@@ -31,8 +31,10 @@ export interface LinkHandlers {
   objects(parts: readonly ObjectPart[]): Promise<ManifestOutcome>;
   /** The generation in hand, told to the hub at hello so that an unchanged board is sent nothing. */
   applied(): Generation | undefined;
-  /** A session began: send a full report. */
-  connected(): void;
+  /** What the hub has of this board's reports, told to it at hello: see `Hello.reported`. */
+  reported?(): number | undefined;
+  /** A session began. Send a full report, unless the hub has what `reported` said: then only what changed since. */
+  connected(hubHasReports?: boolean): void;
   disconnected(): void;
   /** The hub's clock, proven fresh by a nonce: from here on at least this late. */
   time?(hubWallMs: number): void;

@@ -140,10 +140,10 @@ export class FleetBoard {
             },
             handlers: {
               ...handlers,
-              connected: () => {
+              connected: (hubHasReports) => {
                 this.#connected = true;
                 this.#options.connected();
-                handlers.connected();
+                handlers.connected(hubHasReports);
                 void renewal.look();
               },
               disconnected: () => {

@@ -160,3 +160,49 @@ describe('sequence', () => {
     expect(await Sequence.open(files, '/d/run', clock)).toMatchObject({ saved: true });
   });
 });
+
+describe('a hub that still has what it acknowledged', () => {
+  it('is told only what changed since', async () => {
+    const { clock, reporter, sent, pods, link } = await setUp();
+    pods.set('a', { phase: 'Running' });
+    pods.set('b', { phase: 'Running' });
+    expect(reporter.acknowledged).toBeUndefined();
+    reporter.connected();
+    await clock.advance(100);
+    const highest = Math.max(...(sent[0]?.pods.map(({ sequence }) => sequence) ?? []), sent[0]?.node?.sequence ?? 0);
+    expect([sent[0]?.full, reporter.acknowledged]).toEqual([true, highest]);
+
+    reporter.connected(true);
+    await clock.advance(10_000);
+    expect(sent).toHaveLength(1);
+
+    link.connected = false;
+    pods.set('a', { phase: 'Failed' });
+    reporter.podChanged('a');
+    link.connected = true;
+    expect(reporter.acknowledged).toBe(highest);
+    reporter.connected(true);
+    await clock.advance(100);
+    expect(sent.slice(1).map(({ full, node, pods: told }) => [full, node, told.map(({ uid }) => uid)])).toEqual([
+      [false, undefined, ['a']],
+    ]);
+    expect(reporter.acknowledged).toBeGreaterThan(highest);
+
+    reporter.connected(false);
+    await clock.advance(100);
+    expect([sent[2]?.full, sent[2]?.pods.length]).toEqual([true, 2]);
+  });
+
+  it('is told everything when a full report did not arrive, whatever it says', async () => {
+    const { clock, reporter, sent, pods, link } = await setUp();
+    pods.set('a', { phase: 'Running' });
+    link.fail = true;
+    reporter.connected();
+    await clock.advance(100);
+    link.fail = false;
+    expect(reporter.acknowledged).toBeUndefined();
+    reporter.connected(true);
+    await clock.advance(10_000);
+    expect(new Set(sent.map(({ full }) => full))).toEqual(new Set([true]));
+  });
+});

@@ -36,7 +36,8 @@ const mostEvents = 64;
 
 /**
  * Tells the hub what changed, and nothing else. One report is under way at a time, so a burst becomes one report. What matters to others
- * (phase, readiness, a container's state) goes at once, the rest with it or within a second. After a session begins, all of it.
+ * (phase, readiness, a container's state) goes at once, the rest with it or within a second. After a session begins, all of it, unless the
+ * hub still has what it acknowledged.
  *
  * INVARIANT: a pod's sequence grows with every change of its report; the same report again keeps its number.
  */
@@ -49,6 +50,10 @@ export class StatusReporter {
   #eventsDirty = false;
   #full = false;
   #sending = false;
+  /** The highest sequence that was acknowledged. */
+  #acknowledged: number | undefined;
+  /** `reported` is owed in this session. */
+  #owed = false;
   #timer: { due: Timer; atMs: number } | undefined;
   #stopped = false;
 
@@ -56,10 +61,22 @@ export class StatusReporter {
     this.#options = options;
   }
 
-  /** A session began: the hub gets a full report. */
-  connected(): void {
-    this.#full = true;
-    this.#soon(0);
+  /** Told to the hub at hello: see `Hello.reported`. */
+  get acknowledged(): number | undefined {
+    return this.#full ? undefined : this.#acknowledged;
+  }
+
+  /** A session began: the hub gets a full report, or only what changed where it has all that it acknowledged. */
+  connected(hubHasReports = false): void {
+    this.#owed = true;
+    if (!hubHasReports || this.#acknowledged === undefined) this.#full = true;
+    if (this.idle) this.#allTold();
+    else this.#soon(0);
+  }
+
+  #allTold(): void {
+    if (this.#owed) this.#options.reported?.();
+    this.#owed = false;
   }
 
   stop(): void {
@@ -123,7 +140,8 @@ export class StatusReporter {
       await link.report(report);
       for (const pod of report.pods) this.#options.acknowledged(pod);
       events.acknowledge(report.events);
-      if (full) this.#options.reported?.();
+      for (const { sequence } of told(report)) this.#acknowledged = Math.max(this.#acknowledged ?? 0, sequence);
+      this.#allTold();
       if (events.next(1).length > 0) this.#eventsDirty = true;
     } catch (error) {
       // The session ended, or the hub refused: everything in it is due again.
@@ -183,6 +201,10 @@ export class StatusReporter {
       return report && this.#pods.get(uid)?.urgent !== urgentPart(report);
     });
   }
+}
+
+function told({ pods, node }: StatusReport): readonly { readonly sequence: number }[] {
+  return node ? [...pods, node] : pods;
 }
 
 /** What others wait for: phase, conditions, which state each container is in, addresses, the end. */

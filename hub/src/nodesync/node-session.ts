@@ -16,6 +16,7 @@ import type { DownKind, UpKind } from '@flotilla/shared/protocol/topics.js';
 import { agree, coreVersion, protocolVersions } from '@flotilla/shared/protocol/versions.js';
 import type { Broker, DeviceSession } from '#broker/types.ts';
 import type { ReportIngest } from './ingest/report-ingest.ts';
+import type { ReportMemory } from './ingest/report-memory.ts';
 import type { ManifestContent } from './manifest/manifest-content.ts';
 import type { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { ManifestSender } from './manifest/manifest-sender.ts';
@@ -50,6 +51,8 @@ export interface NodeSessionOptions {
   readonly parts: readonly NodePart[];
   readonly streamWindows: StreamWindows;
   readonly hold?: BoardHold | undefined;
+  /** What sessions before this one left; nothing when left out. */
+  readonly memory?: Pick<ReportMemory, 'has' | 'keep'> | undefined;
   /** Where what takes long waits for its turn; at once when left out. */
   readonly lanes?: Pick<WorkLanes, 'offer'> | undefined;
   /** Reports that are written at one time, over all boards; any number when left out. */
@@ -76,6 +79,8 @@ export class NodeSession {
   /** The report being written, and the last one that was acknowledged. */
   #taking = -1;
   #acknowledged = -1;
+  /** The highest sequence that is committed, once everything the board knows is. */
+  #reported: number | undefined;
   #tokens = 0;
   #streamWarned = false;
 
@@ -115,6 +120,8 @@ export class NodeSession {
 
   end(): void {
     if (this.#greeted && !this.#coreOnly && !this.#over) for (const part of this.#options.parts) part.end?.(this.#channel);
+    // What is being written now may be committed or not.
+    if (!this.#over) this.#options.memory?.keep(this.device.node, this.#taking > this.#acknowledged ? undefined : this.#reported);
     this.#over = true;
     this.#helloTimer?.cancel();
     this.#manifests.stop();
@@ -209,7 +216,13 @@ export class NodeSession {
     const own = this.#options.versions ?? protocolVersions;
     const { version, deltas } = agree(own, hello.versions);
     const { clock, clusterId, session, signer } = this.#options;
-    const welcome: Welcome = { nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) };
+    const { reported } = hello;
+    if (!this.#greeted && reported !== undefined && this.#options.memory?.has(session.node, reported)) this.#reported = reported;
+    const known = reported !== undefined && this.#reported === reported;
+    const welcome: Welcome = {
+      ...{ nonce: hello.nonce, version, session: session.epoch, wallMs: Math.floor(clock.wallMs()) },
+      ...(known ? { reported: true } : {}),
+    };
     this.#quietly('welcome', seal(signer, 'welcome', { clusterId, node: session.node }, welcome));
     const first = !this.#greeted;
     this.#greeted = true;
@@ -245,12 +258,18 @@ export class NodeSession {
       await this.#options.hold?.reports(this.device.node);
       if (!(await this.#write(report))) return;
       this.#acknowledged = number;
+      this.#count(report);
       if (!this.#over) this.#quietly('ack', { session, number });
     } catch (error) {
       this.#taking = this.#acknowledged;
       this.#options.logger.error('could not write a report', { error });
       this.#refuse('report', 'Busy', 'the hub could not write this report now');
     }
+  }
+
+  #count({ full, node, pods }: StatusReport): void {
+    if (!full && this.#reported === undefined) return;
+    this.#reported = Math.max(this.#reported ?? 0, node?.sequence ?? 0, ...pods.map(({ sequence }) => sequence));
   }
 
   /** @returns false when the session ended before it began */
