@@ -12,11 +12,18 @@ test('a board needs not tell again what stands as it was, and no more than that'
   objects.pods.reverse();
   expect(memory.has('board', 7)).toBe(true);
   // Somebody wrote a pod, or the Node, or took a pod away.
-  for (const change of [
-    () => void (objects.pods[0] = version('a', '4')),
-    () => void (objects.node = version('n', '5')),
-    () => void objects.pods.pop(),
-  ]) {
+  const changes: (() => void)[] = [
+    () => {
+      objects.pods[0] = version('a', '4');
+    },
+    () => {
+      objects.node = version('n', '5');
+    },
+    () => {
+      objects.pods.pop();
+    },
+  ];
+  for (const change of changes) {
     memory.keep('board', 7);
     change();
     expect(memory.has('board', 7)).toBe(false);
