@@ -47,6 +47,7 @@ describe('deployment controller', () => {
       'deployment.kubernetes.io/max-replicas': '4',
     });
     expect(get(plane)?.metadata?.annotations?.['deployment.kubernetes.io/revision']).toBe('1');
+    expect(get(plane)?.metadata?.generation).toBe(1);
     await plane.until('progress is told', () => condition(plane, 'Progressing')?.reason === 'NewReplicaSetAvailable');
     expect(condition(plane, 'Progressing')?.message).toBe(`ReplicaSet "${set?.metadata?.name}" has successfully progressed.`);
     expect(condition(plane, 'Available')).toMatchObject({ status: 'True', reason: 'MinimumReplicasAvailable' });

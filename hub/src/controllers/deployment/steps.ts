@@ -92,7 +92,8 @@ const executors: { readonly [K in DeploymentStep['type']]: Executor<K> } = {
       });
   },
   async revision(env, deployment, { revision }) {
-    await deployments(env).update(...place(deployment), (current) => ({
+    // With the status, as kube-controller-manager does: it is no change that anybody asked for, so the generation stays.
+    await deployments(env).updateStatus(...place(deployment), (current) => ({
       ...current,
       metadata: { ...current.metadata, annotations: { ...current.metadata?.annotations, [revisionAnnotation]: revision } },
     }));
