@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { podmanRunDir } from '@flotilla/agent/runtime/podman/podman-runtime.js';
+import type { LanPlace } from './lan.ts';
 import { type PodmanPlace, podmanPlace } from './podman.ts';
 import { Program } from './program.ts';
 
@@ -13,6 +14,8 @@ export interface BoardOptions {
   /** A join token; not needed again once the board has joined. */
   readonly token: string;
   readonly args?: readonly string[];
+  /** Its machine; this one when left out. */
+  readonly place?: LanPlace | undefined;
 }
 
 export interface BoardContainer {
@@ -40,21 +43,17 @@ export class Board {
   }
 
   static async make(options: BoardOptions): Promise<Board> {
-    const board = new Board(options, await podmanPlace());
+    const board = new Board(options, await podmanPlace(options.place?.enter));
     await mkdir(board.dataDir);
     return board;
   }
 
   start(): Program {
-    const { name, hub, token, args = [] } = this.#options;
+    const { name, hub, token, args = [], place } = this.#options;
     const env: NodeJS.ProcessEnv = { ...this.place.env, FLOTILLA_JOIN_TOKEN: token };
     delete env['INIT_CWD'];
-    this.agent = Program.node(
-      `agent of ${name}`,
-      entry,
-      ['--hub', hub, '--data-dir', this.dataDir, '--node-name', name, '--podman-storage', this.place.dir, ...args],
-      { env },
-    );
+    const own = ['--hub', hub, '--data-dir', this.dataDir, '--node-name', name, '--podman-storage', this.place.dir, ...args];
+    this.agent = Program.node(`agent of ${name}`, entry, own, { env }, place?.enter);
     return this.agent;
   }
 

@@ -24,13 +24,16 @@ export interface PodmanPlace {
 const prefix = 'flotilla-test-podman-';
 const exec = new SystemExec();
 
-/** A fresh place; sweeps first what test runs that were killed left behind. */
-export async function podmanPlace(): Promise<PodmanPlace> {
+/**
+ * A fresh place; sweeps first what test runs that were killed left behind.
+ * @param enter what a command line begins with to run in the network of this place's machine; the tests' own when left out
+ */
+export async function podmanPlace(enter: readonly string[] = []): Promise<PodmanPlace> {
   await sweepPodmanPlaces();
   const dir = await mkdtemp(join(tmpdir(), prefix));
   await writeFile(join(dir, 'owner'), ownMark);
   await writeFile(join(dir, 'containers.conf'), containersConf(readHostFacts(), undefined));
-  const place = placeAt(dir);
+  const place = placeAt(dir, enter);
   for (const folder of Object.values(place.storage)) await mkdir(folder, { recursive: true });
   return place;
 }
@@ -48,7 +51,7 @@ async function sweepPodmanPlaces(): Promise<void> {
   for (const pid of await processesOf(join(tmpdir(), prefix), (dir) => !existsSync(dir))) endProcess(pid);
 }
 
-function placeAt(dir: string): PodmanPlace {
+function placeAt(dir: string, enter: readonly string[] = []): PodmanPlace {
   const storage = { root: join(dir, 'root'), runroot: join(dir, 'run'), tmpdir: join(dir, 'tmp'), networkConfigDir: join(dir, 'networks') };
   const flags = [
     '--root',
@@ -67,7 +70,8 @@ function placeAt(dir: string): PodmanPlace {
     flags,
     env,
     podman: async (...args) => {
-      const { code, stdout, stderr } = await exec.run('podman', [...flags, ...args], { env, timeoutMs: 120_000 });
+      const [program = '', ...words] = [...enter, 'podman', ...flags, ...args];
+      const { code, stdout, stderr } = await exec.run(program, words, { env, timeoutMs: 120_000 });
       if (code !== 0) throw new Error(`podman ${args.join(' ')}: ${stderr.trim()}`);
       return stdout.toString();
     },

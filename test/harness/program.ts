@@ -42,12 +42,10 @@ export class Program {
     });
   }
 
-  /** Runs a TypeScript entry under this Node. */
-  static node(name: string, entry: string, args: readonly string[], options: SpawnOptions = {}): Program {
-    return new Program(
-      name,
-      spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, ...args], { stdio: 'pipe', ...options }),
-    );
+  /** Runs a TypeScript entry under this Node. @param enter what the command line begins with */
+  static node(name: string, entry: string, args: readonly string[], options: SpawnOptions = {}, enter: readonly string[] = []): Program {
+    const [program = '', ...words] = [...enter, process.execPath, '--disable-warning=ExperimentalWarning', entry, ...args];
+    return new Program(name, spawn(program, words, { stdio: 'pipe', ...options }));
   }
 
   get stdout(): string {
@@ -72,6 +70,11 @@ export class Program {
     );
     if (found !== 'ended') return found;
     throw new Error(`${this.name} ended (${this.#end}) and had not said ${pattern}\n${this.tail()}`);
+  }
+
+  /** More of its standard input, which goes on. */
+  type(text: string): void {
+    this.#child.stdin?.write(text);
   }
 
   /** All of its standard input. */

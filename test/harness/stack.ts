@@ -6,6 +6,7 @@ import { Board } from './board.ts';
 import { freePort } from './free-port.ts';
 import { demoImages } from './images.ts';
 import { findKubectls, Kubectl } from './kubectl.ts';
+import type { LanPlace } from './lan.ts';
 import { Program } from './program.ts';
 import { until } from './until.ts';
 
@@ -26,6 +27,8 @@ export interface AddBoardOptions {
   readonly images?: boolean;
   /** A new one when left out. */
   readonly token?: string;
+  /** Its machine; this one when left out. */
+  readonly place?: LanPlace;
 }
 
 /** A hub and boards as a user runs them: processes of their own, a real kubectl, real containers. */
@@ -100,12 +103,13 @@ export class Stack {
   }
 
   /** A board with a token whose agent was not started yet. */
-  async makeBoard(name: string, { address = '127.0.0.1', args = [], images = true, token }: AddBoardOptions = {}): Promise<Board> {
+  async makeBoard(name: string, { address = '127.0.0.1', args = [], images = true, token, place }: AddBoardOptions = {}): Promise<Board> {
     const board = await Board.make({
       name,
       hub: `https://${address}:${this.ports.api}`,
       token: token ?? (await this.joinToken()),
       args,
+      place,
     });
     this.boards.push(board);
     if (images) await demoImages(board.place);

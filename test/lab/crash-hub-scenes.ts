@@ -42,12 +42,12 @@ function hubScene(load: (api: RecordedApi, turn: string) => Promise<unknown>, be
   };
 }
 
-/** A write without an answer was done or not by now; the next point asks only for its own. */
+/** A write without an answer was done or not, which the watches have told by now; the next point asks only for its own. */
 function forget(history: History): void {
   for (const write of history.writes) {
     if (write.acknowledged !== undefined || write.refused) continue;
-    const item = history.readings.findLast(({ prefix }) => write.key.startsWith(prefix))?.items.find(({ key }) => key === write.key);
-    if (item?.value === write.value) write.acknowledged = history.tick();
+    const told = history.watches.some(({ events }) => events.some(({ key, value }) => key === write.key && value === write.value));
+    if (told) write.acknowledged = history.tick();
     else write.refused = true;
   }
 }

@@ -1,3 +1,5 @@
+import type { Pod } from '@flotilla/shared/api/generated/types.js';
+import { offlineWords, podOfflineSince } from '@flotilla/shared/api/offline.js';
 import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { replyObject, setWarnings, successStatus } from './answers.ts';
@@ -30,9 +32,20 @@ export const evictionSubresource: SpecialSubresource = {
     if (own && own !== target.name) throw badRequest('name in URL does not match name in Eviction object');
     const given = eviction.deleteOptions ? Buffer.from(JSON.stringify(eviction.deleteOptions)) : Buffer.alloc(0);
     const options = readDeleteOptions(new URLSearchParams(), given, 'application/json');
-    await resource.delete(ctx, target.namespace, target.name, { ...options, dryRun: dryRun || (options.dryRun ?? false) });
+    const { object, deleted } = await resource.delete(ctx, target.namespace, target.name, {
+      ...options,
+      dryRun: dryRun || (options.dryRun ?? false),
+    });
+    const waits = deleted ? undefined : waitsForNode(object.object);
+    if (waits) ctx.warn(waits);
     if (ctx instanceof WarningContext) setWarnings(exchange, ctx.warnings);
     const { details: _details, ...success } = successStatus({});
     await replyObject(exchange, 201, { ...success, code: 201 }, format);
   },
 };
+
+/** Who drains a node that is away is told why it takes so long. */
+function waitsForNode(pod: Pod): string | undefined {
+  const since = podOfflineSince(pod);
+  return since && `${offlineWords(pod.spec?.nodeName ?? '', since)}; the pod will be stopped when it returns`;
+}

@@ -1,4 +1,5 @@
-import type { Namespace, NamespaceCondition } from '@flotilla/shared/api/generated/types.js';
+import type { Namespace, NamespaceCondition, Pod } from '@flotilla/shared/api/generated/types.js';
+import { offlineWords, podOfflineSince } from '@flotilla/shared/api/offline.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 
@@ -8,6 +9,9 @@ export interface Remaining {
   readonly resource: string;
   readonly objects: readonly KubeObject[];
 }
+
+/** So many nodes are named. */
+const mostNamed = 5;
 
 const qualified = ({ group, resource }: Remaining): string => `${resource}.${group}`;
 
@@ -82,6 +86,7 @@ export function namespaceConditions(
           reason: 'ContentHasNoFinalizers',
           message: 'All content-preserving finalizers finished',
         },
+    ...waitingForNodes(left),
   ];
   const known = namespace.status?.conditions ?? [];
   return told.map((condition) => {
@@ -91,9 +96,33 @@ export function namespaceConditions(
   });
 }
 
+/** Not one of Kubernetes' own, and there only while it is true: pods go when their boards, which are away, have stopped them. */
+function waitingForNodes(left: readonly Remaining[]): Told[] {
+  const pods = left
+    .filter(({ group, resource }) => group === '' && resource === 'pods')
+    .flatMap(({ objects }) => objects as readonly Pod[]);
+  const nodes = new Map<string, { readonly words: string; pods: number }>();
+  for (const pod of pods) {
+    const since = podOfflineSince(pod);
+    const node = pod.spec?.nodeName;
+    if (!since || !node) continue;
+    const known = nodes.get(node) ?? { words: offlineWords(node, since), pods: 0 };
+    known.pods++;
+    nodes.set(node, known);
+  }
+  if (nodes.size === 0) return [];
+  const away = [...nodes.values()].map(({ words, pods: count }) => `${words} and has ${count} ${count === 1 ? 'pod' : 'pods'}`).sort();
+  const more = away.length > mostNamed ? `, and ${away.length - mostNamed} more nodes` : '';
+  const message = `Pods will be stopped when their nodes return: ${away.slice(0, mostNamed).join(', ')}${more}`;
+  return [{ type: 'NamespaceWaitingForNodes', status: 'True', reason: 'NodesOffline', message }];
+}
+
 export function sameConditions(a: readonly NamespaceCondition[] | undefined, b: readonly NamespaceCondition[]): boolean {
-  return b.every((condition) => {
-    const there = a?.find(({ type }) => type === condition.type);
-    return there?.status === condition.status && there.reason === condition.reason && there.message === condition.message;
-  });
+  return (
+    (a?.length ?? 0) === b.length &&
+    b.every((condition) => {
+      const there = a?.find(({ type }) => type === condition.type);
+      return there?.status === condition.status && there.reason === condition.reason && there.message === condition.message;
+    })
+  );
 }
