@@ -10,6 +10,7 @@ import { namespaces } from './cases/namespaces.ts';
 import { nodes } from './cases/nodes.ts';
 import { patches } from './cases/patches.ts';
 import { podFields } from './cases/pod-fields.ts';
+import { podTemplates } from './cases/pod-templates.ts';
 import { pods } from './cases/pods.ts';
 import { protobufBodies } from './cases/protobuf.ts';
 import { rbacKinds } from './cases/rbac-kinds.ts';
@@ -38,6 +39,7 @@ export const topics: readonly Topic[] = [
   nodes,
   patches,
   podFields,
+  podTemplates,
   pods,
   protobufBodies,
   rbacKinds,

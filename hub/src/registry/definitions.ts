@@ -8,6 +8,7 @@ import { events } from './core/event.ts';
 import { namespaces } from './core/namespace.ts';
 import { nodes } from './core/node.ts';
 import { pods } from './core/pod.ts';
+import { podTemplates } from './core/pod-template.ts';
 import { secrets } from './core/secret.ts';
 import { services } from './core/service.ts';
 import { serviceAccounts } from './core/service-account.ts';
@@ -23,6 +24,7 @@ export const definitions: readonly ResourceDefinition[] = [
   namespaces,
   nodes,
   pods,
+  podTemplates,
   configMaps,
   secrets,
   serviceAccounts,

@@ -33,7 +33,8 @@ export function validateSelectorAndTemplate({ selector, template }: WithTemplate
   return [...faults, ...validateTemplate(template, at)];
 }
 
-function validateTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+/** What any template of pods has to be (core/validation, ValidatePodTemplateSpec). */
+export function validatePodTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
   const { metadata, spec } = template ?? {};
   const faults = [
     ...validateLabels(metadata?.labels, `${path}.labels`),
@@ -42,6 +43,12 @@ function validateTemplate(template: PodTemplateSpec | undefined, path: string): 
   ];
   if (spec?.ephemeralContainers?.length)
     faults.push(forbiddenField(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
+  return faults;
+}
+
+function validateTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+  const faults = validatePodTemplate(template, path);
+  const { spec } = template ?? {};
   if (spec?.restartPolicy !== 'Always') faults.push(notSupported(`${path}.spec.restartPolicy`, spec?.restartPolicy, ['Always']));
   if (spec?.activeDeadlineSeconds !== undefined) {
     faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
