@@ -16,22 +16,25 @@ import { measureHub } from './hub-size.ts';
 import { measurePodStart } from './pod-start.ts';
 
 /** How images are to start the agent. */
-const agentNodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=64', '--optimize-for-size'];
+const agentNodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=64'];
+const parts = ['pods', 'agent', 'hub'] as const;
 
-/** What an apply costs, on a hub and a board of its own: P4, P7, P8, P14. */
-export async function run(report: Report): Promise<void> {
+/** What an apply costs, on a hub and a board of its own: P4 (`pods`), P8 and P14 (`agent`), P7 and P14 (`hub`). */
+export async function run(report: Report, { only }: { readonly only?: string | undefined } = {}): Promise<void> {
+  const wanted = parts.filter((part) => only === undefined || part === only);
+  if (wanted.length === 0) throw new Error(`there is no part ${only}; there are ${parts.join(', ')}`);
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
   try {
     await bundle('hub', join(dir, 'hub'));
     await bundle('agent', join(dir, 'agent'));
-    await measureApply(dir, report);
-    await measureHub(join(dir, 'hub'), report);
+    if (wanted.some((part) => part !== 'hub')) await measureApply(dir, wanted, report);
+    if (wanted.includes('hub')) await measureHub(join(dir, 'hub'), report);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function measureApply(dir: string, report: Report): Promise<void> {
+async function measureApply(dir: string, wanted: readonly (typeof parts)[number][], report: Report): Promise<void> {
   // A subnet of its own: a hub that runs on this machine, or its tests, may have the usual one.
   const hub = await BenchHub.start(join(dir, 'hub'), ['--pod-cidr', `100.${randomInt(65, 128)}.${randomInt(256)}.0/24`]);
   let board: Board | undefined;
@@ -58,8 +61,8 @@ async function measureApply(dir: string, report: Report): Promise<void> {
       };
       return status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') && !spec?.taints;
     });
-    await measurePodStart(api, made, report);
-    await measureAgent({ api, board: made, start, report });
+    if (wanted.includes('pods')) await measurePodStart(api, made, report);
+    if (wanted.includes('agent')) await measureAgent({ api, board: made, start, report });
     api.close();
   } catch (error) {
     process.stderr.write(`${hub.tail()}${board?.agent?.tail() ?? ''}`);

@@ -1,14 +1,20 @@
 /**
- * `npm run bench -- SUITE [--json] [--boards N]`: measures, prints, leaves nothing behind. Exit status 0 whenever it measured.
+ * `npm run bench -- SUITE [--json] [--boards N] [--only PART] [--against KUBECONFIG]`: measures, prints, leaves nothing behind. Exit status 0 whenever it measured.
  */
 import { parseArgs } from 'node:util';
 import { ensureTools } from '@flotilla/shared/platform/tools.js';
 import { type Report, rounded, tableLine } from './figure.ts';
 
+interface SuiteOptions {
+  readonly boards?: number | undefined;
+  /** A part of the suite, by the name that the suite gives it. */
+  readonly only?: string | undefined;
+  /** A kubeconfig of another server that the same load is put on. */
+  readonly against?: string | undefined;
+}
+
 /** A suite is loaded only when it is asked for. */
-const suites: Readonly<
-  Record<string, () => Promise<{ run: (report: Report, options: { readonly boards?: number | undefined }) => Promise<void> }>>
-> = {
+const suites: Readonly<Record<string, () => Promise<{ run: (report: Report, options: SuiteOptions) => Promise<void> }>>> = {
   apply: () => import('./apply.ts'),
   flash: () => import('./flash.ts'),
   link: () => import('./link.ts'),
@@ -17,7 +23,12 @@ const suites: Readonly<
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, boards: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    boards: { type: 'string' },
+    only: { type: 'string' },
+    against: { type: 'string' },
+  },
 });
 const [name = ''] = positionals;
 const suite = suites[name];
@@ -37,5 +48,5 @@ await run(
     const neat = { ...figure, value: rounded(figure.value) };
     process.stdout.write(`${values.json ? JSON.stringify(neat) : tableLine(figure)}\n`);
   },
-  { boards },
+  { boards, only: values.only, against: values.against },
 );

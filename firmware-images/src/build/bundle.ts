@@ -14,6 +14,9 @@ const lazyBuiltins: Plugin = {
     onResolve({ filter: new RegExp(`^(node:)?(${names})$`) }, ({ path }) => ({ path: path.replace(/^node:/, ''), namespace: 'builtin' }));
     // mqtt.js brings a copy of Node's streams.
     onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'stream', namespace: 'builtin' }));
+    // What it brings for browsers, and for proxies that are not ours.
+    onResolve({ filter: /^(socks|worker-timers)$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
+    onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'module.exports = {}' }));
     onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(`node:${path}`)})`,
     }));
