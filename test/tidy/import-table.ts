@@ -28,6 +28,7 @@ const agentOrder = [
   'streams',
   'update',
   'local',
+  'first-boot',
 ];
 const agentFolders: ImportRule[] = agentOrder.map((folder, index) => ({
   from: `agent/src/${folder}`,

@@ -9,6 +9,7 @@ const localHelp = `flotilla-agent ps                                   the pods 
 flotilla-agent logs POD [-c NAME] [-f] [-p] [--tail N]   what a container of a pod wrote
 flotilla-agent restart POD                          stops its containers; the agent starts them anew
 flotilla-agent facts                                what this board is, and whether it has its hub
+flotilla-agent doctor [--json]                      looks at all that the agent needs; status 1: broken, 2: worth a look
   POD is NAME or NAMESPACE/NAME; --data-dir, --runtime and --podman-storage as the agent has them; no hub is needed
 `;
 
@@ -17,6 +18,8 @@ try {
   if (first === 'demo-image') await makeDemoImages();
   else if (first === 'simulate') await runSimulation(process.argv.slice(3));
   else if (localCommands.includes(first ?? '')) await (await import('./local-command.ts')).localCommand(process.argv.slice(2));
+  else if (first === 'doctor') process.exit(await (await import('./doctor-command.ts')).doctorCommand(process.argv.slice(3)));
+  else if (first === 'first-boot') await (await import('./first-boot-command.ts')).firstBootCommand(process.argv.slice(3));
   else if (first === '--help' || first === '-h')
     process.stdout.write(
       `flotilla-agent [OPTION …]\n\n${agentHelp()}\n${localHelp}flotilla-agent simulate [OPTION …]\nflotilla-agent demo-image\n`,
