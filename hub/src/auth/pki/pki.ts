@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject, sign, X509Certificate } fr
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
+import { type CertificateRequest, type ParsedRequest, parseCertificateRequest, signCertificate } from './certificate-signer.ts';
 import { isAddress } from './is-address.ts';
 import { type KeyStore, openKeyStore, type PkiFiles } from './key-store.ts';
 import { type SessionKeys, TicketKeys } from './ticket-keys.ts';
@@ -133,12 +134,12 @@ export async function openPki(options: OpenPkiOptions): Promise<Pki> {
       ca: [ca.certPem, boardsCa.certPem],
       session: tickets.session,
     }),
-    issueClientCertificate: ({ commonName, organizations, publicKey, ttlMs = leafMs }) =>
+    issueClientCertificate: async ({ commonName, organizations, publicKey, ttlMs = leafMs }) =>
       issue(options, { subject: { commonName, organizations }, publicKey, issuer: ca, use: 'client' }, ttlMs),
     issueNodeCertificate: async (csr, nodeName, ttlMs = boardMs) => {
-      const publicKey = await checkedNodeKey(csr, nodeName);
+      const publicKey = checkedNodeKey(csr, nodeName);
       const subject = { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] };
-      return (await issue(options, { subject, publicKey, issuer: boardsCa, use: 'client' }, ttlMs)) + boardsCa.certPem;
+      return issue(options, { subject, publicKey, issuer: boardsCa, use: 'client' }, ttlMs) + boardsCa.certPem;
     },
     renew: async () => {
       const rotated = await tickets.rotate();
@@ -172,7 +173,7 @@ async function authority(
   if (there && new X509Certificate(there).checkPrivateKey(key)) return { certPem: there, key };
   const publicKey = createPublicKey(key);
   const use = issuer ? 'clientAuthority' : 'root';
-  const certPem = await issue(options, { subject: { commonName }, publicKey, key, issuer, use }, authorityDates);
+  const certPem = issue(options, { subject: { commonName }, publicKey, key, issuer, use }, authorityDates);
   await keys.saveCertificate(name, certPem);
   return { certPem, key };
 }
@@ -192,7 +193,7 @@ async function leaf(options: OpenPkiOptions, keys: KeyStore, ca: Authority, want
   if (there && stillGood(there, key, ca, wanted, options.clock.wallMs())) return { pair: { certPem: there, keyPem }, changed: false };
   const subject = { commonName: wanted.commonName, organizations: wanted.organizations };
   const request = { subject, publicKey: createPublicKey(key), issuer: ca, use: wanted.use, names: wanted.names };
-  const certPem = await issue(options, request, leafMs);
+  const certPem = issue(options, request, leafMs);
   await keys.saveCertificate(wanted.name, certPem);
   return { pair: { certPem, keyPem }, changed: true };
 }
@@ -206,20 +207,18 @@ function stillGood(certPem: string, key: KeyObject, ca: Authority, wanted: Leaf,
   return (wanted.names ?? []).every((name) => (isAddress(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined);
 }
 
-type IssueRequest = Omit<Parameters<typeof import('./certificate-signer.ts').signCertificate>[0], 'serial' | 'notBeforeMs' | 'notAfterMs'>;
+type IssueRequest = Omit<CertificateRequest, 'serial' | 'notBeforeMs' | 'notAfterMs'>;
 
-async function issue({ clock, random }: OpenPkiOptions, request: IssueRequest, life: number | typeof authorityDates): Promise<string> {
-  const { signCertificate } = await import('./certificate-signer.ts');
+function issue({ clock, random }: OpenPkiOptions, request: IssueRequest, life: number | typeof authorityDates): string {
   const nowMs = clock.wallMs();
   const dates = typeof life === 'number' ? { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + life } : life;
   return signCertificate({ ...request, serial: random.bytes(16), ...dates });
 }
 
-async function checkedNodeKey(csr: string | Buffer, nodeName: string): Promise<KeyObject> {
-  const { parseCertificateRequest } = await import('./certificate-signer.ts');
-  let request: Awaited<ReturnType<typeof parseCertificateRequest>>;
+function checkedNodeKey(csr: string | Buffer, nodeName: string): KeyObject {
+  let request: ParsedRequest;
   try {
-    request = await parseCertificateRequest(csr);
+    request = parseCertificateRequest(csr);
   } catch (error) {
     throw badRequest(error instanceof Error ? error.message : String(error));
   }
