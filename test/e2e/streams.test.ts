@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import { Exec, KubeConfig, type V1Status } from '@kubernetes/client-node';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -16,10 +18,26 @@ const image = 'localhost/flotilla-demo:1';
 let board: Board;
 const stack = useStack({}, async (it) => {
   board = await it.addBoard('board-1', { args: ['--keep-alive', '4'] });
-  await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(box) });
+  for (const object of [box, service]) await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(object) });
   await it.waitFor('condition=Ready', 'pod/box');
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What `nc` runs for each connection: an HTTP server that says how it was asked. */
+const answersWithTheMethod = [
+  'read -r method path rest',
+  'while read -r line; do [ "$line" = "$(printf "\\r")" ] && break; done',
+  'body="$method $path"',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell in the container
+  'printf "HTTP/1.1 200 OK\\r\\nContent-Length: %s\\r\\nConnection: close\\r\\n\\r\\n" ${#body}',
+  '[ "$method" = HEAD ] || printf %s "$body"',
+].join('\n');
+const service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'box' },
+  spec: { selector: { app: 'box' }, ports: [{ name: 'echo', port: 80, targetPort: 'echo' }] },
+};
 
 const box: Pod = {
   apiVersion: 'v1',
@@ -33,6 +51,12 @@ const box: Pod = {
         image,
         command: ['sh', '-c', 'mkdir -p /www; echo hello > /www/index.html; echo web speaks; exec httpd -f -p 8080 -h /www'],
         ports: [{ containerPort: 8080 }],
+      },
+      {
+        name: 'echo',
+        image,
+        command: ['sh', '-c', `echo '${answersWithTheMethod}' > /tmp/answer; exec nc -ll -p 8081 -e sh /tmp/answer`],
+        ports: [{ name: 'echo', containerPort: 8081 }],
       },
       { name: 'talk', image, stdin: true, command: ['sh', '-c', 'for n in 1 2 3; do echo line $n; done; exec cat'] },
     ],
@@ -81,7 +105,7 @@ describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) =
     child.stdin?.write(`from ${age}\n`);
     await attach.says(new RegExp(`^from ${age}$`, 'm'));
     await attach.end('SIGTERM');
-    expect(await kubectl().ok(['get', 'pod', 'box', '-o', 'jsonpath={.status.containerStatuses[*].restartCount}'])).toBe('0 0');
+    expect(await kubectl().ok(['get', 'pod', 'box', '-o', 'jsonpath={.status.containerStatuses[*].restartCount}'])).toBe('0 0 0');
   });
 
   test('ends what it ran when it is killed', async () => {
@@ -132,6 +156,101 @@ test('logs come from several containers, cut and marked as asked', async () => {
   const all = await logs('-l', 'app=box', '--all-containers', '--prefix', '--tail=-1');
   expect(all.split('\n')).toEqual(expect.arrayContaining(['[pod/box/web] web speaks', '[pod/box/talk] line 1', '[pod/box/talk] line 3']));
 });
+
+/** The descriptions of Kubernetes' conformance suite (test/conformance/testdata/conformance.yaml) that are about streams, by their names. */
+describe('conformance', () => {
+  const pods = '/api/v1/namespaces/default/pods/box';
+
+  async function socket(path: string, protocol: string): Promise<ChannelClient> {
+    const config = new KubeConfig();
+    config.loadFromFile(stack.kubeconfig);
+    const [cluster, user] = [config.getCurrentCluster(), config.getCurrentUser()];
+    const text = (data: string | undefined): string => Buffer.from(data ?? '', 'base64').toString();
+    const identity = { ca: text(cluster?.caData), cert: text(user?.certData), key: text(user?.keyData) };
+    return ChannelClient.open(`${cluster?.server.replace('https:', 'wss:')}${path}`, [protocol], identity);
+  }
+
+  test('Pods, remote command execution over websocket', async () => {
+    const exec = `${pods}/exec?stderr=1&stdout=1&container=web&command=echo&command=remote+execution+test`;
+    const client = await socket(exec, 'channel.k8s.io');
+    await client.closed;
+    expect(client.on(1)).toBe('remote execution test\n');
+  });
+
+  test('Pods, logs from websockets', async () => {
+    const client = await socket(`${pods}/log?container=web`, 'binary.k8s.io');
+    await client.closed;
+    expect(client.messages.map(String).join('')).toBe('web speaks\n');
+  });
+
+  test('Kubectl, logs', async () => {
+    const logs = async (...args: string[]): Promise<string> => (await stack.kubectl.run(['logs', 'box', '-c', 'talk', ...args])).stdout;
+    const all = await logs();
+    expect(all).toContain('line 1\nline 2\nline 3\n');
+    expect(await logs('--tail=1')).toBe(`${all.trimEnd().split('\n').at(-1)}\n`);
+    expect(await logs('--limit-bytes=1')).toBe('l');
+    const [time = '', ...rest] = (await logs('--tail=1', '--timestamps')).trimEnd().split(' ');
+    expect(Date.parse(time)).toBeGreaterThan(0);
+    expect(`${rest.join(' ')}\n`).toBe(await logs('--tail=1'));
+    const [recent, older] = [await logs('--since=1s'), await logs('--since=24h')];
+    expect(older).toBe(all);
+    expect(older.endsWith(recent)).toBe(true);
+  });
+
+  test('Kubectl, proxy port zero; Kubectl, proxy socket', async () => {
+    const path = join(dir, 'proxy.sock');
+    const proxies = [
+      new Program('kubectl', stack.kubectl.start(['proxy', '-p', '0', '--disable-filter'])),
+      new Program('kubectl', stack.kubectl.start(['proxy', `--unix-socket=${path}`])),
+    ] as const;
+    const [, address] = await proxies[0].says(/^Starting to serve on (.+)$/m);
+    await proxies[1].says(/^Starting to serve on /m);
+    const versions = expect.objectContaining({ kind: 'APIVersions', versions: ['v1'] });
+    expect(await (await fetch(`http://${address}/api/`)).json()).toEqual(versions);
+    expect(JSON.parse(await overSocket(path, '/api/'))).toEqual(versions);
+    await Promise.all(proxies.map((proxy) => proxy.end('SIGTERM')));
+  });
+
+  test('Proxy, validate Proxy responses; Proxy, validate ProxyWithPath responses', async () => {
+    const proxy = new Program('kubectl', stack.kubectl.start(['proxy', '-p', '0', '--disable-filter']));
+    const [, address] = await proxy.says(/^Starting to serve on (.+)$/m);
+    const places = ['pods/box:8081', 'services/box:echo'].map((place) => `http://${address}/api/v1/namespaces/default/${place}/proxy`);
+    await until('the Service has its pod', async () => (await fetch(`${places[1]}/`)).ok);
+    for (const method of ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']) {
+      for (const place of places) {
+        const answers = await Promise.all(
+          [place, `${place}/some/path/with/${method}`].map((url) => fetch(url, { method, redirect: 'manual' })),
+        );
+        expect([method, place, answers[1]?.status]).toEqual([method, place, 200]);
+        expect(await answers[1]?.text()).toBe(method === 'HEAD' ? '' : `${method} /some/path/with/${method}`);
+        // Without a path who reads is sent to the folder, as in Kubernetes; all else reaches the pod.
+        expect([200, 301]).toContain(answers[0]?.status);
+      }
+    }
+    await proxy.end('SIGTERM');
+  });
+});
+
+test('a port of a Service is one of its pod', async () => {
+  const forward = new Program('kubectl', stack.kubectl.start(['port-forward', 'service/box', ':80']));
+  const [, local] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 8081$/m);
+  expect(await (await fetch(`http://127.0.0.1:${local}/service`)).text()).toBe('GET /service');
+  await forward.end('SIGTERM');
+});
+
+function overSocket(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, headers: { host: 'localhost' } }, (answer) => {
+      let text = '';
+      answer.on('data', (data: Buffer) => {
+        text += data.toString();
+      });
+      answer.on('end', () => resolve(text));
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}
 
 test('a board that goes away ends its streams, and says since when it is away', async () => {
   const exec = new Program('kubectl', stack.kubectl.start(['exec', 'box', '-c', 'web', '--', 'sh', '-c', 'echo up; sleep 12345']));
