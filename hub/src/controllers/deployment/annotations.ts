@@ -14,12 +14,17 @@ const own: ReadonlySet<string> = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  return Number(object.metadata?.annotations?.[revisionAnnotation] ?? 0) || 0;
+const maxRevision = 2n ** 63n - 1n;
+
+/** An int64, as anybody may write it into the annotation; 0 for what is no number. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  const text = object.metadata?.annotations?.[revisionAnnotation] ?? '';
+  const revision = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+  return revision > maxRevision ? 0n : revision;
 }
 
-export function nextRevision(old: readonly ReplicaSet[]): number {
-  return Math.max(0, ...old.map(revisionOf)) + 1;
+export function nextRevision(old: readonly ReplicaSet[]): bigint {
+  return old.map(revisionOf).reduce((newest, revision) => (revision > newest ? revision : newest), 0n) + 1n;
 }
 
 export function scaleAnnotations(deployment: Deployment): Record<string, string> {
@@ -30,13 +35,13 @@ export function scaleAnnotations(deployment: Deployment): Record<string, string>
 }
 
 /** The annotations the new ReplicaSet shall have; a revision it leaves behind stays in its history. */
-export function newSetAnnotations(deployment: Deployment, set: ReplicaSet | undefined, revision: number): Record<string, string> {
+export function newSetAnnotations(deployment: Deployment, set: ReplicaSet | undefined, revision: bigint): Record<string, string> {
   const inherited = Object.entries(deployment.metadata?.annotations ?? {}).filter(([key]) => !own.has(key));
   const result: Record<string, string> = { ...set?.metadata?.annotations, ...Object.fromEntries(inherited) };
-  const before = set ? revisionOf(set) : 0;
+  const before = set ? revisionOf(set) : 0n;
   if (before < revision) {
     result[revisionAnnotation] = String(revision);
-    if (before > 0) {
+    if (before > 0n) {
       const history = result[historyAnnotation];
       result[historyAnnotation] = history ? `${history},${before}` : String(before);
     }

@@ -138,6 +138,20 @@ describe('deployment controller', () => {
     await plane.until('it goes on', () => complete(plane)() && plane.pods().every(({ spec }) => spec?.containers[0]?.image === 'next'));
   });
 
+  it('counts revisions on from any int64 that an adopted ReplicaSet has', async () => {
+    const plane = await start();
+    await deployments(plane).create('default', deployment('web', 1));
+    await plane.until('it is complete', complete(plane));
+    const revision = 'deployment.kubernetes.io/revision';
+    await plane.client.resource<ReplicaSet>('apps', 'replicasets').update('default', sets(plane)[0]?.metadata?.name ?? '', (set) => ({
+      ...set,
+      metadata: { ...set.metadata, annotations: { ...set.metadata?.annotations, [revision]: '3546343826724305832' } },
+    }));
+    await change(plane, () => ({ template: image('next') }));
+    await plane.until('it is complete', complete(plane));
+    await plane.until('it is counted', () => get(plane)?.metadata?.annotations?.[revision] === '3546343826724305833');
+  });
+
   it('forgets revisions beyond its limit', async () => {
     const plane = await start();
     const object = deployment('web', 1);

@@ -160,7 +160,7 @@ function planRecreate({ view, newSet, old }: Shape): DeploymentStep[] {
 function planHistory(deployment: Deployment, old: readonly ReplicaSet[]): DeploymentStep[] {
   const limit = deployment.spec?.revisionHistoryLimit;
   if (limit === undefined || limit === 2 ** 31 - 1) return [];
-  const alive = old.filter((set) => !set.metadata?.deletionTimestamp).sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b));
+  const alive = old.filter((set) => !set.metadata?.deletionTimestamp).sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || byAge(a, b));
   return alive
     .slice(0, Math.max(0, alive.length - limit))
     .filter((set) => replicasOf(set) === 0 && (set.status?.replicas ?? 0) === 0)
