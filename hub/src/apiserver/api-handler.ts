@@ -11,7 +11,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { impersonated, NobodyImpersonated } from './impersonation.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
-import { type RequestLimiter, readVerbs, streamSubresources } from './request-limiter.ts';
+import { type RequestLimiter, readsBody, readVerbs, streamSubresources } from './request-limiter.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { subprotocolBearer } from './streams/sub-protocols.ts';
 import { WarningContext } from './warning-context.ts';
@@ -42,7 +42,20 @@ export function createApiHandler(options: ApiHandlerOptions): (exchange: Exchang
     try {
       info = parse(exchange);
       release = limiter.enter(info);
-      await handle(options, exchange, info);
+      await handle(options, exchange, info, async (user, asked) => {
+        const arrived = exchange.bodyArrived();
+        if (!arrived) return;
+        // Who takes his time with his body holds up nobody else.
+        release?.();
+        release = undefined;
+        const here = limiter.enterBody(user.name);
+        try {
+          await arrived;
+        } finally {
+          here();
+        }
+        release = limiter.enter(asked);
+      });
     } catch (error) {
       // A client that hung up gets no answer and is no fault of ours.
       if (!(error instanceof StatusError) && !(error instanceof NobodyImpersonated) && !exchange.signal.aborted) {
@@ -66,7 +79,9 @@ function parse(exchange: Exchange): RequestInfo {
   }
 }
 
-async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+type AwaitBody = (user: UserInfo, info: RequestInfo) => Promise<void>;
+
+async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo, awaitBody: AwaitBody): Promise<void> {
   const asking = await identify(options.authenticator, exchange);
   const user = impersonated(exchange, info.path, asking, options.authorizer);
   const impersonator = user === asking ? undefined : asking;
@@ -98,6 +113,7 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
       if (isBelowKnown(info.path, options.endpoints)) throw noSuchResource();
       return noSuchPage(exchange);
     }
+    if (readsBody(info)) await awaitBody(asking, info);
     return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user, impersonator) }, info.resource);
   }
   const page = options.page(info.path, info.query);

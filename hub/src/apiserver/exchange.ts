@@ -21,6 +21,8 @@ export interface Exchange {
   readonly answered: boolean;
   /** The status of the answer, once it has begun. */
   readonly code: number;
+  /** Resolves when the body is there, cannot be had, or there is none: `readBody` does not wait then. */
+  bodyArrived(): Promise<void> | undefined;
   /** @throws StatusError RequestEntityTooLarge */
   readBody(limitBytes?: number): Promise<Buffer>;
   /** A header of the answer to come. */

@@ -103,3 +103,13 @@ test('each kind of request has a limit of its own', () => {
   expect(limiter.inFlight('reads')).toBe(0);
   expect(limiter.inFlight('writes')).toBe(2);
 });
+
+test('bodies that are still to come are counted by user', () => {
+  const limiter = new RequestLimiter({ reads: 1, writes: 1, streams: 1, bodiesOfUser: 2 });
+  const [first] = [limiter.enterBody('slow'), limiter.enterBody('slow')];
+  expect(() => limiter.enterBody('slow')).toThrow(expect.objectContaining({ code: 429 }));
+  limiter.enterBody('quick')();
+  first();
+  limiter.enterBody('slow');
+  expect(limiter.inFlight('writes')).toBe(0);
+});

@@ -8,8 +8,13 @@ export interface RequestLimits {
   readonly writes: number;
   /** Watches, followed logs and streams to pods, at once. */
   readonly streams: number;
+  /** Requests of one user whose bodies are still to come, at once; they count for nothing else meanwhile. */
+  readonly bodiesOfUser?: number;
 }
 
+type Kind = 'reads' | 'writes' | 'streams';
+
+const defaultBodiesOfUser = 200;
 const defaultLimits: RequestLimits = { reads: 400, writes: 200, streams: 10_000 };
 
 /** What may go on for hours (kube-apiserver's long running requests). */
@@ -21,13 +26,27 @@ export const readVerbs: ReadonlySet<string> = new Set(['get', 'head', 'list', 'o
 export class RequestLimiter {
   readonly #limits: RequestLimits;
   readonly #inFlight = { reads: 0, writes: 0, streams: 0 };
+  readonly #bodies = new Map<string, number>();
 
   constructor(limits: RequestLimits = defaultLimits) {
     this.#limits = limits;
   }
 
-  inFlight(kind: keyof RequestLimits): number {
+  inFlight(kind: Kind): number {
     return this.#inFlight[kind];
+  }
+
+  /** Somebody's body begins to come, at his pace. Call what it returns when it is there. @throws StatusError TooManyRequests */
+  enterBody(user: string): () => void {
+    const waiting = this.#bodies.get(user) ?? 0;
+    if (waiting >= (this.#limits.bodiesOfUser ?? defaultBodiesOfUser))
+      throw tooManyRequests('Too many requests, please try again later.', 1);
+    this.#bodies.set(user, waiting + 1);
+    return () => {
+      const left = (this.#bodies.get(user) ?? 1) - 1;
+      if (left > 0) this.#bodies.set(user, left);
+      else this.#bodies.delete(user);
+    };
   }
 
   /** Call what it returns when the request is over. @throws StatusError TooManyRequests */
@@ -41,8 +60,13 @@ export class RequestLimiter {
   }
 }
 
-function kindOf({ verb, resource, query }: RequestInfo): keyof RequestLimits {
+function kindOf({ verb, resource, query }: RequestInfo): Kind {
   if (verb === 'watch' || (resource?.subresource === 'log' && query.has('follow'))) return 'streams';
   if (resource && streamSubresources.has(resource.subresource)) return 'streams';
   return readVerbs.has(verb) ? 'reads' : 'writes';
+}
+
+/** Whether its body is read as a whole before anything is done. */
+export function readsBody({ verb, resource }: RequestInfo): boolean {
+  return resource !== undefined && !readVerbs.has(verb) && verb !== 'watch' && !streamSubresources.has(resource.subresource);
 }

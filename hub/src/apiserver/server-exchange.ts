@@ -33,6 +33,7 @@ export class ServerExchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #headers: Record<string, string | readonly string[]> = {};
   #abort: AbortController | undefined;
+  #body: Promise<Buffer> | undefined;
   readonly upgrade: (UpgradeOffer & { readonly taken: boolean }) | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradeOffer & { readonly taken: boolean }) {
@@ -97,7 +98,22 @@ export class ServerExchange implements Exchange {
     return this.#response.statusCode;
   }
 
+  bodyArrived(): Promise<void> | undefined {
+    const { headers } = this.#request;
+    if (this.upgrade || (!Number(headers['content-length'] ?? 0) && headers['transfer-encoding'] === undefined)) return undefined;
+    this.#body ??= this.#receive(maxBodyBytes);
+    return this.#body.then(
+      () => {},
+      () => {},
+    );
+  }
+
   readBody(limitBytes = maxBodyBytes): Promise<Buffer> {
+    this.#body ??= this.#receive(limitBytes);
+    return this.#body;
+  }
+
+  #receive(limitBytes: number): Promise<Buffer> {
     const request = this.#request;
     if (this.upgrade) return Promise.resolve(Buffer.alloc(0));
     const refuse = (): Error => {
