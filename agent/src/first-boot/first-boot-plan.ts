@@ -22,7 +22,7 @@ export interface FirstBootStep {
   readonly commands: readonly (readonly string[])[];
 }
 
-export const agentEnvironmentFile = '/etc/flotilla/agent.env';
+const agentEnvironmentFile = '/etc/flotilla/agent.env';
 export const joinTokenFile = '/etc/flotilla/join-token';
 
 /** Names that machines have before anybody gave them one. */

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import {
   parseSettingsFile,
   problemText,
+  reportFileName,
   type SettingValues,
   settingsFileLimit,
   settingsFileName,
@@ -20,10 +21,9 @@ import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { type BoardFacts, joinTokenFile, planFirstBoot } from './first-boot-plan.ts';
 
-export const firstBootDir = '/var/lib/flotilla-first-boot';
+const firstBootDir = '/var/lib/flotilla-first-boot';
 const journalFile = join(firstBootDir, 'journal.json');
 const doneFile = join(firstBootDir, 'done');
-const reportFileName = 'flotilla-report.txt';
 const mostReportBytes = 48 * 1024;
 
 export interface FirstBootDoors {

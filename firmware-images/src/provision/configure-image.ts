@@ -1,6 +1,7 @@
 import {
   parseSettingsFile,
   problemText,
+  reportFileName,
   type SettingValues,
   settingsFileLimit,
   settingsFileName,
@@ -10,9 +11,6 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Disk, Disks } from '@flotilla/shared/platform/disks.js';
 import { bootPartition, readPartitionTable } from '#disk/partition-table.ts';
 import { FatVolume } from '#fat/fat-volume.ts';
-
-/** What the first boot writes beside the settings: what happened, step by step. */
-export const reportFileName = 'flotilla-report.txt';
 
 export interface ImageSettings {
   readonly values: SettingValues;

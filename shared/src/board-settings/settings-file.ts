@@ -2,6 +2,8 @@ import { boardSettings, settingNamed, textFault } from './settings-table.ts';
 
 /** What a board's settings file is called, in the root of the card's boot partition. */
 export const settingsFileName = 'flotilla.txt';
+/** What the first boot writes beside it: what happened, step by step. */
+export const reportFileName = 'flotilla-report.txt';
 /** More is no settings file. */
 export const settingsFileLimit = 64 * 1024;
 const mostValues = 64;
