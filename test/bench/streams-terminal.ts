@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
 
-/** `exec -it POD -- cat` as kubectl opens it, without kubectl's own start. */
+/** `exec -it box -- cat`, or of another pod, as kubectl opens it, without kubectl's own start. */
 export class BenchTerminal {
   readonly closed: Promise<number>;
   readonly #client: ChannelClient;
@@ -11,11 +11,11 @@ export class BenchTerminal {
     this.closed = client.closed;
   }
 
-  static async open(kubeconfig: string): Promise<BenchTerminal> {
+  static async open(kubeconfig: string, pod = 'box'): Promise<BenchTerminal> {
     const text = readFileSync(kubeconfig, 'utf8');
     const field = (name: string): string => new RegExp(`${name}: (\\S+)`).exec(text)?.[1] ?? '';
     const pem = (name: string): string => Buffer.from(field(`${name}-data`), 'base64').toString();
-    const url = `${field('server').replace('https', 'wss')}/api/v1/namespaces/default/pods/box/exec?command=cat&stdin=1&stdout=1&tty=1`;
+    const url = `${field('server').replace('https', 'wss')}/api/v1/namespaces/default/pods/${pod}/exec?command=cat&stdin=1&stdout=1&tty=1`;
     const identity = { ca: pem('certificate-authority'), cert: pem('client-certificate'), key: pem('client-key') };
     return new BenchTerminal(await ChannelClient.open(url, ['v5.channel.k8s.io'], identity));
   }

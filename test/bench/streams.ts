@@ -15,6 +15,7 @@ import type { Report } from './figure.ts';
 import { median } from './figure.ts';
 import { type BareLine, openBareLine } from './streams-bare.ts';
 import { BenchTerminal } from './streams-terminal.ts';
+import { thousand } from './streams-thousand.ts';
 
 const boardAddress = '127.0.0.3';
 const image = 'localhost/flotilla-demo:1';
@@ -39,7 +40,7 @@ export async function run(report: Report): Promise<void> {
       '--names',
       boardAddress,
       '--pod-cidr',
-      `100.${randomInt(65, 128)}.${randomInt(256)}.0/24`,
+      `100.${randomInt(65, 128)}.${16 * randomInt(16)}.0/20`,
     ]);
     link = await LinkProxy.open(boardAddress, '127.0.0.1', [hub.port, hub.mqttPort]);
     board = await startBoard(dir, hub);
@@ -106,6 +107,7 @@ async function measure({ dir, hub, link, kubectl, report }: Parts): Promise<void
       });
     }
     await many(hub, report);
+    await thousand({ hub, bundleDir: join(dir, 'agent'), kubectl, report });
     for (const one of [link, bare.link]) one.shape(line);
     const shaped = copy(shapedBytes);
     await shaped.prepare();
