@@ -12,8 +12,8 @@ const startRounds = 3;
 const settleMs = 5_000;
 
 /** P7 and P14's first half: what a hub holds, and how soon it is back after SIGKILL. */
-export async function measureHub(bundleDir: string, report: Report): Promise<void> {
-  const of = { suite: 'apply', better: 'lower' } as const;
+export async function measureHub(bundleDir: string, report: Report, suite = 'apply'): Promise<void> {
+  const of = { suite, better: 'lower' } as const;
   const hub = await BenchHub.start(bundleDir);
   const settledMb = async (): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, settleMs));

@@ -15,6 +15,7 @@ interface SuiteOptions {
 
 /** A suite is loaded only when it is asked for. */
 const suites: Readonly<Record<string, () => Promise<{ run: (report: Report, options: SuiteOptions) => Promise<void> }>>> = {
+  api: () => import('./api.ts'),
   apply: () => import('./apply.ts'),
   flash: () => import('./flash.ts'),
   link: () => import('./link.ts'),
