@@ -55,6 +55,7 @@ const needed: readonly (readonly [string, string])[] = [
   ['mmdebstrap', 'mmdebstrap'],
   ['mke2fs', 'e2fsprogs'],
   ['tar', 'tar'],
+  ['unshare', 'util-linux'],
 ];
 
 /** Builds the image of a plan. The same inputs make the same bytes. @throws Error for whoever typed the command */

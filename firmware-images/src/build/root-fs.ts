@@ -87,13 +87,22 @@ export function mmdebstrapArguments({ plan, sources, overlay, out }: Omit<RootFs
   ];
 }
 
+/**
+ * As root mmdebstrap mounts this machine's /proc, /sys and /dev/shm into what it makes. In a mount namespace of its own they are seen by
+ * nobody else and gone with it, however it ends: whoever clears a half-made tree away must not reach the machine through it.
+ */
+export function ownMounts(isRoot: boolean): string[] {
+  return isRoot ? ['unshare', '--mount', '--propagation', 'private', '--'] : [];
+}
+
 /** Makes it; tells every step. @throws Error with the last lines that were said */
 export async function makeRootFs(
   { exec, tell, signal }: { readonly exec: Exec; readonly tell: (line: string) => void; readonly signal: AbortSignal },
   options: RootFsOptions,
 ): Promise<void> {
   const said: string[] = [];
-  const child = await exec.start('mmdebstrap', mmdebstrapArguments(options), {
+  const [command = '', ...args] = [...ownMounts(process.getuid?.() === 0), 'mmdebstrap', ...mmdebstrapArguments(options)];
+  const child = await exec.start(command, args, {
     env: { ...hostEnvironment(), SOURCE_DATE_EPOCH: String(options.epochSeconds), LC_ALL: 'C.UTF-8' },
     onLine: (line) => {
       said.push(line);
