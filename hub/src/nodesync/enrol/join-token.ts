@@ -86,11 +86,63 @@ export async function checkJoinToken(
   };
   if (stored) check(stored);
   if (take === undefined) return token.id;
-  await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => {
+  await changeInTurn(client, name, (current) => {
     const left = check(current) - 1;
     return { ...current, data: { ...current.data, ...encode({ 'uses-left': String(left), 'last-key': left === 0 ? take : '' }) } };
   });
   return token.id;
+}
+
+interface Waiting {
+  readonly change: (current: Secret) => Secret;
+  readonly done: (refusal?: unknown) => void;
+}
+
+/** Who waits for a token's write, by the token: a fleet joins with one, and each would lose against all others. */
+const waiting = new WeakMap<Client, Map<string, Waiting[]>>();
+const mostInOneWrite = 64;
+
+/** Changes that come while one is written share the next write. What one of them throws refuses that one alone. */
+function changeInTurn(client: Client, name: string, change: Waiting['change']): Promise<void> {
+  const queues = waiting.get(client) ?? new Map<string, Waiting[]>();
+  waiting.set(client, queues);
+  const queue = queues.get(name);
+  const own = queue ?? [];
+  const settled = new Promise<void>((resolve, reject) => {
+    own.push({ change, done: (refusal) => (refusal === undefined ? resolve() : reject(refusal)) });
+  });
+  if (!queue) {
+    queues.set(name, own);
+    void writeAll(client, name, own, () => queues.delete(name));
+  }
+  return settled;
+}
+
+/** @param empty called at the moment in which nobody waits any more */
+async function writeAll(client: Client, name: string, queue: Waiting[], empty: () => void): Promise<void> {
+  while (queue.length > 0) {
+    const batch = queue.splice(0, mostInOneWrite);
+    let refusals: unknown[] = [];
+    try {
+      await client.resource<Secret>('', 'secrets').update(enrolNamespace, name, (current) => {
+        refusals = [];
+        return batch.reduce((secret, { change }) => {
+          try {
+            const changed = change(secret);
+            refusals.push(undefined);
+            return changed;
+          } catch (error) {
+            refusals.push(error);
+            return secret;
+          }
+        }, current);
+      });
+      for (const [index, { done }] of batch.entries()) done(refusals[index]);
+    } catch (error) {
+      for (const { done } of batch) done(error);
+    }
+  }
+  empty();
 }
 
 /** The board is entered: from now on not even the key that took the last use may join with it again, should it be revoked. */
