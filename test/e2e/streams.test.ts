@@ -88,14 +88,17 @@ describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) =
     expect(await kubectl().ok(['exec', 'box', '-c', 'web', '--', 'stat', '-c', '%a', `/tmp/from-${age}/run`])).toBe('755');
   });
 
-  test('forwards a port of the pod, and says so where nobody listens', async () => {
-    const forward = new Program('kubectl', kubectl().start(['port-forward', 'pod/box', ':8080', ':9']));
+  test('forwards a port of the pod, and none of the host', async () => {
+    // There the hub itself listens, on this very machine.
+    const { api } = stack.ports;
+    const forward = new Program('kubectl', kubectl().start(['port-forward', 'pod/box', ':8080', `:${api}`]));
     const [, open] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 8080$/m);
-    const [, shut] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 9$/m);
+    const [, shut] = await forward.says(new RegExp(`^Forwarding from 127.0.0.1:(\\d+) -> ${api}$`, 'm'));
     const pages = await Promise.all([1, 2, 3].map(async () => (await fetch(`http://127.0.0.1:${open}/`)).text()));
     expect(pages).toEqual(['hello\n', 'hello\n', 'hello\n']);
     await expect(fetch(`http://127.0.0.1:${shut}/`)).rejects.toThrow();
-    await until('kubectl has told it', () => forward.stderr.includes('error forwarding port 9 to pod box'));
+    await until('kubectl has told it', () => forward.stderr.includes(`error forwarding port ${api} to pod box`));
+    expect(board.agent?.stderr).toMatch(/"refused a stream","kind":"forward",.*ECONNREFUSED/);
     await forward.end('SIGTERM');
   });
 
