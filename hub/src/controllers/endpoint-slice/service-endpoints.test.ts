@@ -1,7 +1,7 @@
 import type { EndpointSlice, Endpoints, Pod, Service } from '@flotilla/shared/api/generated/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ControlPlane } from '../../../../test/harness/control-plane.ts';
-import { deployment } from '../../../../test/harness/workloads.ts';
+import { deployment, pod } from '../../../../test/harness/workloads.ts';
 
 let plane: ControlPlane | undefined;
 afterEach(() => plane?.stop());
@@ -94,6 +94,39 @@ describe('the endpoints of Services', () => {
     await on.clock.advance(5000);
     expect((slices(on)[0]?.metadata?.generation ?? 0) - generation).toBeLessThanOrEqual(2);
     expect(ready(on)).toBe(1);
+  });
+
+  it('follow labels and selectors, in whatever order they change', async () => {
+    const on = await start();
+    const services = on.client.resource<Service>('', 'services');
+    const behind = (name: string): number =>
+      slices(on)
+        .filter(({ metadata }) => metadata?.labels?.['kubernetes.io/service-name'] === name)
+        .flatMap((slice) => slice.endpoints ?? []).length;
+    const relabel = async (index: number, app: string): Promise<void> => {
+      const pods = on.client.resource<Pod>('', 'pods');
+      await pods.update('default', `p${index}`, (now) => ({ ...now, metadata: { ...now.metadata, labels: { app } } }));
+    };
+    await services.create('default', service('web'));
+    for (const index of [0, 1, 2]) {
+      const made = {
+        ...pod(`p${index}`),
+        metadata: { name: `p${index}`, namespace: 'default', labels: { app: index < 2 ? 'web' : 'db' } },
+      };
+      await on.client.resource<Pod>('', 'pods').create('default', made);
+    }
+    await services.create('default', service('also'));
+    await services.create('default', service('db', { selector: { app: 'db' } }));
+    await on.until('each has its own', () => behind('web') === 2 && behind('also') === 2 && behind('db') === 1);
+    await relabel(0, 'db');
+    await on.until('one moved', () => behind('web') === 1 && behind('also') === 1 && behind('db') === 2);
+    await services.update('default', 'web', (now) => ({ ...now, spec: { ...now.spec, selector: { app: 'db' } } }));
+    await on.until('the selector moved', () => behind('web') === 2 && behind('also') === 1);
+    await services.delete('default', 'also');
+    await services.create('default', service('also', { selector: { app: 'db' } }));
+    await on.client.resource<Pod>('', 'pods').delete('default', 'p2', { gracePeriodSeconds: 0 });
+    await relabel(1, 'db');
+    await on.until('all are where they belong', () => behind('web') === 2 && behind('also') === 2 && behind('db') === 2);
   });
 
   it('are left to others where there is no selector, and put right where somebody spoils them', async () => {
