@@ -22,6 +22,8 @@ const tools = {
   faketime: { commands: ['faketime'], packages: ['faketime'], why: 'gives programs another wall clock in the lab' },
   btrfs: { commands: ['mkfs.btrfs', 'mkfs.ext4'], packages: ['btrfs-progs', 'e2fsprogs'], why: 'copies a disk in one moment in the lab' },
   strace: { commands: ['strace'], packages: ['strace'], why: 'kills programs at a point of their writing in the lab' },
+  images: { commands: ['mke2fs', 'e2fsck', 'tar'], packages: ['e2fsprogs', 'tar'], why: 'makes the file systems of images' },
+  fakeroot: { commands: ['fakeroot'], packages: ['fakeroot'], why: "lets an image's files have owners without root" },
   busybox: { commands: ['busybox'], packages: ['busybox-static'], why: 'demo and test images are made of it' },
 } as const;
 
