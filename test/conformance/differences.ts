@@ -50,14 +50,19 @@ export const meant: readonly Meant[] = [
     why: 'Kubernetes lists the same cause once for each of its validations that found it; here it is listed once.',
   },
   {
-    at: /\/(lastProbeTime|lastTransitionTime|lastHeartbeatTime|lastUpdateTime|eventTime|firstTimestamp|lastTimestamp|f:lastProbeTime|f:lastTransitionTime|f:lastHeartbeatTime|f:lastUpdateTime)$/,
+    at: /\/(lastProbeTime|lastTransitionTime|lastHeartbeatTime|lastUpdateTime|eventTime|firstTimestamp|lastTimestamp|deprecatedFirstTimestamp|deprecatedLastTimestamp|f:lastProbeTime|f:lastTransitionTime|f:lastHeartbeatTime|f:lastUpdateTime)$/,
     only: ({ recorded, found }) => found === undefined && (recorded === null || JSON.stringify(recorded) === '{}'),
     why: 'A time that nobody gave is left out, where Go can only write null.',
   },
   {
-    at: /\/(source|reportingComponent|reportingInstance)$/,
+    at: /\/(source|deprecatedSource|reportingComponent|reportingController|reportingInstance)$/,
     only: ({ recorded, found }) => found === undefined && (recorded === '' || JSON.stringify(recorded) === '{}'),
     why: 'What an event does not say is left out, where Go writes empty values.',
+  },
+  {
+    at: /\/metadata\/managedFields\/\d+\/(apiVersion|fieldsV1\/f:(note|message|regarding|involvedObject|reportingController|reportingComponent)(\/.*)?)$/,
+    only: ({ recorded, found }) => recorded === undefined || found === undefined || (recorded === 'events.k8s.io/v1' && found === 'v1'),
+    why: 'Who owns which field of an event is kept under the names of the core group, whichever group it was written through.',
   },
   {
     at: /\/status(\/daemonEndpoints|\/nodeInfo(\/\w+)?)?$/,

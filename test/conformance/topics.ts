@@ -5,6 +5,7 @@ import { deletion } from './cases/deletion.ts';
 import { endpoints } from './cases/endpoints.ts';
 import { ephemeralContainers } from './cases/ephemeral-containers.ts';
 import { eventsAndLeases } from './cases/events-leases.ts';
+import { eventsOfGroup } from './cases/events-of-group.ts';
 import { lists } from './cases/lists.ts';
 import { namespaces } from './cases/namespaces.ts';
 import { nodes } from './cases/nodes.ts';
@@ -34,6 +35,7 @@ export const topics: readonly Topic[] = [
   ephemeralContainers,
   endpoints,
   eventsAndLeases,
+  eventsOfGroup,
   lists,
   namespaces,
   nodes,

@@ -39,7 +39,11 @@ export function createClient({ registry, informers, user, logger }: ClientOption
         delete: async (namespace, name, options) => void wrote(await of.delete(ctx, namespace, name, options)),
       };
     },
-    resources: () => registry.resources().map(({ definition }) => definition),
+    resources: () =>
+      registry
+        .resources()
+        .map(({ definition }) => definition)
+        .filter(({ viewOf }) => viewOf === undefined),
     async bind(namespace, pod, uid, node) {
       const pods = registry.resource<Pod>('', 'pods');
       const apply = pods.definition.subresources?.find(({ name }) => name === 'binding')?.apply;

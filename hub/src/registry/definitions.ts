@@ -13,6 +13,7 @@ import { secrets } from './core/secret.ts';
 import { services } from './core/service.ts';
 import { serviceAccounts } from './core/service-account.ts';
 import { endpointSlices } from './discovery/endpoint-slice.ts';
+import { eventsOfGroup } from './events/event.ts';
 import { nodeOperations } from './fleet/node-operation.ts';
 import type { ResourceDefinition } from './generic/types.ts';
 import { clusterRoles } from './rbac/cluster-role.ts';
@@ -32,6 +33,7 @@ export const definitions: readonly ResourceDefinition[] = [
   endpoints,
   endpointSlices,
   events,
+  eventsOfGroup,
   leases,
   deployments,
   replicaSets,

@@ -61,6 +61,18 @@ const examples: Readonly<Record<string, object>> = {
     message: 'm',
     series: { count: 2, lastObservedTime: '2026-01-01T00:00:00.000000Z' },
   },
+  'events.k8s.io/Event': {
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'example.com/reporter',
+    reportingInstance: 'i',
+    action: 'A',
+    reason: 'R',
+    type: 'Normal',
+    note: 'n',
+    regarding: { kind: 'Pod', name: 'p', namespace: 'default' },
+    series: { count: 2, lastObservedTime: '2026-01-01T00:00:00.000000Z' },
+  },
+  PodTemplate: { template },
   Lease: { spec: { holderIdentity: 'h', leaseDurationSeconds: 40, leaseTransitions: 1 } },
   Service: {
     spec: {
@@ -104,11 +116,15 @@ const metadata = {
   finalizers: ['example.com/f'],
 };
 
+/** One that shows another kind's objects has one of its own there. */
+const nameOf = ({ viewOf }: ResourceDefinition): string => (viewOf ? 'view' : 'a');
+
 function exampleOf(definition: ResourceDefinition): KubeObject {
   const { namespace, ...rest } = metadata;
-  const own = definition.namespaced ? metadata : rest;
+  const own = { ...(definition.namespaced ? metadata : rest), name: nameOf(definition) };
   const apiVersion = definition.group ? `${definition.group}/${definition.version}` : definition.version;
-  return clone({ apiVersion, kind: definition.kind, metadata: own, ...examples[definition.kind] }) as KubeObject;
+  const example = examples[`${definition.group}/${definition.kind}`] ?? examples[definition.kind];
+  return clone({ apiVersion, kind: definition.kind, metadata: own, ...example }) as KubeObject;
 }
 
 /** Replaces, removes or repeats what lies somewhere in the object. */
@@ -169,13 +185,13 @@ describe.each(definitions.map((definition) => [definition.kind, definition] as c
 
   it('stays as it is when it is read and written back', async () => {
     await registry().create(fixture.ctx, 'default', decode(exampleOf(definition)));
-    const { object, revision } = registry().get(fixture.ctx, 'default', 'a');
-    const again = await registry().update(fixture.ctx, 'default', 'a', () => decode(object));
+    const { object, revision } = registry().get(fixture.ctx, 'default', nameOf(definition));
+    const again = await registry().update(fixture.ctx, 'default', nameOf(definition), () => decode(object));
     expect(again.object.revision).toBe(revision);
     expect(jsonEqual(again.object.object, object)).toBe(true);
     for (const { name, strategy } of definition.subresources ?? []) {
       if (!strategy || name === 'binding') continue;
-      const same = await registry().update(fixture.ctx, 'default', 'a', () => decode(object), { subresource: name });
+      const same = await registry().update(fixture.ctx, 'default', nameOf(definition), () => decode(object), { subresource: name });
       expect(same.object.revision, name).toBe(revision);
     }
   });

@@ -11,35 +11,35 @@ import { byteLength, dnsSubdomain, qualifiedName } from '#registry/validation/na
 const ttlSeconds = 3600;
 const namespaceWords = 'does not match event.namespace';
 
-/** The rules of core/v1 events (core/validation, legacyValidateEvent). */
-function validateEvent(event: Event): FieldError[] {
+/** The rules of events in either group (core/validation, legacyValidateEvent); `reporter` names the field of who reports. */
+export function validateEvent(event: Event, reporter = 'reportingComponent'): FieldError[] {
   const namespace = event.metadata?.namespace ?? '';
   const about = event.involvedObject?.namespace ?? '';
   const faults: FieldError[] = [];
   if (event.eventTime) {
     if (!about && namespace !== 'default' && namespace !== 'kube-system')
       faults.push(invalid('involvedObject.namespace', about, namespaceWords));
-    faults.push(...validateReporter(event));
+    faults.push(...validateReporter(event, reporter));
   } else if (about ? namespace !== about : namespace !== '' && namespace !== 'default') {
     faults.push(invalid('involvedObject.namespace', about, namespaceWords));
   }
   return [...faults, ...named('namespace', namespace, dnsSubdomain)];
 }
 
-function validateReporter(event: Event): FieldError[] {
+function validateReporter(event: Event, field: string): FieldError[] {
   const faults: FieldError[] = [];
   const reporter = event.reportingComponent ?? '';
-  if (!reporter) faults.push(required('reportingComponent'));
-  faults.push(...named('reportingComponent', reporter, qualifiedName));
-  for (const [field, most] of [
+  if (!reporter) faults.push(required(field));
+  faults.push(...named(field, reporter, qualifiedName));
+  for (const [name, most] of [
     ['reportingInstance', 128],
     ['action', 128],
     ['reason', 128],
     ['message', 1024],
   ] as const) {
-    const text = event[field] ?? '';
-    if (!text && field !== 'message') faults.push(required(field));
-    if (byteLength(text) > most) faults.push(invalid(field, '', `can have at most ${most} characters`));
+    const text = event[name] ?? '';
+    if (!text && name !== 'message') faults.push(required(name));
+    if (byteLength(text) > most) faults.push(invalid(name, '', `can have at most ${most} characters`));
   }
   return faults;
 }
@@ -77,7 +77,7 @@ export const events: ResourceDefinition<Event> = {
   schema: 'io.k8s.api.core.v1.Event',
   strategy: {
     validate: (event) => [...validateEvent(event), ...validateMetadata(event, { namespaced: true })],
-    validateUpdate: validateEvent,
+    validateUpdate: (event) => validateEvent(event),
   },
   columns: [
     column('Last Seen', 0, 'When it was seen last, as the time that has passed since.', lastSeen),

@@ -6,6 +6,7 @@ import type { WatchCache } from '#store/watch-cache.ts';
 import type { Allocator } from './allocation.ts';
 import { GenericRegistry, type Overlay, WatchBudget } from './generic-registry.ts';
 import type { Admission, Registry, ResourceDefinition, ResourceRegistry } from './types.ts';
+import { ViewRegistry } from './view-registry.ts';
 
 export interface RegistryOptions {
   readonly cache: WatchCache;
@@ -35,12 +36,20 @@ export function createRegistry({
   allocators = {},
 }: RegistryOptions): Registry {
   const watches = new WatchBudget(maxWatches ?? defaultMaxWatches);
-  const found = new Map<string, GenericRegistry>();
+  const found = new Map<string, ResourceRegistry>();
+  const views = definitions.filter(({ viewOf }) => viewOf);
   for (const definition of definitions) {
+    if (definition.viewOf) continue;
     const key = `${definition.group}/${definition.resource}`;
     if (found.has(key)) throw new Error(`the resource ${key} is defined twice`);
     const parts = { definition, cache, clock, random, admission, allocator: allocators[key] };
     found.set(key, new GenericRegistry(parts, watches, overlays[key]));
+  }
+  for (const definition of views) {
+    const { viewOf, group, resource } = definition;
+    const stored = viewOf && found.get(`${viewOf.group}/${viewOf.resource}`);
+    if (!stored) throw new Error(`the resource ${group}/${resource} shows one that is not defined`);
+    found.set(`${group}/${resource}`, new ViewRegistry(definition, viewOf, stored));
   }
   const all = [...found.values()];
   return {

@@ -171,6 +171,17 @@ export interface Subresource<T extends KubeObject = KubeObject> {
 /** Reads a selectable field; declared as a method so that a definition of one kind is a definition. */
 export type FieldReader<T extends KubeObject = KubeObject> = { read(object: T): string }['read'];
 
+/** The form of a kind that is stored as another. Pure. */
+export interface View<T extends KubeObject = KubeObject> {
+  readonly group: string;
+  /** The resource that is stored. */
+  readonly resource: string;
+  /** What the fields to select by are called there, where that differs. */
+  readonly fields: Readonly<Record<string, string>>;
+  show(stored: KubeObject): T;
+  take(object: T): KubeObject;
+}
+
 /** Everything the machinery knows of a kind; one file a kind under `registry/<group>/`. */
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly group: string;
@@ -200,6 +211,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly returnsDeletedObject?: boolean;
   /** Said to whoever asks for the resource, whatever they ask. */
   readonly deprecated?: string;
+  /** Objects of another resource in a form of their own: nothing is stored under this name. */
+  readonly viewOf?: View<T>;
   /** Whether PUT may create (Kubernetes: leases, events, …). */
   readonly allowCreateOnUpdate?: boolean;
   /** Whether an update without a resourceVersion is taken as it is. */
