@@ -4,6 +4,9 @@ import { desiredAnnotation, maxAnnotation, maxSurge, replicasOf } from './replic
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const historyAnnotation = 'deployment.kubernetes.io/revision-history';
 
+/** Of the text (deployment_util.go, `maxRevHistoryLengthInChars`). */
+const maxHistoryLength = 2000;
+
 /** What a Deployment does not hand down to its ReplicaSets. */
 const own: ReadonlySet<string> = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
@@ -41,14 +44,18 @@ export function newSetAnnotations(deployment: Deployment, set: ReplicaSet | unde
   const before = set ? revisionOf(set) : 0n;
   if (before < revision) {
     result[revisionAnnotation] = String(revision);
-    if (before > 0n) {
-      const history = result[historyAnnotation];
-      result[historyAnnotation] = history ? `${history},${before}` : String(before);
-    }
+    if (before > 0n) result[historyAnnotation] = longer(result[historyAnnotation], before);
   }
   const scale = scaleAnnotations(deployment);
   for (const [key, value] of Object.entries(scale)) if (!set || result[key] === undefined) result[key] = value;
   return result;
+}
+
+/** A revision more; the oldest go when it becomes too long. */
+function longer(history: string | undefined, revision: bigint): string {
+  const revisions = [...(history ? history.split(',') : []), String(revision)];
+  while (revisions.join(',').length > maxHistoryLength && revisions.length > 1) revisions.shift();
+  return revisions.join(',');
 }
 
 export function sameAnnotations(a: Record<string, string> | undefined, b: Record<string, string>): boolean {

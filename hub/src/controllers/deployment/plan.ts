@@ -23,7 +23,8 @@ export type DeploymentStep =
   | ({ readonly type: 'resize' } & Resize)
   | { readonly type: 'remove'; readonly set: ReplicaSet }
   | { readonly type: 'revision'; readonly revision: string }
-  | { readonly type: 'status'; readonly status: DeploymentStatus };
+  /** `created`: a step before has made a ReplicaSet, and written how that went. */
+  | { readonly type: 'status'; readonly status: DeploymentStatus; readonly created?: boolean };
 
 export interface DeploymentPlan {
   readonly steps: readonly DeploymentStep[];
@@ -47,7 +48,8 @@ export function planDeployment(view: DeploymentView): DeploymentPlan {
   if (paused) return { steps: [{ type: 'status', status: paused }] };
   const existing = newSet ? planExisting(deployment, newSet, old) : [];
   if (deployment.spec?.paused || isScaling(deployment, sets)) {
-    const steps = [...existing, ...planScaling(deployment, newSet, old).map(resize), ...planHistory(deployment, old)];
+    const steps = [...existing, ...planScaling(deployment, newSet, old).map(resize)];
+    if (deployment.spec?.paused) steps.push(...planHistory(deployment, old));
     return finish(shape, steps, calculateStatus(deployment, sets, newSet, nowMs));
   }
   if (existing.some(({ type }) => type === 'annotate')) return finish(shape, existing, foundStatus(shape));
@@ -68,8 +70,9 @@ const resize = (change: Resize): DeploymentStep => ({ type: 'resize', ...change 
 function finish({ view }: Shape, steps: readonly DeploymentStep[], status: DeploymentStatus): DeploymentPlan {
   const { deployment, nowMs } = view;
   const after = progressCheckMs(deployment, status, nowMs);
+  const created = steps.some(({ type }) => type === 'create');
   return {
-    steps: sameStatus(deployment.status, status) ? steps : [...steps, { type: 'status', status }],
+    steps: sameStatus(deployment.status, status) ? steps : [...steps, { type: 'status', status, created }],
     ...(after === undefined ? {} : { requeueAfterMs: after }),
   };
 }

@@ -43,6 +43,17 @@ async function afterNameTaken(env: ControllerEnv, deployment: Deployment, wanted
   await setStatus(env, deployment, (status) => ({ ...status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 }));
 }
 
+/** A status that was reckoned before a ReplicaSet was made, with what making it told. */
+function withOutcome(status: DeploymentStatus, { conditions = [], collisionCount }: DeploymentStatus): DeploymentStatus {
+  const isOutcome = ({ type }: { readonly type: string }): boolean => type === 'Progressing';
+  const others = (status.conditions ?? []).filter((condition) => !isOutcome(condition));
+  return {
+    ...status,
+    conditions: [...others, ...conditions.filter(isOutcome)],
+    ...(collisionCount === undefined ? {} : { collisionCount }),
+  };
+}
+
 const executors: { readonly [K in DeploymentStep['type']]: Executor<K> } = {
   async create(env, deployment, { replicaSet }) {
     const name = replicaSet.metadata?.name ?? '';
@@ -98,8 +109,8 @@ const executors: { readonly [K in DeploymentStep['type']]: Executor<K> } = {
       metadata: { ...current.metadata, annotations: { ...current.metadata?.annotations, [revisionAnnotation]: revision } },
     }));
   },
-  async status(env, deployment, { status }) {
-    await setStatus(env, deployment, () => status);
+  async status(env, deployment, { status, created }) {
+    await setStatus(env, deployment, (current) => (created ? withOutcome(status, current) : status));
   },
 };
 
