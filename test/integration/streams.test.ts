@@ -464,6 +464,14 @@ describe('the proxy to pods', () => {
   });
 });
 
+test('ephemeral containers are shown as the pod, and as no table', async () => {
+  const accept = (as: string): { headers: Record<string, string> } => ({ headers: { accept: as } });
+  const table = await ask(podPath('ephemeralcontainers'), accept('application/json;as=Table;g=meta.k8s.io;v=v1'));
+  expect([table.code, table.body]).toEqual([406, expect.stringContaining('only the following media types are accepted: application/json')]);
+  const plain = await ask(podPath('ephemeralcontainers'), accept('application/json'));
+  expect([plain.code, JSON.parse(plain.body)]).toEqual([200, expect.objectContaining({ kind: 'Pod' })]);
+});
+
 test('a request that does not ask to upgrade is told so', async () => {
   for (const what of ['exec?command=true&stdout=1', 'attach?stdout=1', 'portforward']) {
     const { code, body } = await ask(podPath(what), { method: 'POST' });
