@@ -31,7 +31,7 @@ export async function measurePosts(own: HttpsLoad, report: Report, against?: Htt
       const theirs: number[] = [];
       const tookMs: number[] = [];
       for (let round = 0; round < rounds; round++) {
-        const slice = await closedLoop(count, sliceMs, () => own.ok('POST', podsPath, nextPod()));
+        const slice = await closedLoop(count, sliceMs, () => own.admitted('POST', podsPath, nextPod()));
         rates.push(slice.perSecond);
         tookMs.push(...slice.tookMs);
         theirs.push((await closedLoop(count, sliceMs, other.put)).perSecond);
@@ -58,7 +58,7 @@ interface Other {
 }
 
 function postsTo(load: HttpsLoad): Other {
-  return { name: 'the other server', put: () => load.ok('POST', podsPath, nextPod()), close: async () => {} };
+  return { name: 'the other server', put: () => load.admitted('POST', podsPath, nextPod()), close: async () => {} };
 }
 
 /** On the same disk, by gRPC, with the bytes of a pod as it is stored. */

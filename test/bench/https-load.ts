@@ -14,6 +14,8 @@ export interface Answer {
 }
 
 const newline = 0x0a;
+const tooMany = 429;
+const againMs = 10;
 
 /** Requests whose answers are counted and not looked at, on connections that stay: what is measured is the server. */
 export class HttpsLoad {
@@ -47,6 +49,16 @@ export class HttpsLoad {
     const answer = await this.call(method, path, body, contentType);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status}`);
     return answer;
+  }
+
+  /** As `ok`; one that the server has no room for now is sent again until it has. */
+  async admitted(method: string, path: string, body: string): Promise<Answer> {
+    for (;;) {
+      const answer = await this.call(method, path, body);
+      if (answer.status < 300) return answer;
+      if (answer.status !== tooMany) throw new Error(`${method} ${path}: ${answer.status}`);
+      await new Promise((resolve) => setTimeout(resolve, againMs));
+    }
   }
 
   /** Tells how many lines came. Resolves when the answer has begun. */
