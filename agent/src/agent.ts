@@ -5,6 +5,7 @@ import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import type { Listeners } from '@flotilla/shared/platform/listeners.js';
+import type { Mounts } from '@flotilla/shared/platform/mounts.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodReport } from '@flotilla/shared/protocol/messages.js';
@@ -75,6 +76,8 @@ export interface AgentDoors {
   readonly shell?: ShellDoor;
   /** Takes calls of pods to the API; without it they find none. */
   readonly listeners?: Listeners;
+  /** Undefined where the agent may not mount: not as root. */
+  readonly mounts?: Mounts;
   /** Ends pods whose lease is over when this agent cannot; without one nobody but the agent does. */
   readonly guard?: LeaseGuard;
   /** What the link counts and adapts; without it nothing of the link is counted. */
@@ -110,7 +113,15 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
   const tombstones = new Tombstones(files, `${dataDir}/tombstones`);
   const requestToken: HubLink['requestToken'] = (request) => link.requestToken(request);
   const tokens = new TokenCache({ files, clock, logger, requestToken });
-  const volumes = new VolumeManager({ files, clock, dataDir, volatileDir: options.volatileDir, objects: spec, tokens });
+  const volumes = new VolumeManager({
+    files,
+    clock,
+    dataDir,
+    volatileDir: options.volatileDir,
+    objects: spec,
+    tokens,
+    mounts: doors.mounts,
+  });
   const floor = options.floorMs === undefined ? {} : { floorMs: options.floorMs };
   const time = new BoardTime({ clock, files, logger, path: `${dataDir}/time`, ...floor });
   const events = new EventOutbox({ clock, files, logger, time, dir: `${dataDir}/events`, nodeName });

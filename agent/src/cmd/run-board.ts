@@ -8,6 +8,7 @@ import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { SystemListeners } from '@flotilla/shared/platform/listeners.js';
+import { SystemMounts } from '@flotilla/shared/platform/mounts.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import { LinkCounter } from '#budget/link-counter.ts';
@@ -108,8 +109,8 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
       traffic: { counter, wire, keepAlive },
       reported: () => process.send?.('reported'),
       guard: new SystemGuard({ files, exec }),
-      // Without root the pod network is out of this process's reach.
-      ...(process.getuid?.() === 0 ? { listeners: new SystemListeners() } : {}),
+      // Without root the pod network and mounts are out of this process's reach.
+      ...(process.getuid?.() === 0 ? { listeners: new SystemListeners(), mounts: new SystemMounts(exec) } : {}),
       exec,
       ...(config.allowShell ? { shell: { user: config.shellUser, start: startShell } } : {}),
       host: new SystemHost({

@@ -2,6 +2,7 @@ import type { ConfigMap, Pod, Secret, Volume } from '@flotilla/shared/api/genera
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
+import { FakeMounts } from '@flotilla/shared/platform/fake-mounts.js';
 import { describe, expect, it } from 'vitest';
 import { writePayload } from './atomic-writer.ts';
 import { TokenCache } from './token-cache.ts';
@@ -14,6 +15,7 @@ class Bench {
   readonly clock = new FakeClock();
   readonly configMaps = new Map<string, ConfigMap>([['c', { data: { a: 'A', b: 'B' }, binaryData: { bin: base64('\xff') } }]]);
   readonly secrets = new Map<string, Secret>([['s', { data: { key: base64('hidden') } }]]);
+  readonly mounts = new FakeMounts();
   online = true;
   issued = 0;
   /** How far the hub's clock is ahead of the board's. */
@@ -31,7 +33,7 @@ class Bench {
       secret: (_: string, name: string) => this.secrets.get(name),
     };
     const tokens = new TokenCache({ files, clock, logger: silentLogger, requestToken });
-    return new VolumeManager({ files, clock, dataDir: '/data', volatileDir: '/run/f', objects, tokens });
+    return new VolumeManager({ files, clock, dataDir: '/data', volatileDir: '/run/f', objects, tokens, mounts: this.mounts });
   }
 
   again(): VolumeManager {
@@ -82,6 +84,18 @@ describe('volumes', () => {
     const other = new Bench();
     await other.mount({ emptyDir: {} }, { securityContext: { fsGroup: 33 } });
     expect(await other.files.stat(dir)).toMatchObject({ gid: 33, mode: 0o2777 });
+  });
+
+  it('of memory are file systems of their own, with their limit, until the pod goes', async () => {
+    const bench = new Bench();
+    const memory = { emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } };
+    await bench.mount(memory);
+    await bench.mount(memory, {}, bench.again());
+    expect([...bench.mounts.mounted]).toEqual([[volatile, 67_108_864]]);
+    await bench.volumes.unmount('u');
+    expect(bench.mounts.mounted.size).toBe(0);
+    await bench.mount({ emptyDir: { medium: 'Memory' } });
+    expect([...bench.mounts.mounted]).toEqual([[volatile, undefined]]);
   });
 
   it.each<[Omit<Volume, 'name'>, string]>([

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import type { Pod, Volume, VolumeProjection } from '@flotilla/shared/api/generated/types.js';
+import type { EmptyDirVolumeSource, Pod, Volume, VolumeProjection } from '@flotilla/shared/api/generated/types.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
+import type { Mounts } from '@flotilla/shared/platform/mounts.js';
+import { value } from '@flotilla/shared/quantity/quantity.js';
 import { giveTo, type Payload, writePayload } from './atomic-writer.ts';
 import type { FieldContext } from './field-ref.ts';
 import { prepareHostPath } from './host-path.ts';
@@ -17,6 +19,8 @@ export interface VolumeManagerOptions {
   readonly volatileDir: string | undefined;
   readonly objects: ObjectLookup;
   readonly tokens: TokenCache;
+  /** Gives `medium: Memory` a file system of its own, with its limit; without it such a volume is a directory among the volatile ones. */
+  readonly mounts?: Mounts | undefined;
 }
 
 export interface MountedVolumes {
@@ -92,9 +96,12 @@ export class VolumeManager {
 
   /** Removes all that this board keeps of a pod on disk. */
   async unmount(uid: string): Promise<void> {
-    this.#options.tokens.forget(uid);
-    if (this.#options.volatileDir) await this.#options.files.remove(join(this.#options.volatileDir, 'pods', uid));
-    await this.#options.files.remove(this.podDir(uid));
+    const { tokens, volatileDir, files, mounts } = this.#options;
+    tokens.forget(uid);
+    const volatile = join(volatileDir ?? this.#options.dataDir, 'pods', uid);
+    await mounts?.release(volatile);
+    if (volatileDir) await files.remove(volatile);
+    await files.remove(this.podDir(uid));
   }
 
   async #make(volume: Volume, context: FieldContext): Promise<{ path: string; refreshAtMs?: number }> {
@@ -104,10 +111,7 @@ export class VolumeManager {
     const path = this.#dir(uid, volume);
     const gid = context.pod.spec?.securityContext?.fsGroup ?? -1;
     if (volume.emptyDir) {
-      if (!(await files.stat(path))) {
-        await files.mkdir(path, { mode: 0o777 });
-        if (gid >= 0) await giveTo(files, path, gid, 0o2777);
-      }
+      await this.#makeEmpty(path, volume.emptyDir, gid);
       return { path };
     }
     const { payload, refreshAtMs } = await this.#payload(volume, context);
@@ -115,6 +119,15 @@ export class VolumeManager {
     const readable: Payload = gid < 0 ? payload : new Map([...payload].map(([name, file]) => [name, { ...file, mode: file.mode | 0o440 }]));
     await writePayload(files, path, readable, this.#stamp(), gid);
     return { path, ...(refreshAtMs === undefined ? {} : { refreshAtMs }) };
+  }
+
+  async #makeEmpty(path: string, { medium, sizeLimit }: EmptyDirVolumeSource, gid: number): Promise<void> {
+    const { files, mounts } = this.#options;
+    let isNew = !(await files.stat(path));
+    if (isNew) await files.mkdir(path, { mode: 0o777 });
+    const sizeBytes = Math.ceil(value(sizeLimit));
+    if (medium === 'Memory' && (await mounts?.memory(path, sizeBytes > 0 ? { sizeBytes } : {}))) isNew = true;
+    if (isNew && gid >= 0) await giveTo(files, path, gid, 0o2777);
   }
 
   async #payload(volume: Volume, context: FieldContext): Promise<{ payload: Payload; refreshAtMs?: number }> {
