@@ -14,6 +14,7 @@ import {
 import { groupVersionOf } from '#registry/schema/kinds.ts';
 import { type BodyFormat, bodyFormat } from './negotiation.ts';
 import { decodeMessage, type Envelope, readEnvelope } from './protobuf/decode-protobuf.ts';
+import { messageOf } from './protobuf/messages.ts';
 import { ProtobufError } from './protobuf/wire-reader.ts';
 
 /** What a body has to be: the kind itself, or the subresource's own kind (Scale, Binding). */
@@ -40,7 +41,7 @@ export function decodeBody(
 ): KubeObject {
   const { group, version, kind, schema: definition } = shape;
   const options = { definition, gvk: { group, version, kind }, fieldValidation };
-  const format = bodyFormat(contentType);
+  const format = bodyFormat(contentType, messageOf(group ? `${group}/${version}` : version, kind) !== undefined);
   const decoded =
     format === 'application/vnd.kubernetes.protobuf' ? decodeTyped(body, options) : decodeObject(body, { ...options, contentType: format });
   for (const warning of decoded.warnings) ctx.warn(warning);
@@ -61,8 +62,6 @@ function decodeTyped(body: Buffer, options: DecodeOptions): DecodedObject {
     () => decodeMessage(complete),
     (why) => notHandled(gvk, options.gvk.kind, why),
   );
-  const isWanted = gvk.kind === options.gvk.kind && group === options.gvk.group && version === options.gvk.version;
-  if (!tree && isWanted) throw notHandled(gvk, options.gvk.kind, 'it has no form in protobuf; send JSON');
   return objectOf(tree, [], gvk, options);
 }
 

@@ -61,4 +61,7 @@ test('bodies are JSON, YAML or protobuf', () => {
   expect(bodyFormat('Application/YAML')).toBe('application/yaml');
   expect(bodyFormat('application/vnd.kubernetes.protobuf')).toBe('application/vnd.kubernetes.protobuf');
   expect(() => bodyFormat('text/plain')).toThrow(expect.objectContaining({ code: 415 }));
+  expect(() => bodyFormat('application/vnd.kubernetes.protobuf', false)).toThrow(
+    /accepted media types include: application\/json, application\/yaml$/,
+  );
 });

@@ -110,12 +110,13 @@ function match({ type, parameters }: Clause): Representation | undefined {
 const bodyFormats = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const;
 export type BodyFormat = (typeof bodyFormats)[number];
 
-/** The form of a request body. A body without a type is JSON. @throws StatusError UnsupportedMediaType */
-export function bodyFormat(contentType: string | undefined): BodyFormat {
+/** The form of a request body. A body without a type is JSON. `typed` as in {@link negotiate}. @throws StatusError UnsupportedMediaType */
+export function bodyFormat(contentType: string | undefined, typed = true): BodyFormat {
   const type = mediaType(contentType);
   if (type === '') return 'application/json';
-  const format = bodyFormats.find((known) => known === type);
-  if (!format) throw unsupportedMediaType(bodyFormats);
+  const accepted = bodyFormats.filter((known) => typed || known !== protobuf);
+  const format = accepted.find((known) => known === type);
+  if (!format) throw unsupportedMediaType(accepted);
   return format;
 }
 
