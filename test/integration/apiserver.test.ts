@@ -66,6 +66,7 @@ describe.each(Object.entries(found))('the %s kubectl', (age, command) => {
       'authorization.k8s.io/v1',
       'coordination.k8s.io/v1',
       'discovery.k8s.io/v1',
+      'events.k8s.io/v1',
       'fleet.flotilla.dev/v1alpha1',
       'rbac.authorization.k8s.io/v1',
       'v1',

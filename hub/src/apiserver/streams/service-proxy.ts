@@ -37,7 +37,7 @@ interface ServiceName {
 }
 
 /** `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`. @throws StatusError BadRequest */
-export function splitServiceName(id: string): ServiceName {
+function splitServiceName(id: string): ServiceName {
   const parts = id.split(':');
   const [scheme = '', name = '', port = ''] = parts.length === 3 ? parts : ['', ...parts];
   if (parts.length > 3 || name === '' || !/^(https?)?$/.test(scheme)) throw badRequest(`invalid service request ${JSON.stringify(id)}`);

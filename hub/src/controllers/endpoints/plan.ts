@@ -6,7 +6,7 @@ export const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 export const controllerName = 'endpoint-controller';
 const headlessLabel = 'service.kubernetes.io/headless';
 /** More addresses stand in EndpointSlices only. */
-export const maxAddresses = 1000;
+const maxAddresses = 1000;
 
 interface Found {
   readonly address: EndpointAddress;

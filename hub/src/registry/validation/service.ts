@@ -18,7 +18,7 @@ export const portProtocols = ['SCTP', 'TCP', 'UDP'];
 const maxAffinitySeconds = 86_400;
 const onlyForBalancers = "may only be used when `type` is 'LoadBalancer'";
 
-export const isHeadless = ({ spec }: Service): boolean => spec?.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
+const isHeadless = ({ spec }: Service): boolean => spec?.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
 
 export const isExternallyAccessible = ({ spec }: Service): boolean =>
   spec?.type === 'LoadBalancer' || spec?.type === 'NodePort' || (spec?.type === 'ClusterIP' && (spec.externalIPs?.length ?? 0) > 0);
