@@ -20,6 +20,8 @@ export interface FlashCommandOptions {
 
 /** Writes an image to drives and verifies them. @throws Error when nothing was begun, or a drive does not hold the image in the end */
 export async function flashCommand(path: string, options: FlashCommandOptions): Promise<void> {
+  // One for each drive that hangs in a write, before the first of them is needed.
+  process.env['UV_THREADPOOL_SIZE'] ??= '16';
   const file = fromHere(path);
   const [clock, exec, disks] = [new SystemClock(), new SystemExec(), new SystemDisks()];
   const values = options.settings ? fileSettings(fromHere(options.settings)) : undefined;
