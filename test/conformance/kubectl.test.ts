@@ -8,6 +8,9 @@ import { startConformanceHub } from './conformance-hub.ts';
 import { commands } from './kubectl-cases.ts';
 import { playKubectl, readKubectlRecording, type Said, titleOf } from './kubectl-play.ts';
 
+/** How long all commands may take on a machine that does a lot besides. */
+const allMs = 900_000;
+
 let hub: Awaited<ReturnType<typeof startConformanceHub>>;
 let found: readonly Said[];
 /** Another kubectl has other words: of that one only how it ends is compared. */
@@ -22,7 +25,7 @@ beforeAll(async () => {
   const kubectl = findKubectls().newest;
   isSame = versions.startsWith(`kubectl v1.${await new Kubectl(kubectl, file).minor()}.`);
   found = await playKubectl(kubectl, file, hub.url);
-});
+}, allMs);
 afterAll(async () => {
   await hub.close();
   rmSync(dir, { recursive: true, force: true });
