@@ -101,6 +101,24 @@ describe('garbage collector', () => {
     expect(order).toEqual(['blocking', 'two']);
   });
 
+  it('lets an owner go once its dependent blocks it no longer', async () => {
+    await start();
+    await owned('blocking', await resource<ConfigMap>('configmaps').create('default', configMap('owner')), true);
+    await resource<ConfigMap>('configmaps').update('default', 'blocking', (current) => ({
+      ...current,
+      metadata: { ...current.metadata, finalizers: ['example.com/hold'] },
+    }));
+    await resource('configmaps').delete('default', 'owner', { propagationPolicy: 'Foreground' });
+    await plane.until('the dependent waits', () => get('blocking')?.metadata?.deletionTimestamp !== undefined);
+    expect(get('owner')).toBeDefined();
+    await resource<ConfigMap>('configmaps').update('default', 'blocking', (current) => ({
+      ...current,
+      metadata: { ...current.metadata, ownerReferences: [] },
+    }));
+    await plane.until('the owner is gone', () => !get('owner'), 5000);
+    expect(get('blocking')).toBeDefined();
+  });
+
   it('deletes a circle of owners that block each other', async () => {
     await start();
     const first = await resource<ConfigMap>('configmaps').create('default', configMap('one'));
@@ -113,7 +131,7 @@ describe('garbage collector', () => {
       metadata: { ...current.metadata, ownerReferences },
     }));
     await resource('configmaps').delete('default', 'one', { propagationPolicy: 'Foreground' });
-    await plane.until('all are gone', () => !get('one') && !get('two') && !get('three'));
+    await plane.until('all are gone', () => !get('one') && !get('two') && !get('three'), 5000);
   });
 
   it('leaves alone what has another owner, or an owner of a kind it does not know', async () => {

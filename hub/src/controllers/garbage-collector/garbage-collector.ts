@@ -137,15 +137,21 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
         const changed = (object: KubeObject): void => {
           if (concerns(object)) into.add(keyOf(kind, object));
         };
+        const ownersOf = (object: KubeObject, owners: readonly OwnerReference[]): void => {
+          for (const owner of owners) {
+            const looked = ownerOf(object, owner);
+            if (looked?.found && concerns(looked.found)) into.add(keyOf(looked.kind, looked.found));
+          }
+        };
         kind.informer.on({
           added: changed,
-          updated: changed,
+          updated: (object, old) => {
+            changed(object);
+            ownersOf(object, noLongerBlocked(object, old));
+          },
           deleted: (object) => {
             for (const dependent of dependentsOf(object.metadata?.uid ?? '')) into.add(keyOf(dependent.kind, dependent.object));
-            for (const owner of object.metadata?.ownerReferences ?? []) {
-              const looked = ownerOf(object, owner);
-              if (looked?.found && concerns(looked.found)) into.add(keyOf(looked.kind, looked.found));
-            }
+            ownersOf(object, object.metadata?.ownerReferences ?? []);
           },
         });
       }
@@ -170,6 +176,13 @@ export function createGarbageCollector({ client, recorder }: ControllerEnv): Con
       return undefined;
     },
   };
+}
+
+/** Owners that waited for this object, and need not any more. */
+function noLongerBlocked(object: KubeObject, old: KubeObject): readonly OwnerReference[] {
+  if (object.metadata?.ownerReferences === old.metadata?.ownerReferences) return [];
+  const blocks = new Set(object.metadata?.ownerReferences?.filter((owner) => owner.blockOwnerDeletion).map(({ uid }) => uid));
+  return (old.metadata?.ownerReferences ?? []).filter((owner) => owner.blockOwnerDeletion && !blocks.has(owner.uid));
 }
 
 /** The object with a list of its metadata replaced, or left out when empty. */
