@@ -55,7 +55,8 @@ const verifyBuffers = 12;
  */
 export async function flashImage(options: FlashOptions): Promise<FlashResult> {
   const { source, paths, signal } = options;
-  const pool = new BufferPool(Array.from({ length: sourceBuffers }, () => alignedBuffer(blockBytes)));
+  const buffers = Array.from({ length: sourceBuffers }, () => alignedBuffer(blockBytes));
+  const pool = new BufferPool(buffers);
   const drives = paths.map((path) => new DriveFlash(path, options, Math.max(1, sourceBuffers - 2)));
   const digests: Buffer[] = [];
   let head: Buffer = Buffer.alloc(0);
@@ -106,8 +107,9 @@ export async function flashImage(options: FlashOptions): Promise<FlashResult> {
   const ticking = ticker(options, () => tell(false));
   await Promise.all(
     drives.map((drive) => {
-      const buffers = Array.from({ length: each }, () => alignedBuffer(blockBytes));
-      return drive.verify(digests, head, lastLength, buffers, signal);
+      // Nothing is written any more: what was written from is there to read into.
+      const own = Array.from({ length: each }, () => buffers.pop() ?? alignedBuffer(blockBytes));
+      return drive.verify(digests, head, lastLength, own, signal);
     }),
   );
   ticking.stop();

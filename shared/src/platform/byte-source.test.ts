@@ -28,7 +28,7 @@ const packers: Readonly<Record<string, () => Promise<Buffer>>> = {
 async function all(path: string): Promise<Buffer> {
   const { pieces } = await openByteSource(path);
   const parts: Uint8Array[] = [];
-  for await (const piece of pieces) parts.push(piece);
+  for await (const piece of pieces) parts.push(Buffer.from(piece));
   return Buffer.concat(parts);
 }
 

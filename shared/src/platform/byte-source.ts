@@ -9,7 +9,7 @@ export interface ByteSource {
   readonly compression: 'none' | 'gzip' | 'zstd' | 'xz';
   /** Of what comes out; undefined where a compressed file does not say. */
   readonly sizeBytes: number | undefined;
-  /** Ends with an error when the file is damaged or truncated. */
+  /** Each is only good until the next is asked for. Ends with an error when the file is damaged or truncated. */
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
@@ -31,11 +31,26 @@ export async function openByteSource(path: string): Promise<ByteSource> {
     await file.close();
   }
   const compression = magics.find(([, magic]) => head.toString('hex').startsWith(magic))?.[0] ?? 'none';
-  if (compression === 'none') return { compression, sizeBytes, pieces: createReadStream(path, { highWaterMark: 1 << 20 }) };
+  if (compression === 'none') return { compression, sizeBytes, pieces: raw(path) };
   if (compression === 'xz') return { compression, sizeBytes: undefined, pieces: xz(path) };
   const unpack = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   const pieces: Readable = pipeline(createReadStream(path, { highWaterMark: 1 << 18 }), unpack, () => {});
   return { compression, sizeBytes: compression === 'zstd' ? zstdContentSize(head) : undefined, pieces };
+}
+
+/** Into the same memory again and again: a stream would leave its buffers to the garbage collector, which lets them pile up. */
+async function* raw(path: string): AsyncGenerator<Uint8Array> {
+  const file = await fs.open(path);
+  try {
+    const buffer = Buffer.allocUnsafeSlow(1 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** The size that a zstd frame's header may give (RFC 8878, 3.1.1.1). */
