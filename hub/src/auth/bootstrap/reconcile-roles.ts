@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '@flotilla/shared/api/generated/types.js';
 import { isAlreadyExists, isNotFound } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
@@ -76,7 +77,8 @@ function withMetadata<T extends KubeObject>(whole: T, wanted: T, current: T): T 
 
 function withRules<T extends Role & Pick<ClusterRole, 'aggregationRule'>>(current: T, wanted: T): T {
   // The rules of a role that gathers are not its own.
-  const missing = wanted.aggregationRule ? [] : uncovered(current.rules ?? [], wanted.rules ?? []);
+  const missing =
+    wanted.aggregationRule || isDeepStrictEqual(current.rules, wanted.rules) ? [] : uncovered(current.rules ?? [], wanted.rules ?? []);
   const held = current.aggregationRule?.clusterRoleSelectors ?? [];
   const selectors = (wanted.aggregationRule?.clusterRoleSelectors ?? []).filter((one) => !held.some((there) => same(there, one)));
   if (missing.length === 0 && selectors.length === 0) return current;
