@@ -58,7 +58,11 @@ describe('sharing', () => {
   });
 
   it('always says the same as before', () => {
-    const trees = fc.jsonValue().filter((tree) => !JSON.stringify(tree).includes('__proto__'));
+    // A zero has no sign in JSON.
+    const trees = fc
+      .jsonValue()
+      .filter((tree) => !JSON.stringify(tree).includes('__proto__'))
+      .map((tree) => JSON.parse(JSON.stringify(tree)) as unknown);
     fc.assert(
       fc.property(trees, trees, (value, other) => {
         const expected = clone(value);
