@@ -43,7 +43,11 @@ export function createAdmission({ registry, clock, random, tolerations = {}, rol
   const plugins = [...builtIn.map((create) => create(env)), defaultTolerationSeconds(tolerations)];
   return {
     async mutate(attributes: AdmissionAttributes) {
-      for (const plugin of plugins) await plugin.mutate?.(attributes);
+      for (const plugin of plugins) {
+        const waits = plugin.mutate?.(attributes);
+        // Most answer at once: waiting for each would cost more than they do.
+        if (waits) await waits;
+      }
       roleGuard?.(attributes);
     },
     validate(attributes: AdmissionAttributes) {
