@@ -2,7 +2,7 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Revision } from './contract.ts';
 
 export interface HistoryOptions {
-  /** 10 minutes when left out. */
+  /** 5 minutes when left out, as Kubernetes has it. */
   readonly ms?: number;
   /** 100,000 when left out. */
   readonly revisions?: number;
@@ -15,7 +15,7 @@ export class HistoryPolicy {
   readonly #revisions: number;
   #marks: { readonly atMs: number; readonly revision: Revision }[] = [];
 
-  constructor({ ms = 600_000, revisions = 100_000 }: HistoryOptions = {}) {
+  constructor({ ms = 300_000, revisions = 100_000 }: HistoryOptions = {}) {
     this.#ms = ms;
     this.#revisions = revisions;
     this.periodMs = ms / 10;
