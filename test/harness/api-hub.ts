@@ -8,6 +8,7 @@ import { writeKubeconfig } from '@flotilla/hub/auth/pki/admin-kubeconfig.js';
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { createClient } from '@flotilla/hub/client/client.js';
 import { Informers } from '@flotilla/hub/client/informers.js';
+import { ServiceAllocator } from '@flotilla/hub/registry/core/service-allocator.js';
 import { createRegistry } from '@flotilla/hub/registry/generic/create-registry.js';
 import type { NodeConnector, Registry, ResourceDefinition } from '@flotilla/hub/registry/generic/types.js';
 import { clusterRoles } from '@flotilla/hub/registry/rbac/cluster-role.js';
@@ -56,7 +57,9 @@ export async function startApiHub({ definitions: given, nodeConnector = noNodes,
   const store = new MemoryStore({ clock });
   const cache = new WatchCache({ store, logger });
   await cache.start();
-  const registry = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions });
+  const ranges = { clusterIpRange: '10.96.0.0/12', nodePortRange: '30000-32767' };
+  const allocators = { '/services': new ServiceAllocator({ cache, random, ...ranges }) };
+  const registry = createRegistry({ cache, clock, random, admission: { mutate: () => {}, validate: () => {} }, definitions, allocators });
   const informers = new Informers({ registry, clock, random, logger });
   const client = createClient({ registry, informers, logger, user: { name: 'system:apiserver', groups: ['system:masters'] } });
   const pki = await openPki({ files, dir: join(dir, 'pki'), clock, random });

@@ -2,7 +2,7 @@ import type { KubeObject, OwnerReference } from '@flotilla/shared/meta/object.js
 import type { DeleteOptions } from '#registry/generic/types.ts';
 
 export const orphanFinalizer = 'orphan';
-export const foregroundFinalizer = 'foregroundDeletion';
+const foregroundFinalizer = 'foregroundDeletion';
 
 /** What is known of the object an owner reference names; unknown kinds count as existing, for ever. */
 export type OwnerState = 'exists' | 'waitsForDependents' | 'absent' | 'unknown';
