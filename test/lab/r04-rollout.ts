@@ -71,7 +71,9 @@ class Rollouts implements Shared {
     const pods = ledger.objects<Pod>('core/pods');
     const image = `localhost/app:${this.#version}`;
     const right = pods.filter(({ spec, metadata }) => spec?.containers[0]?.image === image && !metadata?.deletionTimestamp);
-    const running = [...fleet.runtimes.values()].flatMap((runtime) => runtime.containers().filter(({ container }) => container.status === 'running'));
+    const running = [...fleet.runtimes.values()].flatMap((runtime) =>
+      runtime.containers().filter(({ container }) => container.status === 'running'),
+    );
     const wrong = right.length !== this.replicas || pods.length !== this.replicas || running.length !== this.replicas;
     ledger.look(
       'exactly the desired set',
