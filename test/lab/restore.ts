@@ -1,3 +1,4 @@
+import type { MemoryBackup } from '@flotilla/hub/store/memory/memory-store.js';
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import { barePod, deployment, RecoveryWorld, settings, type WorldOptions } from '../simulation/recovery/recovery-world.ts';
 import type { Lab, LabGoal } from './lab-goal.ts';
@@ -6,6 +7,8 @@ interface Plant {
   readonly hooks?: WorldOptions['hooks'];
   /** Does in the hub's place what it must not do, as soon as pods are back. */
   readonly meanwhile?: (world: RecoveryWorld) => void;
+  /** Where tombstones alone stand in the way: the backup knows nothing of what ended since, and every agent starts anew. */
+  readonly onTombstones?: true;
 }
 
 const once = (name: string, ms: number): Pod =>
@@ -14,8 +17,18 @@ const once = (name: string, ms: number): Pod =>
     containers: [{ name: 'main', image: 'localhost/once:1', env: [{ name: 'FAKE_EXIT_AFTER_MS', value: String(ms) }] }],
   });
 
+function unbound(backup: MemoryBackup): MemoryBackup {
+  const items = backup.items.map((item) => {
+    if (!item.key.includes('/pods/default/once-')) return item;
+    const { spec, status: _status, ...rest } = JSON.parse(item.value) as Pod;
+    const { nodeName: _node, ...free } = spec ?? { containers: [] };
+    return { ...item, value: JSON.stringify({ ...rest, spec: free, status: { phase: 'Pending' } }) };
+  });
+  return { ...backup, items };
+}
+
 /** A backup at some moment of a fleet's life, more life, then the backup or nothing at all is what the hub has. */
-async function round(_seed: number, { random, tally }: Lab, { hooks, meanwhile }: Plant = {}): Promise<void> {
+async function round(_seed: number, { random, tally }: Lab, { hooks, meanwhile, onTombstones }: Plant = {}): Promise<void> {
   const world = await RecoveryWorld.open({ boards: 3, ...(hooks ? { hooks } : {}) });
   try {
     const replicas = 2 + Math.floor(random.next() * 3);
@@ -25,10 +38,10 @@ async function round(_seed: number, { random, tally }: Lab, { hooks, meanwhile }
     const jobs = Array.from({ length: 1 + Math.floor(random.next() * 3) }, (_, index) =>
       once(`once-${index}`, 5_000 + random.next() * 50_000),
     );
-    // The backup may know the last of them as one that nobody has bound yet.
     await world.apply(...jobs);
-    let backup = world.store.backup();
-    if (random.next() < 0.5) {
+    // From the moment after they were written, and before anybody bound them.
+    let backup = unbound(world.store.backup());
+    if (!onTombstones && random.next() < 0.5) {
       await world.until('the jobs are bound', () => world.pods().every(({ spec }) => spec?.nodeName));
       await world.clock.advance(random.next() * 30_000);
       backup = world.store.backup();
@@ -47,12 +60,12 @@ async function round(_seed: number, { random, tally }: Lab, { hooks, meanwhile }
     await world.clock.advance(30_000);
     const before = { identities: world.identities(), containers: world.containers(), starts: world.starts() };
 
-    const lost = random.next() < 0.5;
+    const lost = !onTombstones && random.next() < 0.5;
     tally.fault(lost ? 'store lost' : 'hub restored');
     if (lost) await world.loseStore();
     else await world.restore(backup);
     for (const board of world.boards.values()) {
-      if (random.next() < 0.6) continue;
+      if (!onTombstones && random.next() < 0.6) continue;
       board.kill();
       tally.fault('agent killed');
       world.clock.after('starts again', random.next() * 60_000, () => void board.start());
@@ -99,10 +112,10 @@ export const restore: LabGoal = {
   controls: [
     {
       mistake: 'a tombstone ignored',
-      // Few rounds lose the store just when something has ended.
-      rounds: 100,
+      rounds: 20,
       round: (seed, lab) =>
         round(seed, lab, {
+          onTombstones: true,
           hooks: {
             handlers: ({ files }, handlers) => {
               for (const generation of ['0', '1']) void files.remove(`/data/tombstones.${generation}`);
