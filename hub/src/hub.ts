@@ -217,13 +217,15 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     storeEpoch: start?.epoch ?? store.epoch,
     signer: { keyId: manifestKey.keyId, sign: (bytes) => pki.manifestKey.sign(bytes) },
     issueToken: async ({ node, namespace, serviceAccount, pod, audience, expirationSeconds }) => {
-      const account = registry.resource('', 'serviceaccounts').get({ user: adminUser, warn: () => {} }, namespace, serviceAccount).object;
+      const asAdmin = { user: adminUser, warn: () => {} };
+      const account = registry.resource('', 'serviceaccounts').get(asAdmin, namespace, serviceAccount).object;
+      const { metadata } = registry.resource('', 'nodes').get(asAdmin, '', node).object;
       const issued = await tokens.issue({
         serviceAccount: { namespace, name: serviceAccount, uid: account.metadata?.uid ?? '' },
         ...(audience === undefined ? {} : { audiences: [audience] }),
         expirationSeconds,
         boundTo: { kind: 'Pod', ...pod },
-        node: { name: node },
+        node: { name: node, ...(metadata?.uid ? { uid: metadata.uid } : {}) },
       });
       return { token: issued.token, expirationWallMs: issued.expiresAtMs };
     },
