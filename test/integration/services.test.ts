@@ -131,12 +131,25 @@ describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) =
     await hub.registry
       .resource<Pod>('', 'pods')
       .update(ctx, 'default', 'away', (now) => ({ ...now, metadata: { ...now.metadata, labels: {} } }));
-    const forward = new Program('kubectl', kubectl.start(['port-forward', `svc/${called('applied')}`, ':80']));
+    await forwards(`svc/${called('applied')}`, 80);
+    await kubectl.ok(['delete', 'svc', called('applied')]);
+  });
+
+  test('forwards a port of a pod of a Deployment', async () => {
+    const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'main', image: 'x' }] } };
+    const spec = { replicas: 0, selector: { matchLabels: { app: 'web' } }, template };
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: called('front') }, spec };
+    await kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(deployment) });
+    await forwards(`deployment/${called('front')}`, webPort);
+    await kubectl.ok(['delete', 'deployment', called('front')]);
+  });
+
+  async function forwards(what: string, port: number): Promise<void> {
+    const forward = new Program('kubectl', kubectl.start(['port-forward', what, `:${port}`]));
     const [, local] = await forward.says(/^Forwarding from (127\.0\.0\.1:\d+) /m);
     expect(await (await fetch(`http://${local}/through`)).text()).toBe('GET /through');
     await forward.end('SIGTERM');
-    await kubectl.ok(['delete', 'svc', called('applied')]);
-  });
+  }
 });
 
 describe('the proxy to Services', () => {
