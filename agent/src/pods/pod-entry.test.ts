@@ -27,3 +27,40 @@ test.for([10 * 365, -50 * 365, 0])(
     expect(clock.monotonicMs() - (await open()).memory.activeSinceMs).toBe(Math.max(0, 60_000 + days * 86_400_000));
   },
 );
+
+test.for([
+  { policy: 'FallbackToLogsOnError', exitCode: 1, file: '', message: `${'x'.repeat(2044)}end\n` },
+  { policy: 'FallbackToLogsOnError', exitCode: 1, file: 'its own words', message: 'its own words' },
+  { policy: 'FallbackToLogsOnError', exitCode: 0, file: '', message: undefined },
+  { policy: 'File', exitCode: 1, file: '', message: undefined },
+])('the last words of a container with $policy that ended with $exitCode', async ({ policy, exitCode, file, message }) => {
+  const files = new FakeFiles();
+  await files.mkdir('/pods/u/containers/main', { mode: 0o700 });
+  await files.write('/pods/u/containers/main/0', file);
+  const asked: object[] = [];
+  const runtime = {
+    async *logs(id: string, options: object): AsyncIterable<Buffer> {
+      asked.push({ id, ...options });
+      yield Buffer.from('x'.repeat(3000));
+      yield Buffer.from('end\n');
+    },
+  };
+  const doors = { clock: new FakeClock(), files, runtime, volumes: { podDir: (uid: string) => `/pods/${uid}` } } as unknown as PodDoors;
+  const container = { name: 'main', image: 'app:1', terminationMessagePolicy: policy };
+  const failing = { ...pod, spec: { containers: [container] } };
+  const entry = (await PodEntry.open(doors, 'u', failing, undefined)) ?? expect.fail('no entry');
+  const times = { createdWallMs: 0, startedWallMs: 0, finishedWallMs: 0 };
+  const state = { id: 'c', name: 'main', attempt: 0, hash: '', image: 'app:1', imageId: 'i', oomKilled: false, ...times };
+  const place = { namespace: 'default', name: 'web', uid: 'u' };
+  const sandbox = {
+    ...place,
+    id: 's',
+    ready: true,
+    ip: '',
+    createdWallMs: 0,
+    containers: [{ ...state, status: 'exited' as const, exitCode }],
+  };
+  await entry.look(failing, [sandbox]);
+  expect(entry.record.containers['main']?.ended?.message).toBe(message);
+  if (message?.endsWith('end\n')) expect(asked).toEqual([{ id: 'c', tailLines: 80 }]);
+});

@@ -4,7 +4,8 @@ import type { SandboxState } from '#runtime/types.ts';
 import type { PodDoors } from './pod-doors.ts';
 import { containerMemory, newPodMemory, type PodMemory } from './pod-memory.ts';
 import { observe, type PodRecord } from './pod-record.ts';
-import { readTerminationMessage } from './termination-message.ts';
+import { findContainer } from './pod-rules.ts';
+import { readLastLog, readTerminationMessage } from './termination-message.ts';
 
 /**
  * One pod in the hands of its worker.
@@ -62,10 +63,18 @@ export class PodEntry {
 
   async #readMessage(name: string, attempt: number): Promise<void> {
     const { files, volumes } = this.#doors;
-    const message = await readTerminationMessage(files, volumes.podDir(this.uid), name, attempt);
+    const message = (await readTerminationMessage(files, volumes.podDir(this.uid), name, attempt)) || (await this.#lastLog(name));
     const found = this.record.containers[name];
     if (!message || !found?.ended) return;
     this.record = { ...this.record, containers: { ...this.record.containers, [name]: { ...found, ended: { ...found.ended, message } } } };
+  }
+
+  /** What a container that failed logged last, where its owner wants that for a message. */
+  async #lastLog(name: string): Promise<string> {
+    const ended = this.record.containers[name]?.ended;
+    const container = this.lastPod && findContainer(this.lastPod, name);
+    if (!ended || ended.exitCode === 0 || container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return '';
+    return readLastLog(this.#doors.runtime, ended.id).catch(() => '');
   }
 
   /** Resolves when the record as it is now is safe on disk. */

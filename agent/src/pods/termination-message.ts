@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
+import type { Runtime } from '#runtime/types.ts';
 
 const mostBytes = 4096;
 /** More than this was not meant as a message, and is not read into memory. */
@@ -32,4 +33,13 @@ export async function readTerminationMessage(files: Files, podDir: string, conta
   if (found?.kind !== 'file' || found.size === 0 || found.size > mostRead) return '';
   const bytes = (await files.readBytes(path)) ?? Buffer.alloc(0);
   return bytes.subarray(-mostBytes).toString('utf8');
+}
+
+/** The end of a container's log: 80 lines, and 2048 bytes of them, at most (kubelet, `readLastStringFromContainerLogs`). */
+export async function readLastLog(runtime: Pick<Runtime, 'logs'>, containerId: string): Promise<string> {
+  let text = Buffer.alloc(0);
+  for await (const chunk of runtime.logs(containerId, { tailLines: 80 }, new AbortController().signal)) {
+    text = Buffer.concat([text, chunk]).subarray(-2048);
+  }
+  return text.toString('utf8');
 }
