@@ -142,6 +142,9 @@ describe('identity', () => {
     expect(await access({ resourceAttributes })).toMatchObject({ reason: 'Invalid', code: 422 });
     const token = (await post('/apis/authentication.k8s.io/v1/tokenreviews', { spec: { token: 'x' } })).json;
     expect(token).toMatchObject({ kind: 'TokenReview', status: { error: 'invalid bearer token' } });
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const asTable = await ask(path, { method: 'POST', client: jane, body, headers: { accept } });
+    expect(asTable).toMatchObject({ code: 406, json: { reason: 'NotAcceptable' } });
   });
 
   test('a kubeconfig is complete in itself', () => {

@@ -1,11 +1,10 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { badRequest } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { methodNotAllowed, noSuchResource, replyObject, setWarnings } from './answers.ts';
 import { decodeBody } from './body.ts';
 import type { ConnectResource, Endpoints, QuestionResource, StoredEndpoint } from './endpoints.ts';
 import { FrameCache } from './frame-cache.ts';
-import { negotiate } from './negotiation.ts';
+import { negotiate, notAcceptable } from './negotiation.ts';
 import { handlePatch } from './patch-handler.ts';
 import { readWriteOptions } from './query-options.ts';
 import { handleGet, handleGetView, handleList } from './read-handlers.ts';
@@ -136,7 +135,7 @@ async function answerQuestion(request: WriteRequest, target: ResourceTarget, que
   if (info.verb !== 'create' || target.name) throw methodNotAllowed();
   if (question.namespaced !== Boolean(target.namespace)) throw noSuchResource();
   const { format, as } = negotiate(exchange.header('accept'));
-  if (as !== 'Object') throw badRequest(`${question.kind} has no ${as} form`);
+  if (as !== 'Object') throw notAcceptable();
   const options = readWriteOptions(info.query, 'CreateOptions');
   const object = decodeBody(ctx, await exchange.readBody(), exchange.header('content-type'), question, options.fieldValidation);
   const answer = await question.answer(request, target, object);
