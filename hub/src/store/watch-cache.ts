@@ -183,7 +183,10 @@ export class WatchCache {
     const revision = options.revision || this.revision;
     if (revision > this.revision && this.#store.shared) await this.readable();
     if (revision > this.revision) throw new FutureRevisionError(revision, this.revision);
-    if (revision === this.revision || revision >= this.#objects.changedAt(prefix)) {
+    if (revision === this.revision) return { ...page(this.list<T>(prefix), options), revision };
+    if (revision >= this.#objects.changedAt(prefix)) {
+      // Nothing has changed since, and yet what was compacted is gone: clients count on it.
+      await this.#store.list(prefix, { revision, limit: 1 });
       return { ...page(this.list<T>(prefix), options), revision };
     }
     const { items, remaining } = await this.#store.list(prefix, { ...options, revision });
