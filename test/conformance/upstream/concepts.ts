@@ -32,8 +32,10 @@ const missingConcepts: readonly Concept[] = [
   {
     name: 'Services on boards (their addresses and names)',
     tests:
-      /Guestbook|KubeProxy|Networking Granular Checks|Service endpoints latency|session affinity|serve a basic endpoint|serve multiport endpoints|change the type from|ExternalName to|service endpoint slice|find a service from hostport/,
+      /Guestbook|KubeProxy|Networking Granular Checks|Service endpoints latency|session affinity|serve a basic endpoint|serve multiport endpoints|change the type from|ExternalName to|multiple EndpointSlices|same port and different protocols/,
   },
+  { name: 'ServiceCIDR and IPAddress', tests: /ServiceCIDR/ },
+  { name: 'slices mirrored from Endpoints', tests: /EndpointSliceMirroring/ },
   { name: 'probes', tests: /Probing container|liveness/ },
   { name: 'lifecycle hooks', tests: /Lifecycle Hook|PreStop/ },
   { name: 'volumes of storage classes', tests: /\[sig-storage\] (CSI|PersistentVolumes|StorageClasses|VolumeAttachment)/ },
