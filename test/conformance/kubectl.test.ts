@@ -23,7 +23,9 @@ beforeAll(async () => {
   const file = join(dir, 'kubeconfig');
   writeFileSync(file, kubeconfig({ server: hub.url, caCertPem: hub.ca, client: { certPem: hub.cert, keyPem: hub.key } }), { mode: 0o600 });
   const kubectl = findKubectls().newest;
-  isSame = versions.startsWith(`kubectl v1.${await new Kubectl(kubectl, file).minor()}.`);
+  const asked = new Kubectl(kubectl, file);
+  isSame = versions.startsWith(`kubectl v1.${await asked.minor()}.`);
+  asked.close();
   found = await playKubectl(kubectl, file, hub.url);
 }, allMs);
 afterAll(async () => {

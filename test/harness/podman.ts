@@ -49,6 +49,21 @@ async function sweepPodmanPlaces(): Promise<void> {
   }
   // What a failing test started after its place had gone is found by the folder it names.
   for (const pid of await processesOf(join(tmpdir(), prefix), (dir) => !existsSync(dir))) endProcess(pid);
+  await sweepNetworks();
+}
+
+const netnsDir = '/run/netns';
+/** Much longer than podman takes from making a pod's network to starting a process in it. */
+const netnsBeginsMs = 600_000;
+
+/** A podman that was killed while it started or removed a pod leaves the pod's network, which no process is in and no storage tells of. */
+async function sweepNetworks(): Promise<void> {
+  for (const name of await readdir(netnsDir).catch(() => [])) {
+    const { mtimeMs } = await stat(join(netnsDir, name)).catch(() => ({ mtimeMs: Date.now() }));
+    if (!/^netns-[0-9a-f-]{36}$/.test(name) || Date.now() - mtimeMs < netnsBeginsMs) continue;
+    const { code, stdout } = await exec.run('ip', ['netns', 'pids', name]);
+    if (code === 0 && stdout.length === 0) await exec.run('ip', ['netns', 'delete', name]);
+  }
 }
 
 function placeAt(dir: string, enter: readonly string[] = []): PodmanPlace {
