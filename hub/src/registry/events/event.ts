@@ -28,7 +28,6 @@ function rename(object: object, names: readonly (readonly [from: string, to: str
   return result;
 }
 
-const toCore = renamed.map(([own, core]) => [own, core] as const);
 const fromCore = renamed.map(([own, core]) => [core, own] as const);
 
 /** Every field of the one has its place in the other. */
@@ -37,7 +36,7 @@ function show(core: CoreEvent): EventsEvent {
 }
 
 function take(event: EventsEvent): CoreEvent {
-  return { ...rename(event, toCore), apiVersion: 'v1', kind: 'Event' } as unknown as CoreEvent;
+  return { ...rename(event, renamed), apiVersion: 'v1', kind: 'Event' } as unknown as CoreEvent;
 }
 
 function validateSeries({ series }: EventsEvent): FieldError[] {
@@ -99,6 +98,18 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || value === '' || value === 0;
 }
 
+/** What the fields to select by are called in the core group, where that differs. */
+const fields: Readonly<Record<string, string>> = {
+  'regarding.kind': 'involvedObject.kind',
+  'regarding.namespace': 'involvedObject.namespace',
+  'regarding.name': 'involvedObject.name',
+  'regarding.uid': 'involvedObject.uid',
+  'regarding.apiVersion': 'involvedObject.apiVersion',
+  'regarding.resourceVersion': 'involvedObject.resourceVersion',
+  'regarding.fieldPath': 'involvedObject.fieldPath',
+  reportingController: 'reportingComponent',
+};
+
 /** The same events as those of core/v1, under the names and the stricter rules of their own group. */
 export const eventsOfGroup: ResourceDefinition<EventsEvent> = {
   group: 'events.k8s.io',
@@ -112,16 +123,7 @@ export const eventsOfGroup: ResourceDefinition<EventsEvent> = {
   viewOf: {
     group: coreEvents.group,
     resource: coreEvents.resource,
-    fields: {
-      'regarding.kind': 'involvedObject.kind',
-      'regarding.namespace': 'involvedObject.namespace',
-      'regarding.name': 'involvedObject.name',
-      'regarding.uid': 'involvedObject.uid',
-      'regarding.apiVersion': 'involvedObject.apiVersion',
-      'regarding.resourceVersion': 'involvedObject.resourceVersion',
-      'regarding.fieldPath': 'involvedObject.fieldPath',
-      reportingController: 'reportingComponent',
-    },
+    fields,
     show: (object) => show(object as CoreEvent),
     take,
   },
@@ -129,17 +131,11 @@ export const eventsOfGroup: ResourceDefinition<EventsEvent> = {
   columns: coreEvents.columns.map(
     (column): TableColumn<EventsEvent> => ({ ...column, value: (event, nowMs) => column.value(take(event), nowMs) }),
   ),
-  selectableFields: {
-    'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
-    'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
-    'regarding.name': ({ regarding }) => regarding?.name ?? '',
-    'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
-    'regarding.apiVersion': ({ regarding }) => regarding?.apiVersion ?? '',
-    'regarding.resourceVersion': ({ regarding }) => regarding?.resourceVersion ?? '',
-    'regarding.fieldPath': ({ regarding }) => regarding?.fieldPath ?? '',
-    reason: ({ reason }) => reason ?? '',
-    reportingController: ({ reportingController }) => reportingController ?? '',
-    type: ({ type }) => type ?? '',
-  },
+  selectableFields: Object.fromEntries(
+    Object.entries({ ...fields, reason: 'reason', type: 'type' }).map(([own, core]) => [
+      own,
+      (event: EventsEvent): string => coreEvents.selectableFields?.[core]?.(take(event)) ?? '',
+    ]),
+  ),
   allowCreateOnUpdate: true,
 };

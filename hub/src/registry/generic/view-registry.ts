@@ -57,7 +57,7 @@ export class ViewRegistry<T extends KubeObject = KubeObject> implements Resource
     const own = this.#placed(object, namespace);
     // Invalid objects are told of under the kind that is stored, as in Kubernetes.
     refuseFaults(this.#stored.definition, object.metadata?.name ?? '', this.definition.strategy.validate(own));
-    return this.#mine(this.#stored.create(ctx, namespace, this.#view.take(own), options));
+    return this.#show(await this.#told(this.#stored.create(ctx, namespace, this.#view.take(own), options)));
   }
 
   async update(
@@ -75,21 +75,15 @@ export class ViewRegistry<T extends KubeObject = KubeObject> implements Resource
     };
     const { createIfMissing } = options ?? {};
     const create = createIfMissing && (() => this.#view.take(createIfMissing() as T));
-    const { object, created } = await this.#stored
-      .update(ctx, namespace, name, change, { ...options, ...(create ? { createIfMissing: create } : {}) })
-      .catch((error: unknown) => {
-        throw this.#own(error);
-      });
+    const { object, created } = await this.#told(
+      this.#stored.update(ctx, namespace, name, change, { ...options, ...(create ? { createIfMissing: create } : {}) }),
+    );
     return { object: this.#show(object), created };
   }
 
   async delete(ctx: RequestContext, namespace: string, name: string, options?: DeleteOptions) {
-    try {
-      const { object, deleted } = await this.#stored.delete(ctx, namespace, name, options);
-      return { object: this.#show(object), deleted };
-    } catch (error) {
-      throw this.#own(error);
-    }
+    const { object, deleted } = await this.#told(this.#stored.delete(ctx, namespace, name, options));
+    return { object: this.#show(object), deleted };
   }
 
   async deleteCollection(
@@ -137,9 +131,9 @@ export class ViewRegistry<T extends KubeObject = KubeObject> implements Resource
     return { ...options, fieldSelector };
   }
 
-  async #mine(stored: Promise<CachedObject>): Promise<CachedObject<T>> {
+  async #told<R>(work: Promise<R>): Promise<R> {
     try {
-      return this.#show(await stored);
+      return await work;
     } catch (error) {
       throw this.#own(error);
     }
