@@ -13,17 +13,18 @@ const secretHeaders = ['authorization', 'impersonate-user', 'impersonate-group',
 /** Pages of pods must not open the API's origin to others. */
 const corsHeaders = /^access-control-/;
 
+/** What every subresource is that hands HTTP on. */
+export function proxyOf(kind: string): Pick<SpecialSubresource, 'description' | 'hasPaths'> {
+  const verbs = ['create', 'delete', 'get', 'patch', 'update'];
+  return { description: { name: 'proxy', kind: { group: '', version: 'v1', kind }, verbs }, hasPaths: true };
+}
+
 /** `pods/[SCHEME:]NAME[:PORT]/proxy/PATH` (registry/core/pod/rest, `ProxyREST`): HTTP to a pod with the hub in between. */
 export function podProxySubresource(connector: NodeConnector): SpecialSubresource {
   return {
     group: '',
     resource: 'pods',
-    description: {
-      name: 'proxy',
-      kind: { group: '', version: 'v1', kind: 'PodProxyOptions' },
-      verbs: ['create', 'delete', 'get', 'patch', 'update'],
-    },
-    hasPaths: true,
+    ...proxyOf('PodProxyOptions'),
     async handle(request, resource, target) {
       const { exchange } = request;
       const { scheme, name, port: asked } = splitName(target.name);

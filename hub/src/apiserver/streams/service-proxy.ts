@@ -3,7 +3,7 @@ import { badRequest, isNotFound, unavailable } from '@flotilla/shared/errors/sta
 import type { Random } from '@flotilla/shared/platform/random.js';
 import type { NodeConnector, Registry, RequestContext } from '#registry/generic/types.ts';
 import type { SpecialSubresource } from '../endpoints.ts';
-import { type ProxyTarget, relayToPod } from './pod-proxy.ts';
+import { type ProxyTarget, proxyOf, relayToPod } from './pod-proxy.ts';
 import type { PodView } from './pod-target.ts';
 
 export interface ServiceProxyOptions {
@@ -17,12 +17,7 @@ export function serviceProxySubresource(options: ServiceProxyOptions): SpecialSu
   return {
     group: '',
     resource: 'services',
-    description: {
-      name: 'proxy',
-      kind: { group: '', version: 'v1', kind: 'ServiceProxyOptions' },
-      verbs: ['create', 'delete', 'get', 'patch', 'update'],
-    },
-    hasPaths: true,
+    ...proxyOf('ServiceProxyOptions'),
     async handle({ ctx, exchange }, _resource, { namespace, name }) {
       await relayToPod(options.connector, exchange, findEndpoint(options, ctx, namespace, name));
     },
