@@ -281,6 +281,14 @@ export function runtimeContract(name: string, make: () => Promise<RuntimeHarness
         expect(await following).toMatch(/^(tick\n)*$/);
       });
 
+      test('stop with the signal before the first line too', async () => {
+        const { state } = await start(container(harness.does.repeats('tick\n')));
+        const giveUp = new AbortController();
+        const following = read(state.id, { follow: true }, giveUp.signal);
+        giveUp.abort();
+        expect(await following).toMatch(/^(tick\n)*$/);
+      });
+
       test('of what is not there are refused', async () => {
         await expect(read('0'.repeat(64), {})).rejects.toMatchObject({ reason: 'NotFound' });
       });

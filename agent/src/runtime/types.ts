@@ -54,7 +54,7 @@ export interface Runtime {
   /** @throws RuntimeError with reason ErrImagePull or InvalidImageName */
   pullImage(reference: string, auth: RegistryAuth | undefined, signal?: AbortSignal): Promise<ImageState>;
 
-  /** Log text, oldest first, in the order it was written. Ends at the end, or with the signal when following. */
+  /** Log text, oldest first, in the order it was written. Ends at the end, or with the signal: without an error, at whatever point. */
   logs(containerId: string, options: Omit<LogOptions, 'container' | 'previous'>, signal: AbortSignal): AsyncIterable<Buffer>;
 
   /**

@@ -253,7 +253,7 @@ export class FakeRuntime implements Runtime {
   }
 
   async *logs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Buffer> {
-    this.#enter('logs', signal);
+    this.#enter('logs');
     const container = this.#container(containerId)?.container;
     if (!container) throw new RuntimeError('NotFound', `container ${containerId} is not there`);
     const filter = new LogFilter(options, this.#clock.wallMs());
@@ -263,7 +263,7 @@ export class FakeRuntime implements Runtime {
         const text = filter.push(record);
         if (text) yield text;
       }
-      if (!options.follow || filter.full || !container.running) return;
+      if (!options.follow || filter.full || !container.running || signal.aborted) return;
       await this.#nextChange(signal);
     }
   }

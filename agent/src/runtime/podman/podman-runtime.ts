@@ -268,7 +268,11 @@ export class PodmanRuntime implements Runtime {
   }
 
   async *logs(containerId: string, options: RuntimeLogOptions, signal: AbortSignal): AsyncIterable<Buffer> {
-    const inspected = await this.#inspect(containerId, signal);
+    const inspected = await this.#inspect(containerId, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return undefined;
+    });
+    if (signal.aborted) return;
     if (!inspected) throw new RuntimeError('NotFound', `container ${containerId} is not there`);
     const source = {
       path: inspected.HostConfig.LogConfig.Path,
