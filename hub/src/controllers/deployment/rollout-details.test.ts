@@ -187,3 +187,26 @@ describe('the history of revisions', () => {
     expect(next).toMatch(/^1\d\d\d,.*,1499,7$/);
   });
 });
+
+describe('a rollout that had its deadline', () => {
+  const stands = (reason: string, readyReplicas: number): number | undefined => {
+    const set: ReplicaSet = {
+      metadata: { name: 'web-1', namespace: 'default', uid: 'web-1', creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: { replicas: 2, selector: {}, template: of(2).spec?.template ?? { spec: { containers: [] } } },
+      status: { replicas: 2, readyReplicas, availableReplicas: readyReplicas },
+    };
+    const progressing = { type: 'Progressing', status: 'True', reason, message: '', lastUpdateTime: '2026-01-01T00:00:00Z' };
+    const object = {
+      ...of(2, { progressDeadlineSeconds: 600 }),
+      status: { replicas: 2, updatedReplicas: 2, readyReplicas, availableReplicas: readyReplicas, conditions: [progressing] },
+    };
+    return planDeployment({ deployment: object, replicaSets: [set], podsOf: () => [], nowMs: Date.parse('2026-01-01T00:09:00Z') })
+      .requeueAfterMs;
+  };
+
+  it('is looked at again just after its deadline, and never for what was rolled out and has failed since', () => {
+    expect(stands('ReplicaSetUpdated', 1)).toBe(61_000);
+    expect(stands('NewReplicaSetAvailable', 1)).toBeUndefined();
+    expect(stands('NewReplicaSetAvailable', 2)).toBeUndefined();
+  });
+});

@@ -3,6 +3,8 @@ import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { maxUnavailable, replicasOf, sumReplicas, sumStatus } from './replicas.ts';
 
 const noDeadline = 2 ** 31 - 1;
+/** Reasons of the Progressing condition after which time alone changes nothing. */
+const final: ReadonlySet<string> = new Set(['NewReplicaSetAvailable', 'ProgressDeadlineExceeded']);
 
 export type ConditionInput = Pick<DeploymentCondition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -148,7 +150,9 @@ export function rolloutStatus(
 export function progressCheckMs(deployment: Deployment, status: DeploymentStatus, nowMs: number): number | undefined {
   const condition = conditionOf(status, 'Progressing');
   if (!hasDeadline(deployment) || !condition) return undefined;
-  if (isComplete(deployment, status) || condition.reason === 'ProgressDeadlineExceeded') return undefined;
+  // A rollout that once was complete never times out, whatever becomes of its pods: without this, each of a board that is away would be
+  // looked at every second.
+  if (isComplete(deployment, status) || final.has(condition.reason ?? '')) return undefined;
   if (deployment.spec?.paused) return undefined;
   return Math.max(0, deadlineMs(deployment, condition) - nowMs) + 1000;
 }
