@@ -1,85 +1,37 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { nodeCertificateRequest } from '@flotilla/agent/hublink/certificate-request.js';
-import { createMqttCourier } from '@flotilla/agent/hublink/mqtt-courier.js';
 import { Uplink } from '@flotilla/agent/hublink/uplink.js';
 import { WireCount } from '@flotilla/agent/hublink/wire-count.js';
-import { openPki } from '@flotilla/hub/auth/pki/pki.js';
-import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
-import { silentLogger } from '@flotilla/shared/log/logger.js';
-import { SystemFiles } from '@flotilla/shared/platform/files.js';
-import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import type { DevicePipe } from '@flotilla/shared/protocol/courier.js';
-import { keyIdOf } from '@flotilla/shared/protocol/envelope.js';
 import { encodeData } from '@flotilla/shared/protocol/frame.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LinkProxy } from '../harness/link-proxy.ts';
 import { until } from '../harness/until.ts';
+import { introduction, type OneBoardLine, openOneBoardLine, scope } from './one-board-line.ts';
 
-/** What a stream puts in front of a report on a slow line, over real TLS, MQTT and the kernel's own buffers. */
+/** What a stream puts in front of a report on a slow line. */
 
-const scope = { clusterId: 'cluster-1', node: 'board-1' };
 const clock = new SystemClock();
-const boardAddress = '127.0.0.61';
 /** Far more than a second of the line, far less than buffers take. */
 const muchBytes = 1_000_000;
 
-let dir: string;
-let broker: EmbeddedBroker;
-let proxy: LinkProxy;
+let line: OneBoardLine;
 let received: { stream: number; reports: number };
-let connect: () => Promise<{ pipe: DevicePipe; wire: WireCount }>;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'flotilla-uplink-'));
-  const pki = await openPki({ files: new SystemFiles(), dir, clock, random: new SystemRandom(), names: [boardAddress] });
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const board = { node: scope.node, keyId: keyIdOf(keys.publicKey), serial: '' };
-  broker = new EmbeddedBroker({
-    clusterId: scope.clusterId,
-    clock,
-    logger: silentLogger,
-    boards: { get: () => board },
-    tls: pki.serverTls(),
-    listen: { host: '127.0.0.1', port: 0 },
-  });
-  await broker.start({
-    connected: () => {},
-    disconnected: () => {},
+  line = await openOneBoardLine('127.0.0.61', clock, {
     message: (_session, kind, payload) => {
       if (kind === 'stream') received.stream += payload.length;
       if (kind === 'report') received.reports++;
     },
-    incident: () => {},
   });
-  proxy = await LinkProxy.open(boardAddress, '127.0.0.1', [broker.port ?? 0]);
-  const certificate = await pki.issueNodeCertificate(nodeCertificateRequest(scope.node, keys.privateKey), scope.node);
-  const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-  connect = async () => {
-    const wire = new WireCount();
-    const courier = createMqttCourier({
-      scope,
-      endpoints: [{ transport: 'mqtt', host: boardAddress, port: broker.port ?? 0 }],
-      ca: pki.caCertPem,
-      credentials: () => ({ certificate, key }),
-      floorMs: () => 0,
-      logger: silentLogger,
-      timeoutMs: 60_000,
-      wire,
-    });
-    const pipe = await courier.connect({ bootId: 'boot-1', serial: '', keepAliveMs: 60_000 }, { message: () => {}, closed: () => {} });
-    await until('the session', async () => broker.session(scope.node) !== undefined);
-    return { pipe, wire };
-  };
 });
-afterAll(async () => {
-  await proxy?.close();
-  await broker?.stop();
-  await rm(dir, { recursive: true, force: true });
-});
+afterAll(() => line?.close());
+
+async function connect(): Promise<{ pipe: DevicePipe; wire: WireCount }> {
+  const wire = new WireCount();
+  const pipe = await line.courier(wire).connect(introduction, { message: () => {}, closed: () => {} });
+  await line.session();
+  return { pipe, wire };
+}
 
 /** @returns whether a report came before much more of a stream did */
 async function overtakes(pipe: DevicePipe): Promise<boolean> {
@@ -105,7 +57,7 @@ async function overtakes(pipe: DevicePipe): Promise<boolean> {
 
 test('a report overtakes a stream that would fill every buffer on the way', async () => {
   const { pipe, wire } = await connect();
-  proxy.shape({ bytesPerSecond: 400_000, delayMs: 50 });
+  line.proxy.shape({ bytesPerSecond: 400_000, delayMs: 50 });
   expect(await overtakes(pipe)).toBe(true);
   // Handshake, messages and TLS.
   expect(wire.up).toBeGreaterThan(600_000);
@@ -114,9 +66,9 @@ test('a report overtakes a stream that would fill every buffer on the way', asyn
 });
 
 test('it would not if the line was not measured', async () => {
-  proxy.shape({});
+  line.proxy.shape({});
   const { pipe } = await connect();
-  proxy.shape({ bytesPerSecond: 400_000, delayMs: 50 });
+  line.proxy.shape({ bytesPerSecond: 400_000, delayMs: 50 });
   const { arrived: _, ...blind } = pipe;
   expect(await overtakes(blind)).toBe(false);
 });
