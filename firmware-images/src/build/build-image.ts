@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Disks } from '@flotilla/shared/platform/disks.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
-import { blockBytes, digestOf, digestOfBlocks } from '#flash/blocks.ts';
+import { type ImageDigests, imageDigests } from '#disk/image-digests.ts';
 import { assemble, type BootFile, tableOf } from './assemble.ts';
 import { bundle } from './bundle.ts';
 import { makeDataImage, makeRootImage } from './file-systems.ts';
@@ -36,15 +35,12 @@ export interface BuildOptions {
 }
 
 /** Stands beside an image as NAME.manifest.json. */
-export interface ImageManifest {
+export interface ImageManifest extends ImageDigests {
   readonly board: string;
   readonly architecture: string;
   readonly file: string;
-  /** Of the image, decompressed. */
+  /** Of the image, decompressed; the digests too. */
   readonly sizeBytes: number;
-  readonly sha256: string;
-  /** What `flotilla flash` compares: the digest of the digests of all blocks. */
-  readonly blocks: { readonly bytes: number; readonly sha256: string };
   readonly epochSeconds: number;
   readonly kernelArguments: string;
   readonly partitions: readonly { readonly name: string; readonly startBytes: number; readonly sizeBytes: number }[];
@@ -99,7 +95,7 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   });
   await assemble(disks, image, { plan, table, hash, epochSeconds, bootFiles, contents });
   tell('taking its checksums');
-  const digests = await digestsOf(disks, image);
+  const digests = await imageDigests(disks, image);
   tell('compressing it');
   const file = await doors.compress(image);
   const manifest: ImageManifest = {
@@ -161,22 +157,5 @@ async function run(exec: Exec, command: string, args: readonly string[]): Promis
 }
 
 async function fileHash(disks: Disks, path: string): Promise<string> {
-  return (await digestsOf(disks, path)).sha256;
-}
-
-async function digestsOf(disks: Disks, path: string): Promise<Pick<ImageManifest, 'sha256' | 'blocks'>> {
-  const disk = await disks.open(path, { write: false });
-  const hash = createHash('sha256');
-  const blocks: Buffer[] = [];
-  const buffer = Buffer.alloc(blockBytes);
-  try {
-    for (let at = 0; at < disk.sizeBytes; at += blockBytes) {
-      const data = buffer.subarray(0, await disk.readInto(buffer, at));
-      hash.update(data);
-      blocks.push(digestOf(data));
-    }
-  } finally {
-    await disk.close();
-  }
-  return { sha256: hash.digest('hex'), blocks: { bytes: blockBytes, sha256: digestOfBlocks(blocks) } };
+  return (await imageDigests(disks, path)).sha256;
 }

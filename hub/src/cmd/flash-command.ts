@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { type Drive, driveText, listDrives, refusal, sameDrive } from '@flotilla/firmware-images/flash/drives.js';
 import { flashImage } from '@flotilla/firmware-images/flash/flash-image.js';
 import { writeSettings } from '@flotilla/firmware-images/provision/configure-image.js';
+import { manifestPath } from '@flotilla/firmware-images/provision/sealed-image.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { openByteSource } from '@flotilla/shared/platform/byte-source.js';
 import { SystemDisks } from '@flotilla/shared/platform/disks.js';
@@ -74,7 +75,7 @@ interface Manifest {
 
 /** What the builder put beside the image. */
 function manifestOf(file: string): Manifest | undefined {
-  const manifest = `${file.replace(/\.(xz|zst|gz)$/, '')}.manifest.json`;
+  const manifest = manifestPath(file);
   return existsSync(manifest) ? (JSON.parse(readFileSync(manifest, 'utf8')) as Manifest) : undefined;
 }
 

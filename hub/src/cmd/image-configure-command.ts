@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readSettings, writeSettings } from '@flotilla/firmware-images/provision/configure-image.js';
 import type { Device } from '@flotilla/firmware-images/provision/device-list.js';
+import { changeSealed } from '@flotilla/firmware-images/provision/sealed-image.js';
 import {
   addValue,
   combinedFaults,
@@ -12,6 +13,7 @@ import {
 import { boardSettings } from '@flotilla/shared/board-settings/settings-table.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { SystemDisks } from '@flotilla/shared/platform/disks.js';
+import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { readDevices, writeDevices } from './image-devices.ts';
 import { boardTokens } from './image-tokens.ts';
 import { fileSettings, refuse } from './settings-flags.ts';
@@ -54,7 +56,7 @@ export async function configureCommand(path: string, options: ConfigureOptions):
   if (options.createTokens && !hostname) throw new Error('--create-tokens needs --hostname: a token is for one name');
   const [device] = options.createTokens && hostname ? await withTokens([{ hostname, values }], options) : [{ values }];
   if (given.length > 0 || options.createTokens || options.clear || options.settings)
-    await writeSettings(doors, image, device?.values ?? values);
+    await changeSealed({ ...doors, files: new SystemFiles() }, image, () => writeSettings(doors, image, device?.values ?? values));
   const found = await readSettings(doors.disks, image);
   process.stdout.write(`${[`${path}:`, ...shownSettings(found.values).map((line) => `  ${line}`)].join('\n')}\n`);
   if (found.report) process.stdout.write(`what the board wrote at its first boot:\n${found.report.replace(/^(?=.)/gm, '  ')}`);
