@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './ask.ts';
 import { compare, type Difference, describeDifference } from './compare.ts';
@@ -9,10 +7,6 @@ import type { Answer } from './exchange.ts';
 import { readRecording } from './recordings.ts';
 import { topics } from './topics.ts';
 
-/** By topic and case the places in which the hub's answer is not yet as Kubernetes': it only ever gets shorter. */
-type Open = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
-
-const open = JSON.parse(readFileSync(join(import.meta.dirname, 'open-differences.json'), 'utf8')) as Open;
 const seen = new Set<(typeof meant)[number]>();
 let hub: Awaited<ReturnType<typeof startConformanceHub>>;
 
@@ -31,19 +25,13 @@ describe('what Kubernetes answered, the hub answers', () => {
       const [wanted, answer] = [recorded[name], found.get(name)];
       if (!wanted || !answer) throw new Error(`no answer to ${name}`);
       const differences = compare(wanted, answer).filter((difference) => !explained(name, difference, wanted, answer));
-      const known = new Set(open[topic.name]?.[name] ?? []);
-      for (const one of differences) if (!known.delete(one.at)) wrong.push(`${name}: ${describeDifference(one)}`);
-      for (const at of known) wrong.push(`${name}: ${at} does not differ any more: take it out of open-differences.json`);
+      wrong.push(...differences.map((one) => `${name}: ${describeDifference(one)}`));
     }
     expect(wrong.join('\n')).toBe('');
   });
 
   test('every difference that is meant is still there', () => {
     expect(meant.filter((one) => !seen.has(one)).map(({ why }) => why)).toEqual([]);
-  });
-
-  test('every topic with open differences is played', () => {
-    expect(Object.keys(open).filter((name) => !topics.some((topic) => topic.name === name))).toEqual([]);
   });
 });
 

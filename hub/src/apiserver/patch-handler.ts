@@ -26,6 +26,8 @@ const patches: Readonly<Record<string, ApplyPatch>> = {
 };
 const applyType = 'application/apply-patch+yaml';
 const jsonType = 'application/json-patch+json';
+/** What a merge patch made is written with sorted keys before Kubernetes reads it. */
+const mergeType = 'application/merge-patch+json';
 const strategicType = 'application/strategic-merge-patch+json';
 
 /** PATCH: what stands now, or its view, is patched anew in every attempt of the update. */
@@ -59,7 +61,7 @@ export async function handlePatch(
         checkPatched(request, patched, {
           shape,
           shown,
-          strategic: type === strategicType,
+          type,
           faults: patch.faults,
           fieldValidation: options.fieldValidation,
         }),
@@ -113,17 +115,14 @@ interface Patched {
   readonly shape: BodyShape;
   /** The document, or the patch, in messages. */
   readonly shown: string;
-  readonly strategic: boolean;
+  readonly type: string;
   readonly faults: readonly string[];
   readonly fieldValidation: FieldValidation | undefined;
 }
 
 /** What a patch made has to fit the schema like what is posted. @throws StatusError Invalid */
-function checkPatched(
-  { ctx }: WriteRequest,
-  patched: KubeObject,
-  { shape, shown, strategic, faults, fieldValidation }: Patched,
-): KubeObject {
+function checkPatched({ ctx }: WriteRequest, patched: KubeObject, { shape, shown, type, faults, fieldValidation }: Patched): KubeObject {
+  const strategic = type === strategicType;
   const { group, version, kind, schema: definition } = shape;
   const refuse = (why: string): StatusError => {
     const fault = invalid('patch', shown, strategic ? unstructured(why) : why);
@@ -131,7 +130,7 @@ function checkPatched(
     return new StatusError(422, 'Invalid', ` "" is invalid: ${describeFieldError(fault)}`, { ...(cause ? { causes: [cause] } : {}) });
   };
   const gvk = { group, version, kind };
-  const { object, warnings } = checkObject(patched, { definition, gvk, fieldValidation, faults, refuse });
+  const { object, warnings } = checkObject(patched, { definition, gvk, fieldValidation, faults, refuse, byName: type === mergeType });
   for (const warning of warnings) ctx.warn(warning);
   return object;
 }

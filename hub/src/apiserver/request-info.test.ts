@@ -37,7 +37,8 @@ test.each([
     'get',
     { namespace: 'x', resource: 'pods', name: 'a', subresource: 'proxy', rest: ['b', 'c'] },
   ],
-  ['GET', '/api/v1/namespaces/a%2Fb/pods/%C3%A4', 'get', { namespace: 'a/b', resource: 'pods', name: 'ä' }],
+  ['GET', '/api/v1/namespaces/%61/pods/%C3%A4', 'get', { namespace: 'a', resource: 'pods', name: 'ä' }],
+  ['GET', '/api/v1/namespaces/x/pods/a%2Fb', 'get', { namespace: 'x', resource: 'pods', name: 'a', subresource: 'b' }],
 ])('%s %s is %s', (method, url, verb, wanted) => {
   const info = parseRequestInfo(method, url);
   expect(info.verb).toBe(verb);

@@ -47,12 +47,15 @@ export function parseRequestInfo(method: string, url: string): RequestInfo {
 }
 
 function parseTarget(path: string): ResourceTarget | undefined {
-  const parts = path.split('/').filter((part) => part !== '');
+  // As in Go an escaped slash divides like any other.
+  const parts = decodeURIComponent(path)
+    .split('/')
+    .filter((part) => part !== '');
   const head = parts[0] === 'api' ? 2 : parts[0] === 'apis' ? 3 : 0;
   if (head === 0 || parts.length <= head) return undefined;
-  const group = head === 3 ? decodeURIComponent(parts[1] ?? '') : '';
-  const version = decodeURIComponent(parts[head - 1] ?? '');
-  let rest = parts.slice(head).map((part) => decodeURIComponent(part));
+  const group = head === 3 ? (parts[1] ?? '') : '';
+  const version = parts[head - 1] ?? '';
+  let rest = parts.slice(head);
   const watched = rest[0] === 'watch';
   if (watched) rest = rest.slice(1);
   let namespace = '';

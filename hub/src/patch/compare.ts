@@ -84,8 +84,11 @@ class Walk {
     let left = before && member(before, name);
     let right = after && member(after, name);
     if (left === right && left !== undefined) return;
-    const { element, type: inner, byValue } = memberType(type, name);
-    if (byValue) {
+    const { element, type: inner, byValue, nullWhenAbsent } = memberType(type, name);
+    if (nullWhenAbsent) {
+      if (before) left ??= null;
+      if (after) right ??= null;
+    } else if (byValue) {
       if (before) left ??= emptyLike(right);
       if (after) right ??= emptyLike(left);
     }

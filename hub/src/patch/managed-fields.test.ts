@@ -138,4 +138,42 @@ describe('updateManagedFields', () => {
     expect(ancient?.fieldsV1).toMatchObject({ 'f:metadata': { 'f:labels': { 'f:k0': {} } } });
     expect(entries(live).at(-1)?.manager).toBe('m14');
   });
+
+  describe('through a scale', () => {
+    const definition = 'io.k8s.api.apps.v1.Deployment';
+    const scaled = (live: Pod, replicas: number, manager: string): Pod => {
+      const object = { ...live, spec: { ...live.spec, replicas } };
+      return updateManagedFields({ live, object, manager, apiVersion: 'apps/v1', definition, subresource: 'scale', now: later });
+    };
+    const made = (spec: object): Pod => {
+      const object = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', uid: 'u' }, spec };
+      return updateManagedFields({ live: undefined, object, manager: 'm', apiVersion: 'apps/v1', definition, now });
+    };
+    const owners = (object: Pod) =>
+      entries(object).map(({ manager, subresource, time, fieldsV1 }) => [manager, subresource, time, fieldsV1]);
+
+    test('replicas get another owner, at a time that is not told', () => {
+      expect(owners(scaled(made({ replicas: 1, paused: true }), 5, 'hpa'))).toEqual([
+        ['hpa', 'scale', undefined, { 'f:spec': { 'f:replicas': {} } }],
+        ['m', undefined, now, { 'f:spec': { 'f:paused': {} } }],
+      ]);
+    });
+
+    test('nobody owns no replicas, and what nobody owns gets no owner', () => {
+      const none = scaled(made({ replicas: 1, paused: true }), 0, 'hpa');
+      expect(owners(none)).toEqual([['m', undefined, now, { 'f:spec': { 'f:paused': {} } }]]);
+      expect(owners(scaled(none, 3, 'hpa'))).toEqual(owners(none));
+    });
+  });
+
+  test('an empty list that Go writes has an owner, and one that is not there has none', () => {
+    const role = (more: object): Pod => {
+      const object = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'r' }, ...more };
+      const definition = 'io.k8s.api.rbac.v1.Role';
+      return updateManagedFields({ live: undefined, object, manager: 'm', apiVersion: object.apiVersion, definition, now });
+    };
+    expect(entries(role({ rules: [] }))).toMatchObject([{ fieldsV1: { 'f:rules': {} } }]);
+    expect(entries(role({}))).toEqual([]);
+    expect(entries(role({ rules: null }))).toEqual([]);
+  });
 });

@@ -38,6 +38,7 @@ export interface ManagedUpdate<T extends KubeObject> {
 const self = 'current-operation';
 const maxUpdaters = 10;
 const bucketName = 'ancient-changes';
+const scale = 'scale';
 
 /**
  * The object with its managedFields as every write but server-side apply leaves them (apimachinery, managedfields): the
@@ -50,6 +51,8 @@ export function updateManagedFields<T extends KubeObject>(update: ManagedUpdate<
   const bare = withoutManagers(object);
   // An object whose fields nobody tracks is not tracked from the middle on: it has been asked to be left alone.
   if (managers.size === 0 && live?.metadata?.uid) return bare;
+  // A scale has the owners of the replicas, and none where nobody owns them.
+  if (subresource === scale && live && !ownsReplicas(managers)) return withManagers(bare, managers);
   return withManagers(bare, capped(trackedUpdate(managers, update)));
 }
 
@@ -71,17 +74,40 @@ export function trackedUpdate<T extends KubeObject>(managers: Managers, update: 
   for (const [id, set] of sets) {
     const before = managers.get(id);
     if (id === writer)
-      result.set(id, { manager: update.manager || 'unknown', operation: 'Update', apiVersion, subresource, time: now, set });
+      result.set(id, {
+        manager: update.manager || 'unknown',
+        operation: 'Update',
+        apiVersion,
+        subresource,
+        time: timeOf(subresource, now),
+        set,
+      });
     else if (before) result.set(id, before.set === set ? before : { ...before, set });
   }
   return result;
 }
 
+/** When an entry was written; through a scale Kubernetes does not say. */
+export function timeOf(subresource: string, now: string): string | undefined {
+  return subresource === scale ? undefined : now;
+}
+
+/** A scale does not show that there are no replicas, so nobody owns that. */
+function asScaled(object: KubeObject): KubeObject {
+  const { spec } = object as { spec?: { replicas?: number } };
+  if (spec?.replicas !== 0) return object;
+  const { replicas: _none, ...rest } = spec;
+  return { ...object, spec: rest } as KubeObject;
+}
+
+const ownsReplicas = (managers: Managers): boolean => [...managers.values()].some(({ set }) => set.below('f:spec').has('f:replicas'));
+
 /** It depends on what the managers own, who writes, and which paths change: not on the values, nor on the time. */
 function outcomeOf<T extends KubeObject>(managers: Managers, update: ManagedUpdate<T>): Outcome {
   const { live, object, manager, apiVersion, definition, subresource = '' } = update;
   const type = mergeTypeOf(definition);
-  const [before, after] = [live ? withoutManagers(live) : {}, withoutManagers(object)];
+  const seen = (whole: KubeObject): KubeObject => (subresource === scale ? asScaled(withoutManagers(whole)) : withoutManagers(whole));
+  const [before, after] = [live ? seen(live) : {}, seen(object)];
   const change = changeText(before, after, type);
   if (change.length > longestText || update.resetFields) return workOut(managers, update, compare(before, after, type));
   let key = `${definition} ${apiVersion} ${subresource} ${manager.length} ${manager}`;

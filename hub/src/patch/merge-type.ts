@@ -1,4 +1,4 @@
-import { isAtomicStruct, keyDefault, type MergeRule, mergeRule } from '@flotilla/shared/api/list-keys.js';
+import { isAlwaysWritten, isAtomicStruct, keyDefault, type MergeRule, mergeRule } from '@flotilla/shared/api/list-keys.js';
 import { referencedName, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
 import { fieldElement, keyElement, valueElement } from './field-set.ts';
 import { isObject, member } from './json-value.ts';
@@ -25,6 +25,8 @@ export interface Member {
   readonly type: MergeType;
   /** What Go writes even when it is empty (structs by value, lists without `omitempty`): nobody owns the container itself. */
   readonly byValue: boolean;
+  /** A list that Go writes as null where there is none, and that has one owner as a whole: he also owns an empty one. */
+  readonly nullWhenAbsent?: boolean;
 }
 
 export interface MapType {
@@ -57,16 +59,19 @@ function struct(definition: string, schema: Schema): StructType {
   const fields = new Map<string, Member | undefined>();
   const { properties = {} } = schema;
   const shortName = definition.slice(definition.lastIndexOf('.') + 1);
-  const isAlwaysWritten = (name: string): boolean => properties[name]?.type === 'array' && (schema.required?.includes(name) ?? false);
+  const isWritten = (name: string): boolean =>
+    (properties[name]?.type === 'array' && (schema.required?.includes(name) ?? false)) || isAlwaysWritten(definition, name);
   const isKind = schema['x-kubernetes-group-version-kind'] !== undefined;
   const byValue = (name: string): boolean =>
-    (isKind && rootStructs.has(name)) || valueStructs.has(`${shortName}.${name}`) || isAlwaysWritten(name);
+    (isKind && rootStructs.has(name)) || valueStructs.has(`${shortName}.${name}`) || isWritten(name);
   const known = (name: string): Member | undefined => {
     const found = fields.get(name);
     if (found) return found;
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     if (!property) return undefined;
-    const made = { element: fieldElement(name), type: typeOf(property, mergeRule(definition, name)), byValue: byValue(name) };
+    const type = typeOf(property, mergeRule(definition, name));
+    const nullWhenAbsent = isWritten(name) && type.kind === 'leaf';
+    const made = { element: fieldElement(name), type, byValue: byValue(name), nullWhenAbsent };
     fields.set(name, made);
     return made;
   };

@@ -3,7 +3,7 @@ import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { compare } from './compare.ts';
 import { emptySet, type FieldSet } from './field-set.ts';
 import { isObject, jsonEqual } from './json-value.ts';
-import { filtered, trackedUpdate } from './managed-fields.ts';
+import { filtered, timeOf, trackedUpdate } from './managed-fields.ts';
 import {
   afterChange,
   type Conflict,
@@ -83,7 +83,7 @@ function merged<T extends KubeObject>(apply: ServerSideApply<T>, before: Manager
   const type = mergeTypeOf(apply.definition);
   const ignored = resetFields(subresource, apply.resetFields);
   const set = fieldsOf(apply.applied, type).recursiveDifference(ignored);
-  const entry: Manager = { manager, operation: 'Apply', apiVersion, subresource, time: now, set };
+  const entry: Manager = { manager, operation: 'Apply', apiVersion, subresource, time: timeOf(subresource, now), set };
   const id = managerId(entry);
   const last = before.get(id);
   const all = new Map(before).set(id, entry);

@@ -173,7 +173,7 @@ describe('applyStrategicMergePatch', () => {
     [{ securityContext: { $retainKeys: ['fsGroup'], runAsUser: 1 } }, 'invalid patch format of retainKeys'],
     [{ '$setElementOrder/containers': named('a'), containers: named('z') }, "doesn't match $setElementOrder list"],
     [{ '$setElementOrder/containers': 'a' }, 'invalid patch format of setElementOrder list'],
-    [{ '$deleteFromPrimitiveList/x': 'a' }, 'invalid patch format of primitive list'],
+    [{ $deleteFromPrimitiveList: ['a'] }, 'invalid patch format of primitive list'],
     [[], 'json: cannot unmarshal array into Go value of type map[string]interface {}'],
   ])('%j is refused: %s', (patch, message) => {
     const object = { containers: [{ name: 'a' }], securityContext: { runAsUser: 1 } };
@@ -191,5 +191,14 @@ describe('applyStrategicMergePatch', () => {
     expect(result).toEqual({ securityContext: {} });
     expect(() => applyStrategicMergePatch({}, patch, podSpec)).toThrow(expect.objectContaining({ code: 400 }));
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  test('what is no list deletes nothing from a list of scalars, and null deletes the list', () => {
+    const object = { metadata: { finalizers: ['a', 'b'] } };
+    const of = (value: unknown) =>
+      applyStrategicMergePatch(object, { metadata: { '$deleteFromPrimitiveList/finalizers': value } }, 'io.k8s.api.core.v1.Pod');
+    expect(of('a')).toEqual(object);
+    expect(of(null)).toEqual({ metadata: {} });
+    expect(of(['a'])).toEqual({ metadata: { finalizers: ['b'] } });
   });
 });

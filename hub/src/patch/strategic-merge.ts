@@ -8,6 +8,7 @@ import { isObject, type JsonObject, jsonEqual, member } from './json-value.ts';
 const directive = '$patch';
 const retainKeys = '$retainKeys';
 const deleteFromList = '$deleteFromPrimitiveList/';
+const deleteWithoutField = deleteFromList.slice(0, -1);
 const elementOrder = '$setElementOrder/';
 
 const badRetainKeys = 'invalid patch format of retainKeys';
@@ -62,6 +63,7 @@ function mergeMap(original: JsonObject, patch: JsonObject, place: Place): JsonOb
   }
   for (const [key, value] of Object.entries(patch)) {
     if (done.has(key)) continue;
+    if (key === deleteWithoutField) throw badRequest(badPrimitiveList);
     if (key.startsWith(deleteFromList)) deleteScalars(result, key.slice(deleteFromList.length), value);
     else mergeField(result, key, value, fieldOf(place, key));
   }
@@ -160,10 +162,11 @@ function keyOf(item: unknown, mergeKey: string): unknown {
   return key;
 }
 
+/** As Kubernetes has it null takes the whole field, and what is of another form than the field does nothing. */
 function deleteScalars(result: Record<string, unknown>, key: string, values: unknown): void {
-  if (key === '' || !Array.isArray(values)) throw badRequest(badPrimitiveList);
   const current = member(result, key);
-  if (Array.isArray(current)) result[key] = current.filter((item) => !values.includes(item));
+  if (values === null) delete result[key];
+  else if (Array.isArray(current) && Array.isArray(values)) result[key] = current.filter((item) => !values.includes(item));
 }
 
 /** A list whose patch comes with the order that its items shall have. */

@@ -170,6 +170,18 @@ export function isAtomicStruct(definition: string): boolean {
   return atomicStructs.has(definition);
 }
 
+/** Lists that nobody has to give, and that Go writes all the same: as null where there is none. */
+const alwaysWritten: ReadonlySet<string> = new Set([
+  'io.k8s.api.discovery.v1.EndpointSlice.ports',
+  'io.k8s.api.rbac.v1.ClusterRole.rules',
+  'io.k8s.api.rbac.v1.Role.rules',
+]);
+
+/** Whether Go tells a field that is an empty list from one that is not there. */
+export function isAlwaysWritten(definition: string, field: string): boolean {
+  return alwaysWritten.has(`${definition}.${field}`);
+}
+
 /** The value that key `field` of an item of type `definition` has when it is left out. */
 export function keyDefault(definition: string, field: string): string | undefined {
   return keyDefaults[definition]?.[field];

@@ -1,3 +1,4 @@
+import { isAlwaysWritten } from '@flotilla/shared/api/list-keys.js';
 import { referencedName, type Schema, schemas } from '@flotilla/shared/api/schemas.js';
 import {
   anyCheck,
@@ -71,6 +72,7 @@ interface Field {
 
 class StructCheck implements Check {
   readonly goType: string;
+  readonly definition: string;
   readonly struct: string;
   readonly schema: Schema;
   /** Compiled at first use, because definitions refer to themselves. */
@@ -78,6 +80,7 @@ class StructCheck implements Check {
 
   constructor(name: string, schema: Schema) {
     this.goType = name.split('.').slice(-2).join('.');
+    this.definition = name;
     this.struct = name.slice(name.lastIndexOf('.') + 1);
     this.schema = schema;
   }
@@ -115,7 +118,8 @@ class StructCheck implements Check {
     const fields = Object.entries(this.schema.properties ?? {}).map(([name, schema]): [string, Field] => {
       const check = compile(schema);
       // An empty list of managers is an order: begin anew.
-      const omitEmpty = name !== 'managedFields' && !required.has(name) && (check instanceof ListCheck || check instanceof MapCheck);
+      const isKept = name === 'managedFields' || required.has(name) || isAlwaysWritten(this.definition, name);
+      const omitEmpty = !isKept && (check instanceof ListCheck || check instanceof MapCheck);
       return [name, { check, omitEmpty }];
     });
     this.fields = new Map(fields);

@@ -25,6 +25,8 @@ export interface DecodeOptions {
 export interface CheckOptions extends Omit<DecodeOptions, 'contentType' | 'maxBytes'> {
   /** What was found before: fields that came twice. */
   readonly faults?: readonly string[];
+  /** Fields that are not known are told by their names, not in the order of the document. */
+  readonly byName?: boolean;
   /** Makes the error for what does not fit; with it the kind is checked too. */
   readonly refuse?: (why: string) => StatusError;
 }
@@ -86,7 +88,7 @@ interface Checked {
   readonly object: KubeObject;
   readonly faults: readonly string[];
   readonly gvk: GroupVersionKind;
-  readonly options: Pick<DecodeOptions, 'definition' | 'fieldValidation'>;
+  readonly options: Pick<CheckOptions, 'definition' | 'fieldValidation' | 'byName'>;
   readonly refuse: (why: string) => StatusError;
 }
 
@@ -94,6 +96,7 @@ function checked({ object, faults, gvk, options, refuse }: Checked): DecodedObje
   const walk = new Walk();
   const result = compileDefinition(options.definition).check(object, walk) as KubeObject;
   if (walk.error !== undefined) throw refuse(walk.error);
+  if (options.byName) walk.unknownFields.sort();
   const strict = inOrder(object, walk, faults);
   const validation = options.fieldValidation ?? 'Warn';
   if (validation === 'Strict' && strict.length > 0) throw refuse(`strict decoding error: ${strict.join(', ')}`);

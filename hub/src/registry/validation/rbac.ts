@@ -83,5 +83,5 @@ export function defaultRules(role: { rules?: PolicyRule[] }): void {
 
 /** A role without rules is stored with the null that Kubernetes writes for them. */
 export function nullRules(role: { rules?: PolicyRule[] }): void {
-  (role as Rules).rules ??= null;
+  if (!role.rules?.length) (role as Rules).rules = null;
 }
