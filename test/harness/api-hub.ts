@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiServer } from '@flotilla/hub/apiserver/api-server.js';
+import type { RequestLimits } from '@flotilla/hub/apiserver/request-limiter.js';
 import { type Auth, createAuth } from '@flotilla/hub/auth/auth.js';
 import { reconcileRoles } from '@flotilla/hub/auth/bootstrap/reconcile-roles.js';
 import { writeKubeconfig } from '@flotilla/hub/auth/pki/admin-kubeconfig.js';
@@ -41,6 +42,7 @@ export interface ApiHub {
 export interface ApiHubOptions {
   readonly definitions: readonly ResourceDefinition[];
   readonly nodeConnector?: NodeConnector;
+  readonly limits?: RequestLimits;
   /** Where its log goes, line by line; nowhere when left out. */
   readonly log?: (line: string) => void;
 }
@@ -49,7 +51,7 @@ const roleKinds: readonly ResourceDefinition[] = [clusterRoleBindings, clusterRo
 const somebody = { user: { name: 'somebody', groups: ['system:authenticated'] }, verb: 'get', path: '/api' };
 
 /** Roles are always served beside the kinds that are given. */
-export async function startApiHub({ definitions: given, nodeConnector = noNodes, log }: ApiHubOptions): Promise<ApiHub> {
+export async function startApiHub({ definitions: given, nodeConnector = noNodes, limits, log }: ApiHubOptions): Promise<ApiHub> {
   const definitions = [...given.filter((one) => !roleKinds.includes(one)), ...roleKinds];
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-api-'));
   const [clock, random, files] = [new SystemClock(), new SystemRandom(), new SystemFiles()];
@@ -78,6 +80,7 @@ export async function startApiHub({ definitions: given, nodeConnector = noNodes,
     clock,
     random,
     logger,
+    ...(limits ? { limits } : {}),
   });
   const port = await server.listen('127.0.0.1', 0);
   const url = `https://127.0.0.1:${port}`;

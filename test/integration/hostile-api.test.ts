@@ -250,6 +250,38 @@ describe('questions', () => {
   });
 });
 
+describe('a crowd', () => {
+  test('nobody gets in any more, but the administrators and the probes do', async () => {
+    const crowded = await startApiHub({ definitions, limits: { reads: 0, writes: 0, streams: 0 } });
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const cert = await crowded.pki.issueClientCertificate({ commonName: 'somebody', organizations: [], publicKey });
+    const somebody = { cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+    const administrator = { cert: crowded.pki.admin.certPem, key: crowded.pki.admin.keyPem };
+    const code = async (who: object, method: string, at: string, body?: object): Promise<number | undefined> => {
+      const headers = { 'content-type': 'application/json' };
+      const call = request(`${crowded.url}${at}`, { method, ca: crowded.pki.caCertPem, agent: false, headers, ...who });
+      call.end(body && JSON.stringify(body));
+      const [response] = await once(call, 'response');
+      response.destroy();
+      return response.statusCode;
+    };
+    const namespace = { metadata: { name: 'mended' } };
+    try {
+      for (const [method, at, body] of [
+        ['GET', '/api/v1/namespaces'],
+        ['GET', '/api/v1/namespaces?watch=true'],
+        ['POST', '/api/v1/namespaces', namespace],
+      ] as const) {
+        expect(await code(somebody, method, at, body), at).toBe(429);
+        expect(await code(administrator, method, at, body), at).toBe(method === 'POST' ? 201 : 200);
+      }
+      for (const probe of ['/healthz', '/livez', '/readyz']) expect(await code({}, 'GET', probe), probe).toBe(200);
+    } finally {
+      await crowded.close();
+    }
+  });
+});
+
 describe('whatever it is', () => {
   const word = fc.oneof(
     fc.constantFrom(

@@ -39,23 +39,28 @@ export function createApiHandler(options: ApiHandlerOptions): (exchange: Exchang
     exchange.setHeader('Cache-Control', 'no-cache, private');
     let info: RequestInfo | undefined;
     let release: (() => void) | undefined;
-    try {
-      info = parse(exchange);
-      release = limiter.enter(info);
-      await handle(options, exchange, info, async (user, asked) => {
+    const seat: Seat = {
+      take: (user, asked) => {
+        release = limiter.enter(asked, user);
+      },
+      async whileBodyComes(asking, user, asked) {
         const arrived = exchange.bodyArrived();
         if (!arrived) return;
         // Who takes his time with his body holds up nobody else.
         release?.();
         release = undefined;
-        const here = limiter.enterBody(user.name);
+        const here = limiter.enterBody(asking.name);
         try {
           await arrived;
         } finally {
           here();
         }
-        release = limiter.enter(asked);
-      });
+        seat.take(user, asked);
+      },
+    };
+    try {
+      info = parse(exchange);
+      await handle(options, exchange, info, seat);
     } catch (error) {
       // A client that hung up gets no answer and is no fault of ours.
       if (!(error instanceof StatusError) && !(error instanceof NobodyImpersonated) && !exchange.signal.aborted) {
@@ -79,11 +84,18 @@ function parse(exchange: Exchange): RequestInfo {
   }
 }
 
-type AwaitBody = (user: UserInfo, info: RequestInfo) => Promise<void>;
+/** One of the places for requests that are worked on at once. */
+interface Seat {
+  /** @throws StatusError TooManyRequests */
+  take(user: UserInfo, info: RequestInfo): void;
+  /** Gives the place up until the body is there. @throws StatusError TooManyRequests */
+  whileBodyComes(asking: UserInfo, user: UserInfo, info: RequestInfo): Promise<void>;
+}
 
-async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo, awaitBody: AwaitBody): Promise<void> {
+async function handle(options: ApiHandlerOptions, exchange: Exchange, info: RequestInfo, seat: Seat): Promise<void> {
   const asking = await identify(options.authenticator, exchange);
   const user = impersonated(exchange, info.path, asking, options.authorizer);
+  seat.take(user, info);
   const impersonator = user === asking ? undefined : asking;
   const attributes: Attributes = { user, verb: info.verb, path: info.path, ...(info.resource ? { resource: scoped(info) } : {}) };
   const asked = impersonator ? { impersonator: impersonator.name } : {};
@@ -113,7 +125,7 @@ async function handle(options: ApiHandlerOptions, exchange: Exchange, info: Requ
       if (isBelowKnown(info.path, options.endpoints)) throw noSuchResource();
       return noSuchPage(exchange);
     }
-    if (readsBody(info)) await awaitBody(asking, info);
+    if (readsBody(info)) await seat.whileBodyComes(asking, user, info);
     return options.dispatch({ exchange, info, ctx: new WarningContext(exchange, user, impersonator) }, info.resource);
   }
   const page = options.page(info.path, info.query);

@@ -87,21 +87,45 @@ test('options of lists and watches are read', () => {
   expect(() => readListOptions(query('limit=99999999999999999999'))).toThrow(/value out of range/);
 });
 
+const somebody = { groups: ['system:authenticated'] };
+
 test('each kind of request has a limit of its own', () => {
   const limiter = new RequestLimiter({ reads: 1, writes: 2, streams: 1 });
   const info = (method: string, url: string) => parseRequestInfo(method, url);
   const busy = expect.objectContaining({ code: 429, details: { retryAfterSeconds: 1 } });
-  const release = limiter.enter(info('GET', '/api/v1/pods'));
-  expect(() => limiter.enter(info('GET', '/version'))).toThrow(busy);
-  limiter.enter(info('POST', '/api/v1/namespaces/a/pods'));
-  limiter.enter(info('DELETE', '/api/v1/namespaces/a/pods/x'));
-  expect(() => limiter.enter(info('PATCH', '/api/v1/namespaces/a/pods/x'))).toThrow(busy);
-  limiter.enter(info('GET', '/api/v1/pods?watch=true'));
-  expect(() => limiter.enter(info('GET', '/api/v1/namespaces/a/pods/x/log?follow=true'))).toThrow(busy);
+  const release = limiter.enter(info('GET', '/api/v1/pods'), somebody);
+  expect(() => limiter.enter(info('GET', '/version'), somebody)).toThrow(busy);
+  limiter.enter(info('POST', '/api/v1/namespaces/a/pods'), somebody);
+  limiter.enter(info('DELETE', '/api/v1/namespaces/a/pods/x'), somebody);
+  expect(() => limiter.enter(info('PATCH', '/api/v1/namespaces/a/pods/x'), somebody)).toThrow(busy);
+  limiter.enter(info('GET', '/api/v1/pods?watch=true'), somebody);
+  expect(() => limiter.enter(info('GET', '/api/v1/namespaces/a/pods/x/log?follow=true'), somebody)).toThrow(busy);
   release();
-  limiter.enter(info('GET', '/api/v1/pods'))();
+  limiter.enter(info('GET', '/api/v1/pods'), somebody)();
   expect(limiter.inFlight('reads')).toBe(0);
   expect(limiter.inFlight('writes')).toBe(2);
+});
+
+test('administrators and probes are served however many others there are', () => {
+  const limiter = new RequestLimiter({ reads: 0, writes: 0, streams: 0 });
+  const info = (method: string, url: string) => parseRequestInfo(method, url);
+  const busy = expect.objectContaining({ code: 429 });
+  const masters = { groups: ['system:masters', 'system:authenticated'] };
+  const requests = [
+    info('GET', '/api/v1/pods'),
+    info('POST', '/api/v1/namespaces/a/pods'),
+    info('GET', '/api/v1/pods?watch=true'),
+    info('GET', '/version'),
+  ];
+  for (const request of requests) {
+    expect(() => limiter.enter(request, somebody)).toThrow(busy);
+    limiter.enter(request, masters);
+  }
+  expect(limiter.inFlight('exempt')).toBe(4);
+  for (const probe of ['/healthz', '/livez?verbose', '/readyz']) limiter.enter(info('GET', probe), somebody)();
+  expect(() => limiter.enter(info('GET', '/livez/ping'), somebody)).toThrow(busy);
+  expect(() => limiter.enter(info('POST', '/readyz'), somebody)).toThrow(busy);
+  expect(limiter.inFlight('exempt')).toBe(4);
 });
 
 test('bodies that are still to come are counted by user', () => {

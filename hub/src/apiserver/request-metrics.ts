@@ -16,7 +16,7 @@ export function createRequestMetrics(metrics: Metrics, limiter: RequestLimiter):
     'Time from the first byte of a request to the end of its answer, watches left out.',
     durationBuckets,
   );
-  for (const kind of ['reads', 'writes', 'streams'] as const) {
+  for (const kind of ['reads', 'writes', 'streams', 'exempt'] as const) {
     metrics.gauge(`flotilla_apiserver_inflight_${kind}`, `Requests of this kind (${kind}) under way.`, () => limiter.inFlight(kind));
   }
   return {
