@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { assemble, tableOf } from '@flotilla/firmware-images/build/assemble.js';
+import { bootFilesOf } from '@flotilla/firmware-images/build/build-image.js';
 import { makeRootImage, type RootImage } from '@flotilla/firmware-images/build/file-systems.js';
 import type { ImagePlan } from '@flotilla/firmware-images/build/plan.js';
 import { bootPartition, readPartitionTable } from '@flotilla/firmware-images/disk/partition-table.js';
@@ -35,9 +36,14 @@ const plan: ImagePlan = {
     ],
   },
   packages: [],
+  components: [],
   kernelArguments: 'quiet',
   files: [],
-  bootFiles: [],
+  bootFiles: [
+    { path: 'vmlinuz', from: '/boot/vmlinuz-*' },
+    { path: './', from: '/usr/lib/linux-image-*/*.dtb' },
+    { path: 'cmdline.txt', lines: ['quiet'] },
+  ],
   enable: [],
   mask: [],
   agentBundle: false,
@@ -52,6 +58,8 @@ beforeAll(async () => {
   await mkdir(join(tree, 'boot'), { recursive: true });
   await mkdir(join(tree, 'var/lib/dpkg'), { recursive: true });
   await mkdir(join(tree, 'usr/share/doc/busybox'), { recursive: true });
+  await mkdir(join(tree, 'usr/lib/linux-image-6.1'), { recursive: true });
+  for (const name of ['one.dtb', 'two.dtb', 'three.txt']) await writeFile(join(tree, 'usr/lib/linux-image-6.1', name), name);
   await writeFile(join(tree, 'boot/vmlinuz-6.1'), Buffer.alloc(200_000, 1));
   await writeFile(join(tree, 'var/lib/dpkg/status'), 'Package: busybox\nStatus: install ok installed\nVersion: 1:1.35\n');
   await writeFile(join(tree, 'usr/share/doc/busybox/copyright'), 'License: GPL-2\n');
@@ -65,7 +73,7 @@ async function built(name: string): Promise<{ image: string; root: RootImage; ro
   const work = join(dir, name);
   await mkdir(work);
   const [image, rootFile] = [join(work, 'card.img'), join(work, 'root.ext4')];
-  const wanted = ['/boot/vmlinuz-*'];
+  const wanted = plan.bootFiles.flatMap(({ from }) => from ?? []);
   const root = await makeRootImage(doors, {
     tar: join(dir, 'root.tar'),
     dir: work,
@@ -78,7 +86,13 @@ async function built(name: string): Promise<{ image: string; root: RootImage; ro
   const table = tableOf(plan, hash, root.sizeMib);
   await writeFile(image, '');
   await truncate(image, table.diskBytes);
-  const bootFiles = [{ path: 'vmlinuz', data: root.wanted.get('/boot/vmlinuz-*') ?? Buffer.alloc(0) }];
+  const bootFiles = bootFilesOf(plan, root.wanted);
+  expect(bootFiles.map(({ path, data }) => `${path} ${data.length}`)).toEqual([
+    'vmlinuz 200000',
+    'one.dtb 7',
+    'two.dtb 7',
+    'cmdline.txt 6',
+  ]);
   await assemble(doors.disks, image, { plan, table, hash, epochSeconds, bootFiles, contents: new Map([['root', rootFile]]) });
   return { image, root, rootFile };
 }

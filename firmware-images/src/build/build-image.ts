@@ -59,7 +59,7 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   const { plan, work, cache, epochSeconds, tell } = options;
   const { exec, files, disks } = doors;
   await checkPrograms(exec);
-  const sources = await hostSources(exec, options.mirror);
+  const sources = await hostSources(exec, options.mirror, plan.components);
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
   if (plan.agentBundle) await layAgent(doors, plan, join(work, 'overlay'));
@@ -89,10 +89,7 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   const image = join(options.out, name);
   await run(exec, 'truncate', ['--size', '0', image]);
   await run(exec, 'truncate', ['--size', String(table.diskBytes), image]);
-  const bootFiles = plan.bootFiles.map(({ path, from, lines = [] }): BootFile => {
-    const text = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-    return { path, data: (from === undefined ? undefined : root.wanted.get(from)) ?? text };
-  });
+  const bootFiles = bootFilesOf(plan, root.wanted);
   await assemble(disks, image, { plan, table, hash, epochSeconds, bootFiles, contents });
   tell('taking its checksums');
   const digests = await imageDigests(disks, image);
@@ -113,6 +110,20 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   await files.remove(work);
   tell(`cached root file systems are in ${cache}`);
   return manifest;
+}
+
+/** What goes onto the boot partition. @throws Error when a place for one file has another number of them */
+export function bootFilesOf(plan: ImagePlan, wanted: ReadonlyMap<string, ReadonlyMap<string, Buffer>>): BootFile[] {
+  return plan.bootFiles.flatMap(({ path, from, lines = [] }): BootFile[] => {
+    if (from === undefined) return [{ path, data: Buffer.from(lines.map((line) => `${line}\n`).join('')) }];
+    const found = [...(wanted.get(from) ?? [])];
+    const [first] = found;
+    const isFolder = path.endsWith('/');
+    if (!first || (found.length > 1 && !isFolder))
+      throw new Error(`the root file system has ${found.length} files ${from}, where ${isFolder ? 'some are' : 'one is'} needed`);
+    if (!isFolder) return [{ path, data: first[1] }];
+    return found.map(([name, data]) => ({ path: `${path.replace(/^\.\//, '')}${name}`, data }));
+  });
 }
 
 /** The agent's bundle and its Node. */

@@ -13,7 +13,10 @@ export interface FileSpec {
   readonly lines: readonly string[];
 }
 
-/** A file of the boot partition: taken out of the root file system (one `*` may stand in its name), or written here. */
+/**
+ * A file of the boot partition: taken out of the root file system, or written here. A `*` in `from` stands for any part of a name; where
+ * `path` ends with `/`, every file that fits goes into that folder (`./` is the root), else there must be one.
+ */
 export interface BootFileSpec {
   readonly path: string;
   readonly from?: string;
@@ -26,6 +29,8 @@ export interface Layer {
   readonly requires: readonly string[];
   readonly provides: readonly string[];
   readonly packages?: readonly string[];
+  /** Parts of Debian's archive that packages come from besides main. */
+  readonly components?: readonly string[];
   readonly variables?: Readonly<Record<string, VariableSpec>>;
   readonly kernelArguments?: readonly string[];
   readonly files?: readonly FileSpec[];
@@ -147,6 +152,7 @@ const checks = {
     requires: listOf(name),
     provides: listOf(name),
     packages: optional(listOf(packageName)),
+    components: optional(listOf(anyOf('contrib', 'non-free-firmware', 'non-free'))),
     variables: optional((value) => {
       const wrong = typeof value === 'object' && value !== null ? Object.keys(value).find((key) => !variableName.test(key)) : undefined;
       return wrong === undefined ? mapOf(variableSpec)(value) : `.${wrong} is no name of a variable`;

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Disks } from '@flotilla/shared/platform/disks.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
@@ -16,13 +16,14 @@ export interface RootImageOptions {
   readonly epochSeconds: number;
   readonly sizeMib?: number | undefined;
   readonly spareMib?: number | undefined;
-  /** Files of the tar that are needed apart from it: paths, with one `*` at most in the name. */
+  /** Files of the tar that are needed apart from it: paths, where `*` stands for any part of a name. */
   readonly wanted: readonly string[];
 }
 
 export interface RootImage {
   readonly sizeMib: number;
-  readonly wanted: ReadonlyMap<string, Buffer>;
+  /** By what was wanted, then by name, sorted. */
+  readonly wanted: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
   readonly dpkgStatus: string;
   /** By package. */
   readonly copyrights: ReadonlyMap<string, string>;
@@ -56,8 +57,8 @@ export async function makeRootImage(doors: Doors, options: RootImageOptions): Pr
   const disk = await doors.disks.open(options.out, { write: true });
   await setExt4Times(disk, options.epochSeconds);
   await disk.close();
-  const wanted = new Map<string, Buffer>();
-  for (const path of options.wanted) wanted.set(path, await onlyFile(files, tree, path));
+  const wanted = new Map<string, ReadonlyMap<string, Buffer>>();
+  for (const path of options.wanted) wanted.set(path, await fittingFiles(files, tree, path));
   const copyrights = new Map<string, string>();
   const docs = join(tree, 'usr/share/doc');
   for (const name of await files.list(docs))
@@ -107,17 +108,20 @@ function shell(exec: Exec, script: string, epochSeconds: number, fake: boolean):
   return exec.run(command, args, { env, timeoutMs: 30 * 60_000 });
 }
 
-async function onlyFile(files: Files, tree: string, path: string): Promise<Buffer> {
-  const dir = join(tree, dirname(path));
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  const [before = '', after] = name.split('*');
-  const fits = (await files.list(dir)).filter((one) =>
-    after === undefined ? one === name : one.startsWith(before) && one.endsWith(after),
-  );
-  const [only] = fits;
-  if (fits.length !== 1 || only === undefined)
-    throw new Error(`the root file system has ${fits.length} files ${path}, where one is needed`);
-  const content = await files.readBytes(join(dir, only));
-  if (!content) throw new Error(`${path} in the root file system leads nowhere`);
-  return content;
+async function fittingFiles(files: Files, tree: string, path: string): Promise<Map<string, Buffer>> {
+  let found = [tree];
+  for (const part of path.split('/').filter((one) => one !== '')) {
+    const form = new RegExp(`^${part.replaceAll(/[^\w*]/g, '\\$&').replaceAll('*', '.*')}$`);
+    const below = await Promise.all(
+      found.map(async (dir) => (await files.list(dir)).filter((name) => form.test(name)).map((name) => join(dir, name))),
+    );
+    found = below.flat();
+  }
+  const contents = new Map<string, Buffer>();
+  for (const file of found) {
+    const content = await files.readBytes(file);
+    if (!content) throw new Error(`${file.slice(tree.length)} in the root file system leads nowhere`);
+    contents.set(basename(file), content);
+  }
+  return contents;
 }

@@ -22,8 +22,58 @@ describe('what is in the repository', () => {
       expect(plan.kernelArguments).toContain('cgroup_enable=memory');
       expect(plan.enable).toEqual(expect.arrayContaining(['flotilla-agent.service', 'flotilla-first-boot.service']));
       expect(plan.mask).toContain('ssh.service');
-      expect(plan.bootFiles.map(({ path }) => path)).toContain(`EFI/BOOT/BOOT${board.architecture === 'amd64' ? 'X64' : 'AA64'}.EFI`);
     }
+  });
+
+  /** What the firmware of a board looks for. */
+  test.for([
+    [
+      'generic-amd64',
+      'gpt',
+      'esp',
+      ['EFI/BOOT/BOOTX64.EFI', 'vmlinuz', 'initrd.img', 'loader/loader.conf', 'loader/entries/flotilla.conf'],
+    ],
+    [
+      'generic-arm64',
+      'gpt',
+      'esp',
+      ['EFI/BOOT/BOOTAA64.EFI', 'vmlinuz', 'initrd.img', 'loader/loader.conf', 'loader/entries/flotilla.conf'],
+    ],
+    [
+      'raspberry-pi-3',
+      'mbr',
+      'fat',
+      ['bootcode.bin', 'start.elf', 'fixup.dat', './', 'vmlinuz', 'initrd.img', 'config.txt', 'cmdline.txt'],
+    ],
+    [
+      'raspberry-pi-4',
+      'mbr',
+      'fat',
+      ['bootcode.bin', 'start4.elf', 'fixup4.dat', './', 'vmlinuz', 'initrd.img', 'config.txt', 'cmdline.txt'],
+    ],
+    [
+      'raspberry-pi-zero-2-w',
+      'mbr',
+      'fat',
+      ['bootcode.bin', 'start.elf', 'fixup.dat', './', 'vmlinuz', 'initrd.img', 'config.txt', 'cmdline.txt'],
+    ],
+  ] as const)('board %s starts: partition table, boot files, kernel flags, packages', ([name, table, type, bootFiles]) => {
+    const plan = planOf(parseDefinition('boards', name, read('boards', name)));
+    expect(plan.layout.table).toBe(table);
+    expect(plan.layout.partitions.map((one) => `${one.type} ${one.content}`)).toEqual([`${type} boot`, 'linux root']);
+    expect(plan.bootFiles.map(({ path }) => path)).toEqual(bootFiles);
+    expect(plan.kernelArguments).toMatch(
+      /^root=LABEL=flotilla-root rw rootwait cgroup_enable=memory .*console=tty0 console=tty\w+,115200$/,
+    );
+    const flags = plan.bootFiles.find(({ path }) => ['cmdline.txt', 'loader/entries/flotilla.conf'].includes(path))?.lines?.at(-1);
+    expect(flags?.replace(/^options /, '')).toBe(plan.kernelArguments);
+    const own = table === 'gpt' ? ['systemd-boot-efi'] : ['raspi-firmware', 'firmware-brcm80211', 'fdisk'];
+    expect(plan.packages).toEqual(expect.arrayContaining([`linux-image-${plan.architecture}`, 'podman', 'initramfs-tools', ...own]));
+    expect(plan.components).toEqual(table === 'gpt' ? [] : ['non-free-firmware']);
+  });
+
+  test('every board has its structure looked at above', () => {
+    expect(names('boards').sort()).toEqual(['generic-amd64', 'generic-arm64', 'raspberry-pi-3', 'raspberry-pi-4', 'raspberry-pi-zero-2-w']);
   });
 
   test('every layer and layout is read, and used by a board or meant for one', () => {

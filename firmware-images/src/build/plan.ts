@@ -8,6 +8,8 @@ export interface ImagePlan {
   readonly layout: Layout;
   /** Sorted. */
   readonly packages: readonly string[];
+  /** Of Debian's archive, besides main; sorted. */
+  readonly components: readonly string[];
   readonly kernelArguments: string;
   readonly files: readonly FileSpec[];
   readonly bootFiles: readonly BootFileSpec[];
@@ -56,6 +58,7 @@ export function planImage({ board, layers, layout }: PlanInput): ImagePlan {
     architecture: board.architecture,
     layout,
     packages: [...new Set([...sorted((layer) => layer.packages), ...board.packages])].sort(),
+    components: sorted((layer) => layer.components),
     kernelArguments,
     files,
     bootFiles,

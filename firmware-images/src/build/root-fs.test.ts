@@ -8,6 +8,7 @@ const plan: ImagePlan = {
   architecture: 'arm64',
   layout: { name: 'single', description: 'one', table: 'gpt', partitions: [] },
   packages: ['podman', 'systemd'],
+  components: [],
   kernelArguments: '',
   files: [],
   bootFiles: [],
@@ -38,6 +39,14 @@ test("package sources are the build host's Debian ones, or a mirror in their pla
     'deb http://deb.example/security bookworm-security main',
     'deb http://mirror.example/debian bookworm main',
     'deb http://mirror.example/debian bookworm-updates main',
+  ]);
+  expect((await hostSources(apt(targets), undefined, ['non-free-firmware'])).lines).toEqual([
+    'deb http://deb.example/debian bookworm main',
+    'deb http://deb.example/debian bookworm non-free-firmware',
+    'deb http://deb.example/debian bookworm-updates main',
+    'deb http://deb.example/debian bookworm-updates non-free-firmware',
+    'deb http://deb.example/security bookworm-security main',
+    'deb http://deb.example/security bookworm-security non-free-firmware',
   ]);
   await expect(hostSources(apt(''), undefined)).rejects.toThrow("no package source of Debian's");
 });

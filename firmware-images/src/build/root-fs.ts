@@ -11,8 +11,11 @@ export interface PackageSources {
   readonly aptOptions: readonly string[];
 }
 
-/** Those of the build host. No address stands in this repository. @throws Error when apt has none of Debian's */
-export async function hostSources(exec: Exec, mirror: string | undefined): Promise<PackageSources> {
+/**
+ * Those of the build host, with these parts of the archive too; no address stands in this repository.
+ * @throws Error when apt has none of Debian's
+ */
+export async function hostSources(exec: Exec, mirror: string | undefined, components: readonly string[] = []): Promise<PackageSources> {
   const targets = await exec.run('apt-get', [
     'indextargets',
     '--format',
@@ -28,9 +31,9 @@ export async function hostSources(exec: Exec, mirror: string | undefined): Promi
   // The others are named after it: bookworm-updates, bookworm-security.
   const suite = suites.find((name) => name !== '' && !name.includes('-'));
   if (!suite) throw new Error("apt knows no package source of Debian's on this machine (run apt-get update), or it has the wrong sources");
-  const lines = found.map(([, site = '', release = '', component = '']) => {
+  const lines = found.flatMap(([, site = '', release = '', component = '']) => {
     const own = mirror !== undefined && !release.endsWith('-security') ? mirror : site;
-    return `deb ${own} ${release} ${component}`;
+    return [component, ...(component === 'main' ? components : [])].map((one) => `deb ${own} ${release} ${one}`);
   });
   const config = await exec.run('apt-config', ['dump', '--format', '%f "%v";%n', 'Acquire::http::Proxy', 'Acquire::https::Proxy']);
   const aptOptions = config.stdout
