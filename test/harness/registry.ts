@@ -19,15 +19,23 @@ export interface TestRegistry {
 
 export const registryUser = { username: 'pupil', password: 'let me in' } as const;
 
-/** A registry on loopback with one image, `app:1`, of one small layer, which can be in a bad mood. */
-export async function testRegistry(): Promise<TestRegistry> {
-  const tar = tarOf('hello.txt', 'hello\n'.repeat(20_000));
+export interface TestImage {
+  /** The one layer. */
+  readonly tar: Buffer;
+  readonly architecture: 'amd64' | 'arm64';
+  /** What runs in it: fields as the OCI image configuration has them. */
+  readonly config: object;
+}
+
+/** A registry on loopback with one image, `app:1`, of one layer (a small one when left out), which can be in a bad mood. */
+export async function testRegistry(image: Partial<TestImage> = {}): Promise<TestRegistry> {
+  const { tar = tarOf('hello.txt', 'hello\n'.repeat(20_000)), architecture = process.arch === 'arm64' ? 'arm64' : 'amd64' } = image;
   const layer = gzipSync(tar);
   const config = Buffer.from(
     JSON.stringify({
-      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      architecture,
       os: 'linux',
-      config: { Cmd: ['/hello'], User: '1000:1000' },
+      config: image.config ?? { Cmd: ['/hello'], User: '1000:1000' },
       rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
     }),
   );

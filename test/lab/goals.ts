@@ -32,5 +32,7 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   'R4-small': async () => (await import('./r04-rollout.ts')).smallRollout,
   R10: async () => (await import('./r10-poison.ts')).poison,
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,
+  R20: async () => (await import('./r20-blank-card.ts')).blankCard,
+  'R20-amd64': async () => (await import('./r20-blank-card.ts')).blankCardPc,
   clocks: async () => (await import('./r11-processes.ts')).processClocks,
 };
