@@ -8,6 +8,7 @@ import { assemble, tableOf } from '@flotilla/firmware-images/build/assemble.js';
 import { bootFilesOf } from '@flotilla/firmware-images/build/build-image.js';
 import { makeRootImage, type RootImage } from '@flotilla/firmware-images/build/file-systems.js';
 import type { ImagePlan } from '@flotilla/firmware-images/build/plan.js';
+import { makeOverlay } from '@flotilla/firmware-images/build/root-fs.js';
 import { bootPartition, readPartitionTable } from '@flotilla/firmware-images/disk/partition-table.js';
 import { flashImage } from '@flotilla/firmware-images/flash/flash-image.js';
 import { readSettings, writeSettings } from '@flotilla/firmware-images/provision/configure-image.js';
@@ -66,6 +67,12 @@ beforeAll(async () => {
   for (let index = 0; index < 50; index++) await writeFile(join(tree, `file-${index}`), `content ${index}`);
   await chmod(join(tree, 'file-1'), 0o4755);
   await run('tar', ['-c', '-f', join(dir, 'root.tar'), '-C', tree, '--owner=0', '--group=7', '--numeric-owner', '.']);
+  await makeOverlay(doors, {
+    files: [{ path: '/usr/lib/agent', lines: ['over it'] }],
+    dir: join(dir, 'over'),
+    out: join(dir, 'agent.tar'),
+    epochSeconds,
+  });
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -75,7 +82,7 @@ async function built(name: string): Promise<{ image: string; root: RootImage; ro
   const [image, rootFile] = [join(work, 'card.img'), join(work, 'root.ext4')];
   const wanted = plan.bootFiles.flatMap(({ from }) => from ?? []);
   const root = await makeRootImage(doors, {
-    tar: join(dir, 'root.tar'),
+    tars: [join(dir, 'root.tar'), join(dir, 'agent.tar')],
     dir: work,
     out: rootFile,
     uuid,
@@ -106,6 +113,7 @@ test('two builds are equal, their file system is sound, and it has the owners of
   const path = `${process.env['PATH']}:/usr/sbin:/sbin`;
   await run('e2fsck', ['-f', '-n', first.rootFile], { env: { PATH: path } });
   const { stdout } = await run('debugfs', ['-R', 'stat /file-1', first.rootFile], { env: { PATH: path, TZ: 'UTC' } });
+  expect((await run('debugfs', ['-R', 'cat /usr/lib/agent', first.rootFile], { env: { PATH: path } })).stdout).toBe('over it\n');
   expect(stdout).toMatch(/Mode:\s+04755[\s\S]*User:\s+0\s+Group:\s+7\b/);
   expect(stdout).toMatch(/ctime: 0x[0-9a-f]+(:0+)? -- Thu Jan {2}1 00:00:00 2026/);
 });

@@ -62,17 +62,23 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   const sources = await hostSources(exec, options.mirror, plan.components);
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
-  if (plan.agentBundle) await layAgent(doors, plan, join(work, 'overlay'));
-  await makeOverlay(doors, { plan, dir: join(work, 'overlay'), out: overlay, epochSeconds });
-  const rootTar = await cachedRootFs(doors, options, sources, overlay);
+  await makeOverlay(doors, { files: plan.files, dir: join(work, 'overlay'), out: overlay, epochSeconds });
+  const tars = [await cachedRootFs(doors, options, sources, overlay)];
+  // Laid over it at last: another agent needs no other packages.
+  if (plan.agentBundle) {
+    const [dir, out] = [join(work, 'agent'), join(work, 'agent.tar')];
+    await layAgent(doors, plan, dir);
+    await makeOverlay(doors, { files: [], dir, out, epochSeconds });
+    tars.push(out);
+  }
   // Of what went in and came out: another version of a package is another image.
-  const hash = contentHash(plan, String(epochSeconds), await fileHash(disks, rootTar));
+  const hash = contentHash(plan, String(epochSeconds), ...(await Promise.all(tars.map((tar) => fileHash(disks, tar)))));
   tell('packing the root file system');
   const rootPartition = plan.layout.partitions.find(({ content }) => content === 'root');
   const rootImage = join(work, 'root.ext4');
   const wanted = plan.bootFiles.flatMap(({ from }) => (from === undefined ? [] : [from]));
   const root = await makeRootImage(doors, {
-    ...{ tar: rootTar, dir: work, out: rootImage, uuid: contentUuid(hash, 'root'), epochSeconds, wanted },
+    ...{ tars, dir: work, out: rootImage, uuid: contentUuid(hash, 'root'), epochSeconds, wanted },
     sizeMib: rootPartition?.sizeMib,
     spareMib: rootPartition?.spareMib,
   });

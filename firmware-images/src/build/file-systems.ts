@@ -7,8 +7,8 @@ import { setExt4Times } from './ext4-times.ts';
 const mib = 1 << 20;
 
 export interface RootImageOptions {
-  /** The root file system as a tar. */
-  readonly tar: string;
+  /** The root file system as tars, laid over each other. */
+  readonly tars: readonly string[];
   /** An empty directory to work in. */
   readonly dir: string;
   readonly out: string;
@@ -46,7 +46,7 @@ export async function makeRootImage(doors: Doors, options: RootImageOptions): Pr
   // In one run under fakeroot: it knows whose files are whose only as long as it lives.
   const script = [
     'set -e',
-    `tar --extract --numeric-owner --preserve-permissions --file ${options.tar} --directory ${tree} --exclude=./dev`,
+    ...options.tars.map((tar) => `tar --extract --numeric-owner --preserve-permissions --file ${tar} --directory ${tree} --exclude=./dev`),
     `cd ${tree}; mkdir -p dev proc sys run tmp boot/firmware; chmod 755 .`,
     `find . -newermt @${options.epochSeconds} -print0 | xargs -0 -r touch --no-dereference --date=@${options.epochSeconds}`,
     `size=${size}; truncate --size "$size"M ${options.out}`,

@@ -126,12 +126,14 @@ function hostEnvironment(): Record<string, string | undefined> {
   return { PATH: `${PATH ?? ''}:/usr/sbin:/sbin`, http_proxy, https_proxy, no_proxy, HOME, TMPDIR };
 }
 
-/** Writes the files of a plan, and what else is given, into a tar that is the same every time. */
+/** Writes files, and what is in the directory already, into a tar that is the same every time. */
 export async function makeOverlay(
   { exec, files }: { readonly exec: Exec; readonly files: Files },
-  { plan, dir, out, epochSeconds }: { readonly plan: ImagePlan; readonly dir: string; readonly out: string; readonly epochSeconds: number },
+  options: { readonly files: ImagePlan['files']; readonly dir: string; readonly out: string; readonly epochSeconds: number },
 ): Promise<void> {
-  for (const { path, mode, lines } of plan.files) {
+  const { dir, out, epochSeconds } = options;
+  await files.mkdir(dir, { mode: 0o755 });
+  for (const { path, mode, lines } of options.files) {
     const target = join(dir, path);
     await files.mkdir(join(target, '..'), { mode: 0o755 });
     await files.write(target, lines.map((line) => `${line}\n`).join(''), { mode: Number.parseInt(mode ?? '644', 8) });
