@@ -132,7 +132,7 @@ export class FakeFiles implements Files {
     this.#step();
     const place = this.#real(path);
     this.#parentOf(place);
-    const bytes = Buffer.from(data);
+    const bytes = ownCopy(data);
     const before = this.#current.get(place);
     if (before?.kind === 'directory') throw fault('EISDIR', path);
     if (this.#used() + bytes.length - (before?.data.length ?? 0) > this.capacityBytes) {
@@ -273,6 +273,14 @@ export class FakeFiles implements Files {
     }
     throw fault('ELOOP', path);
   }
+}
+
+/** A copy in memory of its own: a small file would keep the whole pool that Node cuts small buffers from, 64 kB for each simulated board. */
+function ownCopy(data: string | Buffer): Buffer {
+  const bytes = Buffer.from(data);
+  const copy = Buffer.alloc(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 function directory(mode: number): Node {
