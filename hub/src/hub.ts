@@ -23,9 +23,13 @@ import { selectControllers } from '#controllers/selection.ts';
 import { controllerNames, runsInRecovery, startControllers } from '#controllers/start-controllers.ts';
 import { ApiCalls } from '#nodesync/calls/api-calls.ts';
 import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
+import { EnrolmentDesk } from '#nodesync/enrol/enrolment-desk.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
+import { enrolmentPath, enrolmentRoutes } from '#nodesync/enrol/enrolment-routes.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { JoinLimits } from '#nodesync/enrol/join-limits.ts';
+import { MovedBoards } from '#nodesync/enrol/moved-boards.ts';
+import { WaitingRoom } from '#nodesync/enrol/waiting-room.ts';
 import { KeptLogs } from '#nodesync/kept-logs/kept-logs.ts';
 import { createNodeSync } from '#nodesync/node-sync.ts';
 import { OperationLink } from '#nodesync/operations/operation-link.ts';
@@ -198,6 +202,8 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     'Bytes on the uplinks of all boards, by class and direction, as they say.',
   );
   const traffic = new TrafficPart({ clock, count: (name, direction, bytes) => trafficTotal.add({ class: name, direction }, bytes) });
+  const room = new WaitingRoom({ client: linkClient, clock, events });
+  const moved = new MovedBoards({ client: linkClient, boards, room, clock, logger });
   const operations = new OperationLink({
     client: linkClient,
     clientAs,
@@ -233,7 +239,8 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     incarnation: () => nextIncarnation(store, start?.epoch ?? store.epoch),
     clock,
     logger,
-    parts: [leases, operations, keptLogs, traffic, calls, ...(recall ? [recall] : [])],
+    parts: [leases, operations, keptLogs, traffic, calls, moved, ...(recall ? [recall] : [])],
+    moved: (node, serial) => void moved.moved(node, serial),
     hold: recovery,
     keptLogs,
   });
@@ -266,10 +273,14 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     clusterId,
     mqttPort: () => link.port?.(),
     limits: joinLimits,
+    room,
   });
+  const isConnected = (node: string): boolean => link.broker.session(node) !== undefined;
+  const desk = new EnrolmentDesk({ client: linkClient, boards, room, moved, events, logger, isConnected });
+  api?.handle(enrolmentPath, enrolmentRoutes({ authenticator, authorizer, desk }));
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
-    const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body });
+    const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body, address: exchange.remoteAddress });
     const { 'content-type': contentType = 'application/json', ...headers } = answer.headers;
     for (const [name, value] of Object.entries(headers)) exchange.setHeader(name, value);
     await exchange.reply(answer.status, contentType, answer.body);

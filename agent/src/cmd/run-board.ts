@@ -14,7 +14,7 @@ import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import { LinkCounter } from '#budget/link-counter.ts';
 import type { AgentConfig } from '#config/agent-config.ts';
 import { linkProfileTable } from '#config/link-profiles.ts';
-import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress } from '#hublink/enrol.ts';
+import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress, WaitsForApproval } from '#hublink/enrol.ts';
 import { type Enrolment, loadEnrolment } from '#hublink/enrolment.ts';
 import { createHubLink } from '#hublink/hub-link.ts';
 import { KeepAlive } from '#hublink/keep-alive.ts';
@@ -58,7 +58,7 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
   const missing = await runtime.preflight((await loadEnrolment(files, identityDir)) ? 'quick' : 'thorough');
   if (missing.length > 0) throw new Error(`this machine cannot run pods yet: ${missing.join('; ')}`);
 
-  const node = config.nodeName ?? hostname().toLowerCase();
+  const ownName = config.nodeName ?? hostname().toLowerCase();
   // Given through the environment it does not show in the list of processes.
   const token =
     config.token ?? process.env['FLOTILLA_JOIN_TOKEN'] ?? (config.tokenFile && (await files.readText(resolve(config.tokenFile)))?.trim());
@@ -74,7 +74,7 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
     hubs: config.hubs,
     proxy,
     ...(token ? { token } : {}),
-    node,
+    node: ownName,
     serial: machineSerial(),
   };
   const enrolment = await enrolled(joining, { clock, random, logger }, stopping.signal);
@@ -82,9 +82,11 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
     await runtime.close();
     return;
   }
+  const { node } = enrolment;
   const time = await TrustedTime.open({ ...{ files, clock, logger }, dir: joining.dir, floorMs: enrolment.floorMs });
   const hubs = config.hubs.length > 0 ? config.hubs.map(hubAddress) : [enrolment.hub];
-  const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs });
+  const { promise: renamed, resolve: rename } = Promise.withResolvers<string>();
+  const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs, renamed: rename });
 
   const agent = createAgent(
     {
@@ -152,6 +154,7 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
           time,
           keepAlive,
           meter: counter,
+          unknown: () => identity.refused(),
         }),
     },
   );
@@ -160,7 +163,8 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
   // its binary, for the usual options only.
   setFlagsFromString('--optimize-for-size');
   const desk = await serveLocally(dataDir, agent.local, logger);
-  await stopping.done;
+  // Whoever started this agent starts it again, under the name that the hub gave it.
+  await Promise.race([stopping.done, renamed]);
   await desk.close();
   identity.stop();
   await agent.stop();
@@ -178,7 +182,9 @@ async function enrolled(
       return await enrol(options);
     } catch (error) {
       if (error instanceof EnrolError) throw error;
-      const waitMs = retryDelayMs(enrolRetry, failures, random);
+      const waits = error instanceof WaitsForApproval;
+      const ownMs = retryDelayMs(enrolRetry, failures, random);
+      const waitMs = waits ? error.retryAfterMs * (1 + random.next() / 4) : ownMs;
       logger.warn('could not join yet', { hubs: options.hubs, error: describeError(error), retryInMs: Math.round(waitMs) });
       await clock.sleep('agent: join again', waitMs, signal).catch(() => {});
     }

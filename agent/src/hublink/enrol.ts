@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } fr
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import {
+  assignedNodeOf,
   caPath,
   type JoinAnswer,
   type JoinRequest,
@@ -9,6 +10,7 @@ import {
   nodeNameFault,
   parseJoinAnswer,
   parseJoinToken,
+  parseWaitAnswer,
   renewPath,
 } from '@flotilla/shared/protocol/join.js';
 import { nodeCertificateRequest } from './certificate-request.ts';
@@ -33,16 +35,18 @@ export interface EnrolOptions {
 }
 
 const timeoutMs = 20_000;
+/** Between two questions whether this board was approved, whatever the hub says. */
+const longestWaitMs = 600_000;
 
 /**
  * The board's identity: from disk when it joined before (no network), else by joining with the token. The key is made once and stays.
- * Joining again after a lost answer gives the same board. @throws EnrolError when the owner must change something
+ * Joining again after a lost answer gives the same board. @throws EnrolError when the owner must change something, WaitsForApproval
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const { dir, files, logger, node } = options;
   const there = await loadEnrolment(files, dir);
   if (there) {
-    if (there.node !== node)
+    if (there.node !== node && !there.assigned)
       throw new EnrolError(`this board is enrolled as node "${there.node}"; to make it "${node}" start with an empty data directory`);
     return there;
   }
@@ -57,24 +61,27 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
     const ca = await pinnedAuthority(options, token.pin, hub);
     const key = (await loadKey(files, dir)) ?? newKey();
     await saveKey(files, dir, key);
-    const request: JoinRequest = {
-      node,
-      csr: nodeCertificateRequest(node, createPrivateKey(key)),
-      token: (options.token ?? '').trim(),
-      serial: options.serial,
-    };
-    const { answer, floorMs } = await post(options, { ...hub, ca, floorMs: 0 }, joinPath, request);
-    const { wallMs: _wallMs, ...rest } = answer;
-    const enrolment: Enrolment = { ...rest, node, hub, key, floorMs };
+    const joinAs = (name: string): ReturnType<typeof post> =>
+      post(options, { ...hub, ca, floorMs: 0 }, joinPath, {
+        node: name,
+        csr: nodeCertificateRequest(name, createPrivateKey(key)),
+        token: (options.token ?? '').trim(),
+        serial: options.serial,
+      });
+    const { node: name, answer: joined } = await underItsName(node, joinAs);
+    const { wallMs: _wallMs, ...rest } = joined.answer;
+    const assigned = name === node ? {} : ({ assigned: true } as const);
+    const enrolment: Enrolment = { ...rest, node: name, ...assigned, hub, key, floorMs: joined.floorMs };
     await saveEnrolment(files, dir, enrolment);
-    logger.info('joined the hub', { node, cluster: enrolment.clusterId });
+    logger.info('joined the hub', { node: name, cluster: enrolment.clusterId });
     return enrolment;
   });
 }
 
 /**
  * A new certificate for the same key; also after the old one ended, because the request proves possession of the key. Nothing else
- * is taken from the answer but MQTT's port: authority, cluster and signing keys stay as they were pinned.
+ * is taken from the answer but MQTT's port: authority, cluster and signing keys stay as they were pinned. The node is another one when
+ * this board took the place of another.
  * @param floorMs see TrustedTime
  */
 export async function renewEnrolment(
@@ -82,18 +89,31 @@ export async function renewEnrolment(
   enrolment: Enrolment,
   { hubs = [enrolment.hub], floorMs = enrolment.floorMs }: { readonly hubs?: readonly HubAddress[]; readonly floorMs?: number } = {},
 ): Promise<Enrolment> {
-  const { ca, key, node } = enrolment;
+  const { ca, key } = enrolment;
   return firstOf(hubs, async (hub) => {
-    const request: JoinRequest = { node, csr: nodeCertificateRequest(node, createPrivateKey(key)) };
-    const { answer } = await post(options, { ...hub, ca, floorMs }, renewPath, request);
+    const renewAs = (name: string): ReturnType<typeof post> =>
+      post(options, { ...hub, ca, floorMs }, renewPath, { node: name, csr: nodeCertificateRequest(name, createPrivateKey(key)) });
+    const { node, answer: renewal } = await underItsName(enrolment.node, renewAs);
+    const { answer } = renewal;
     const { certificate, mqttPort } = answer;
     if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
       throw new EnrolError('the hub answered with a certificate for another key');
     const { mqttPort: _before, ...rest } = enrolment;
-    const renewed: Enrolment = { ...rest, certificate, ...(mqttPort === undefined ? {} : { mqttPort }) };
+    const assigned = node === enrolment.node ? {} : ({ node, assigned: true } as const);
+    const renewed: Enrolment = { ...rest, ...assigned, certificate, ...(mqttPort === undefined ? {} : { mqttPort }) };
     await saveEnrolment(options.files, options.dir, renewed);
     return renewed;
   });
+}
+
+/** The hub may have put this board in the place of another node: then it is asked once more, under that name. */
+async function underItsName<T>(node: string, ask: (node: string) => Promise<T>): Promise<{ readonly node: string; readonly answer: T }> {
+  try {
+    return { node, answer: await ask(node) };
+  } catch (error) {
+    if (!(error instanceof RenamedError)) throw error;
+    return { node: error.assignedNode, answer: await ask(error.assignedNode) };
+  }
 }
 
 /** The first that answers; what the owner must change is worth more than a hub that is away. */
@@ -103,7 +123,7 @@ async function firstOf<T>(hubs: readonly HubAddress[], attempt: (hub: HubAddress
     try {
       return await attempt(hub);
     } catch (error) {
-      if (!(failure instanceof EnrolError)) failure = error;
+      if (!(failure instanceof EnrolError || failure instanceof WaitsForApproval)) failure = error;
     }
   }
   throw failure;
@@ -121,6 +141,28 @@ export class EnrolError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'EnrolError';
+  }
+}
+
+/** An operator has to approve this board; the same request does it then. */
+export class WaitsForApproval extends Error {
+  readonly fingerprint: string;
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { fingerprint, retryAfterMs }: { readonly fingerprint: string; readonly retryAfterMs: number }) {
+    super(message);
+    this.name = 'WaitsForApproval';
+    this.fingerprint = fingerprint;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+class RenamedError extends EnrolError {
+  readonly assignedNode: string;
+
+  constructor(message: string, assignedNode: string) {
+    super(message);
+    this.assignedNode = assignedNode;
   }
 }
 
@@ -166,20 +208,33 @@ async function post(
     const parsed = parseJoinAnswer(JSON.parse(answer.body));
     return { answer: parsed, floorMs: Math.min(parsed.wallMs, answer.certificateEndMs) };
   }
+  if (answer.status === 202) {
+    const waits = parseWaitAnswer(JSON.parse(answer.body));
+    throw new WaitsForApproval(waits.message, {
+      fingerprint: waits.fingerprint,
+      retryAfterMs: Math.min(waits.retryAfterSeconds * 1000, longestWaitMs),
+    });
+  }
   const message = `the hub refused: ${messageOf(answer)}`;
+  const assignedNode = answer.status === 409 ? assignedNodeOf(parsedOf(answer)) : undefined;
+  if (assignedNode !== undefined) throw new RenamedError(message, assignedNode);
   // 4xx but "too many requests": nothing changes by asking again.
   if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) throw new EnrolError(message);
   throw new Error(message);
 }
 
-function messageOf({ status, body }: HttpAnswer): string {
+function messageOf(answer: HttpAnswer): string {
+  const { message } = (parsedOf(answer) ?? {}) as { readonly message?: unknown };
+  return typeof message === 'string' ? message : `status ${answer.status}`;
+}
+
+function parsedOf({ body }: HttpAnswer): unknown {
   try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === 'string') return message;
+    return JSON.parse(body);
   } catch {
     // Not from a hub; the status has to do.
+    return undefined;
   }
-  return `status ${status}`;
 }
 
 function newKey(): string {

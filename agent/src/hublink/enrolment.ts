@@ -5,6 +5,8 @@ import type { PinnedKey } from '@flotilla/shared/protocol/envelope.js';
 /** What a board keeps for good once it has joined. Certificate and key are the board's identity: 0600. */
 export interface Enrolment {
   readonly node: string;
+  /** The hub gave this board the name of another that it took the place of: the name it was started with does not count. */
+  readonly assigned?: true;
   readonly clusterId: string;
   /** Host and port of the API as the owner named them. */
   readonly hub: { readonly host: string; readonly port: number };

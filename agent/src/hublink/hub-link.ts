@@ -32,6 +32,8 @@ export interface HubLinkOptions {
   /** Counts what is sent and received. */
   readonly meter?: LinkMeter;
   readonly retry?: RetrySchedule;
+  /** The hub does not know this key under this name. */
+  readonly unknown?: () => void;
 }
 
 /** Full jitter from the first attempt on: a thousand boards that lose their hub at once do not come back in step. */
@@ -103,7 +105,10 @@ class ReconnectingLink implements HubLink {
       try {
         askedMs = await this.#oneSession(signal);
       } catch (error) {
-        if (error instanceof ConnectRefused) leastMs = leastWaitMs[error.refusal];
+        if (error instanceof ConnectRefused) {
+          leastMs = leastWaitMs[error.refusal];
+          if (error.refusal === 'unauthorized') this.#options.unknown?.();
+        }
         logger.info('no connection to the hub', { error: describeError(error) });
       }
       if (signal.aborted) return;

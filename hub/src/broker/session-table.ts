@@ -67,7 +67,8 @@ export class SessionTable {
     if (clone) {
       if (nowMs - history.reportedMs >= reportEveryMs) {
         history.reportedMs = nowMs;
-        report({ node, type: 'Cloned', message: clone });
+        const moved = introduction.serial !== board.serial && board.serial !== '' && introduction.serial !== '' && !this.#live.has(node);
+        report({ node, type: 'Cloned', message: clone, ...(moved ? { movedTo: introduction.serial } : {}) });
       }
       throw new ConnectRefused('quarantined', clone);
     }

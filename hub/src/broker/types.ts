@@ -40,6 +40,8 @@ export interface Incident {
     | 'ConnectsTooOften'
     | 'NotAllowed';
   readonly message: string;
+  /** Of a `Cloned` one: the other machine's serial number, when the registered machine is not connected itself. */
+  readonly movedTo?: string;
 }
 
 /** Called synchronously; must not throw and must not block. */

@@ -116,7 +116,10 @@ interface ExchangeOptions {
 
 function exchange(url: URL, { body, to, ...options }: ExchangeOptions): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { timeout: 30_000, ...options }, (response) => {
+    // Node leaves the length out for DELETE, and its body would be taken for the next request.
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const headers = { ...options.headers, ...length };
+    const sent = request(url, { timeout: 30_000, ...options, headers }, (response) => {
       const status = response.statusCode ?? 0;
       if (to && status < 300) {
         pipeline(response, to).then(() => resolve({ status, body: '' }), reject);

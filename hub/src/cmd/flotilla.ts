@@ -5,6 +5,7 @@ import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
 import { addImageCommands } from './image-commands.ts';
 import type { FenceCommandOptions } from './node-command.ts';
+import { addNodeEnrolment } from './node-enrolment.ts';
 import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { NodeTrafficCommandOptions } from './node-traffic-command.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
@@ -39,7 +40,7 @@ program
   .command('create')
   .description('print a join token that pins the authority of the hub')
   .option('--ttl <duration>', 'how long it may be used: 30m, 1h, 90d', '1h')
-  .option('--uses <n>', 'how many boards may join with it', '1000')
+  .option('--uses <n>', 'how many boards may join with it; with 0 each waits to be approved', '1000')
   .option('--node <name>', 'the only name that may join with it; any when left out')
   .option('--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig')
   .action(async (options: { ttl: string; uses: string; node?: string; kubeconfig?: string }) =>
@@ -151,6 +152,7 @@ node
   .option(...kubeconfigOption)
   .action(async (name: string, options: { kubeconfig?: string }) => (await import('./node-command.ts')).unfenceNode(name, options));
 
+addNodeEnrolment(node);
 addImageCommands(program);
 
 try {

@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import { outOfService } from '@flotilla/shared/api/fence.js';
 import type { Node, Pod, PodList } from '@flotilla/shared/api/generated/types.js';
 import { isConflict, isNotFound } from '@flotilla/shared/errors/status.js';
 import { type ApiClient, apiClient } from './api-client.ts';
+import { confirmed } from './confirmed.ts';
 
 export interface FenceCommandOptions {
   readonly yes?: boolean;
@@ -77,15 +77,5 @@ async function remove(api: ApiClient, { metadata }: Pod): Promise<void> {
   } catch (error) {
     // The hub removes what is marked for deletion there, too.
     if (!isNotFound(error) && !isConflict(error)) throw error;
-  }
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Error('nobody is there to confirm it: say --yes');
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
   }
 }

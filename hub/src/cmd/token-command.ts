@@ -17,7 +17,7 @@ export async function createTokenCommand(options: {
     random: new SystemRandom(),
     caKeyHash: api.caKeyHash,
     ttlMs: parseDuration('--ttl', options.ttl),
-    uses: parseCount('--uses', options.uses),
+    uses: options.uses === '0' ? 0 : parseCount('--uses', options.uses),
     ...(options.node === undefined ? {} : { node: options.node }),
   });
   process.stdout.write(`${token}\n`);

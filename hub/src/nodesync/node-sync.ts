@@ -51,6 +51,8 @@ export interface NodeSyncOptions {
   /** What can be read of a board that is away. */
   readonly keptLogs?: Pick<KeptLogs, 'read'>;
   readonly hold?: BoardHold | undefined;
+  /** The key of a node that is away was shown by another machine. */
+  readonly moved?: (node: string, serial: string) => void;
 }
 
 export interface NodeSync {
@@ -306,7 +308,8 @@ class DeviceLink implements NodeSync {
   }
 
   #incident(incident: Incident): void {
-    const { node, type } = incident;
+    const { node, type, movedTo } = incident;
+    if (movedTo !== undefined) this.#options.moved?.(node, movedTo);
     const message = this.#incidents.message(incident);
     if (message === undefined) return;
     this.#options.logger.warn('incident on the device link', { node, type, incident: message });

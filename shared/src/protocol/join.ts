@@ -47,6 +47,25 @@ export interface JoinAnswer {
   readonly wallMs: number;
 }
 
+/** Status 202: an operator has to approve this board first; it asks again. The other fields are those of a metav1.Status. */
+export interface WaitAnswer {
+  readonly message: string;
+  /** What the operator sees of the board's key: `SHA256:` and its id. */
+  readonly fingerprint: string;
+  readonly retryAfterSeconds: number;
+}
+
+/** Status 409 with `assignedNode`: this key is another node now; ask anew under that name. */
+export interface RenamedAnswer {
+  readonly message: string;
+  readonly assignedNode: string;
+}
+
+/** How a key is shown to people, at the hub and on the board. */
+export function fingerprintOf(keyId: string): string {
+  return `SHA256:${keyId}`;
+}
+
 /** RFC 1123 subdomain, as the API demands of a Node's name; short enough for what is named after it. */
 const nodeName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const longestNodeName = 200;
@@ -91,4 +110,20 @@ export function parseJoinAnswer(value: unknown): JoinAnswer {
     ...(mqttPort === undefined ? {} : { mqttPort }),
     wallMs: shape.integer('wallMs'),
   };
+}
+
+/** @throws ProtocolError Malformed */
+export function parseWaitAnswer(value: unknown): WaitAnswer {
+  const shape = new Shape('answer', value);
+  return {
+    message: shape.text('message', 4096),
+    fingerprint: shape.text('fingerprint', 128),
+    retryAfterSeconds: shape.integer('retryAfterSeconds', 1),
+  };
+}
+
+/** The name in the answer to a board that has another one now; undefined for every other refusal. */
+export function assignedNodeOf(value: unknown): string | undefined {
+  const name = typeof value === 'object' && value !== null && 'assignedNode' in value ? value.assignedNode : undefined;
+  return typeof name === 'string' && nodeNameFault(name) === undefined ? name : undefined;
 }

@@ -14,6 +14,7 @@ flotilla:fleet-operator
   patch update | core | nodes
   create | core | pods/eviction
   create | fleet.flotilla.dev | nodes/shell
+  list update | fleet.flotilla.dev | nodes/enrolment
   get list watch | coordination.k8s.io | leases
   get list watch | apps | daemonsets deployments replicasets statefulsets
   create delete deletecollection get list patch update watch | fleet.flotilla.dev | nodeoperations
@@ -33,5 +34,5 @@ kube-system/flotilla:node-link
   create delete get list patch update watch | core | secrets
   create get list patch update watch | core | configmaps
 kube-node-lease/flotilla:node-link
-  create get list patch update watch | coordination.k8s.io | leases
+  create delete get list patch update watch | coordination.k8s.io | leases
 `;

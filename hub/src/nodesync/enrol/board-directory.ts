@@ -1,14 +1,17 @@
-import { isAlreadyExists } from '@flotilla/shared/errors/status.js';
+import { isAlreadyExists, isNotFound } from '@flotilla/shared/errors/status.js';
 import type { Board, Boards } from '#broker/types.ts';
 import type { Client, Informer } from '#client/types.ts';
 import type { Secret } from '../objects.ts';
 
 export const enrolNamespace = 'kube-system';
+const formerlyIndex = 'board-formerly';
 const userPrefix = 'system:node:';
 const boardType = 'fleet.flotilla.dev/board';
 const nodeKey = 'node';
 const keyIdKey = 'key-id';
 const serialKey = 'serial';
+/** The name that the key had before it took the place of another board. */
+const formerlyKey = 'formerly';
 
 /**
  * Which key is which board: one Secret per board in kube-system, `flotilla-board-NODE`. Deleting it revokes the board: its key is
@@ -22,6 +25,7 @@ export class BoardDirectory implements Boards {
   constructor(client: Client) {
     this.#client = client;
     this.#secrets = client.informer('', 'secrets');
+    this.#secrets.index(formerlyIndex, (secret) => (boardOf(secret) && read(secret, formerlyKey) ? [read(secret, formerlyKey)] : []));
   }
 
   get(node: string): Board | undefined {
@@ -48,6 +52,37 @@ export class BoardDirectory implements Boards {
       if (!isAlreadyExists(error) || !this.get(board.node)) throw error;
     }
     return this.get(board.node) ?? board;
+  }
+
+  /** What the key is called now that had this name before; undefined when nothing is known of it. */
+  renamed(formerly: string, keyId: string): string | undefined {
+    return this.#secrets
+      .byIndex(formerlyIndex, formerly)
+      .map(boardOf)
+      .find((board) => board?.keyId === keyId)?.node;
+  }
+
+  /** Whether a board had this name that has another now. */
+  wasRenamed(formerly: string): boolean {
+    return this.#secrets.byIndex(formerlyIndex, formerly).length > 0;
+  }
+
+  /** Enters a board in the place of whoever had the name; its key is revoked. @param formerly the name that this one had */
+  async put(board: Board, formerly?: string): Promise<void> {
+    const secret = boardSecret(board);
+    const data = formerly === undefined ? secret.data : { ...secret.data, [formerlyKey]: base64(formerly) };
+    const secrets = this.#client.resource<Secret>('', 'secrets');
+    if (this.get(board.node)) await secrets.update(enrolNamespace, secretName(board.node), (there) => ({ ...there, data }));
+    else await secrets.create(enrolNamespace, { ...secret, data });
+  }
+
+  /** Revokes the board; its name is free. */
+  async remove(node: string): Promise<void> {
+    try {
+      await this.#client.resource<Secret>('', 'secrets').delete(enrolNamespace, secretName(node), { gracePeriodSeconds: 0 });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
   }
 
   /** Calls `revoked` with the node whose board was removed or replaced. */

@@ -10,6 +10,8 @@ export const joinLimits = {
   token: { burst: 800, perSecond: 80 },
   /** Renewals of one board. */
   renewal: { burst: 10, perSecond: 1 / 60 },
+  /** Boards behind one address that ask whether they were approved. */
+  waiting: { burst: 200, perSecond: 10 },
   remembered: 10_000,
 } as const;
 
@@ -41,6 +43,11 @@ export class JoinLimits {
   /** For a board that is enrolled. @throws StatusError 429 */
   renew(node: string): void {
     this.#take([this.#bucket(`renewal ${node}`, joinLimits.renewal), this.#all], 'too many certificates are asked for');
+  }
+
+  /** For a board that waits to be approved, by where it asks from. @throws StatusError 429 */
+  wait(address: string): void {
+    this.#take([this.#bucket(`waiting ${address}`, joinLimits.waiting), this.#all], 'too many boards ask whether they were approved');
   }
 
   /** Its own limit first: what one takes in vain is taken from nobody else. */

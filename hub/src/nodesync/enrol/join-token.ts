@@ -18,7 +18,7 @@ export interface JoinTokenOptions {
   /** `sha256:HEX` of the cluster authority's public key, see Pki.caKeyHash. */
   readonly caKeyHash: string;
   readonly ttlMs: number;
-  /** How many boards may join with it; 1000 when left out. */
+  /** How many boards may join with it by themselves; 1000 when left out. With 0 each waits for an operator's approval. */
   readonly uses?: number;
   /** The only name that may join with it; any when left out. */
   readonly node?: string;
@@ -78,10 +78,12 @@ export async function checkJoinToken(
     const left = Number(read(secret, 'uses-left'));
     if (spent) return left;
     const lastKey = read(secret, 'last-key');
-    if (Date.parse(read(secret, 'expiration')) <= clock.wallMs()) throw refused(`the join token expired at ${read(secret, 'expiration')}`);
+    if (Date.parse(read(secret, 'expiration')) <= clock.wallMs())
+      throw refused(`the join token expired at ${read(secret, 'expiration')}`, { spent: true });
     if (take !== undefined && take === lastKey) return left + 1;
     // Whose use was the last is only known once there is a key.
-    if (!(left > 0) && (take !== undefined || lastKey === '')) throw refused('the join token was used as often as it may be');
+    if (!(left > 0) && (take !== undefined || lastKey === ''))
+      throw refused('the join token was used as often as it may be', { spent: true });
     return left;
   };
   if (stored) check(stored);
@@ -155,8 +157,18 @@ export async function settleJoinToken({ client }: { client: Client }, text: stri
     .update(enrolNamespace, name, (current) => ({ ...current, data: { ...current.data, ...encode({ 'last-key': '' }) } }));
 }
 
-function refused(message: string): StatusError {
-  return new StatusError(401, 'Unauthorized', message);
+/** Whoever has the secret of a token that is merely spent is no stranger: an operator may let that board in (see WaitingRoom). */
+export class TokenRefusal extends StatusError {
+  readonly spent: boolean;
+
+  constructor(message: string, { spent = false }: { readonly spent?: boolean } = {}) {
+    super(401, 'Unauthorized', message);
+    this.spent = spent;
+  }
+}
+
+function refused(message: string, options?: { readonly spent: boolean }): TokenRefusal {
+  return new TokenRefusal(message, options);
 }
 
 function secretName(id: string): string {
