@@ -17,6 +17,7 @@ import { protobufBodies } from './cases/protobuf.ts';
 import { rbacKinds } from './cases/rbac-kinds.ts';
 import { rbacRefusals } from './cases/rbac-refusals.ts';
 import { rbacReviews } from './cases/rbac-reviews.ts';
+import { replicationControllers } from './cases/replication-controllers.ts';
 import { routes } from './cases/routes.ts';
 import { secretsAndAccounts } from './cases/secrets-accounts.ts';
 import { serviceChanges } from './cases/service-changes.ts';
@@ -47,6 +48,7 @@ export const topics: readonly Topic[] = [
   rbacKinds,
   rbacRefusals,
   rbacReviews,
+  replicationControllers,
   routes,
   secretsAndAccounts,
   serviceChanges,

@@ -10,6 +10,7 @@ const formerNames: Readonly<Record<string, string>> = {
   nodelifecycle: 'node-lifecycle-controller',
   podgc: 'pod-garbage-collector-controller',
   replicaset: 'replicaset-controller',
+  replicationcontroller: 'replicationcontroller-controller',
   'root-ca-cert-publisher': 'root-ca-certificate-publisher-controller',
   serviceaccount: 'serviceaccount-controller',
 };

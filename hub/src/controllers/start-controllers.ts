@@ -19,6 +19,7 @@ import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle-c
 import { createNodeOperationController } from './node-operation/node-operation-controller.ts';
 import { createPodGcController } from './pod-gc/pod-gc-controller.ts';
 import { createReplicaSetController } from './replicaset/replicaset-controller.ts';
+import { createReplicationController } from './replicaset/replication-controller.ts';
 import { createRootCaController } from './root-ca/root-ca-controller.ts';
 import { selectControllers } from './selection.ts';
 import { createServiceAccountController } from './serviceaccount/service-account-controller.ts';
@@ -63,6 +64,11 @@ interface Entry {
 const table: Readonly<Record<string, Entry>> = {
   'deployment-controller': { account: 'deployment-controller', component: 'deployment-controller', create: createDeploymentController },
   'replicaset-controller': { account: 'replicaset-controller', component: 'replicaset-controller', create: createReplicaSetController },
+  'replicationcontroller-controller': {
+    account: 'replication-controller',
+    component: 'replication-controller',
+    create: createReplicationController,
+  },
   'serviceaccount-controller': {
     account: 'service-account-controller',
     component: 'serviceaccount-controller',

@@ -9,6 +9,7 @@ import { namespaces } from './core/namespace.ts';
 import { nodes } from './core/node.ts';
 import { pods } from './core/pod.ts';
 import { podTemplates } from './core/pod-template.ts';
+import { replicationControllers } from './core/replication-controller.ts';
 import { secrets } from './core/secret.ts';
 import { services } from './core/service.ts';
 import { serviceAccounts } from './core/service-account.ts';
@@ -26,6 +27,7 @@ export const definitions: readonly ResourceDefinition[] = [
   nodes,
   pods,
   podTemplates,
+  replicationControllers,
   configMaps,
   secrets,
   serviceAccounts,

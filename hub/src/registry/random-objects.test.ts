@@ -73,6 +73,7 @@ const examples: Readonly<Record<string, object>> = {
     series: { count: 2, lastObservedTime: '2026-01-01T00:00:00.000000Z' },
   },
   PodTemplate: { template },
+  ReplicationController: { spec: { replicas: 1, selector: { app: 'a' }, template } },
   Lease: { spec: { holderIdentity: 'h', leaseDurationSeconds: 40, leaseTransitions: 1 } },
   Service: {
     spec: {

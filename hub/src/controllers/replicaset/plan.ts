@@ -51,7 +51,7 @@ export function podFor(replicaSet: ReplicaSet): Pod {
       ...(labels ? { labels } : {}),
       ...(annotations ? { annotations } : {}),
       ...(finalizers ? { finalizers } : {}),
-      ownerReferences: [controllerRef(replicaSet, 'apps/v1', 'ReplicaSet')],
+      ownerReferences: [controllerRef(replicaSet, replicaSet.apiVersion ?? 'apps/v1', replicaSet.kind ?? 'ReplicaSet')],
     },
     ...(template?.spec ? { spec: template.spec } : {}),
   };

@@ -1,6 +1,6 @@
 import type { Node, Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
-import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
+import { controllerOf, type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
 import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
@@ -10,19 +10,42 @@ import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sa
 
 const byNode = 'nodeName';
 
+/** A kind that keeps pods at a number. */
+export interface ReplicatingKind<T extends KubeObject> {
+  readonly group: string;
+  readonly resource: string;
+  readonly kind: string;
+  /** The object in the form of a ReplicaSet, but of its own kind; the same answer for the same object. */
+  asReplicaSet(object: T): ReplicaSet;
+}
+
+const replicaSetKind: ReplicatingKind<ReplicaSet> = {
+  group: 'apps',
+  resource: 'replicasets',
+  kind: 'ReplicaSet',
+  asReplicaSet: (object) => object,
+};
+
+export function createReplicaSetController(env: ControllerEnv): Controller {
+  return createReplicatingController(env, replicaSetKind);
+}
+
 /**
- * As many pods as wanted (pkg/controller/replicaset). Keys are ReplicaSets.
+ * As many pods as wanted (pkg/controller/replicaset). Keys are ReplicaSets, or objects of the kind that is given.
  *
  * Kubernetes needs "expectations" because its caches lag behind its writes. Here a write resolves when the shared cache has
  * it, and a key is worked on by one worker, so the next look always counts what the last one made.
  */
-export function createReplicaSetController(env: ControllerEnv): Controller {
+export function createReplicatingController<T extends KubeObject>(
+  env: ControllerEnv,
+  { group, resource, kind, asReplicaSet }: ReplicatingKind<T>,
+): Controller {
   const { client, clock, recorder } = env;
-  const replicaSets = client.informer<ReplicaSet>('apps', 'replicasets');
+  const replicaSets = client.informer<T>(group, resource);
   const pods = client.informer<Pod>('', 'pods');
   const nodes = client.informer<Node>('', 'nodes');
   const podResource = client.resource<Pod>('', 'pods');
-  const setResource = client.resource<ReplicaSet>('apps', 'replicasets');
+  const setResource = client.resource<T>(group, resource);
   indexByController(pods);
   pods.index(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
   const taintsOf: TaintsOf = (node) => nodes.get(node ?? '')?.spec?.taints;
@@ -31,9 +54,10 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
   const ownersOf = (pod: Pod): string[] => {
     const owner = controllerOf(pod);
     const namespace = pod.metadata?.namespace ?? '';
-    if (owner) return owner.kind === 'ReplicaSet' ? [`${namespace}/${owner.name}`] : [];
+    if (owner) return owner.kind === kind ? [`${namespace}/${owner.name}`] : [];
     return replicaSets
       .list(namespace)
+      .map(asReplicaSet)
       .filter(({ spec }) => labelSelector(spec?.selector).matches(pod.metadata?.labels))
       .map(objectKey);
   };
@@ -52,7 +76,7 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
     const selector = labelSelector(set.spec?.selector);
     const namespace = set.metadata?.namespace ?? '';
     const wanted = planClaim(set, claimable(pods, set).filter(isActive), (pod) => selector.matches(pod.metadata?.labels));
-    const ref = controllerRef(set, 'apps/v1', 'ReplicaSet');
+    const ref = controllerRef(set, set.apiVersion ?? '', kind);
     for (const pod of wanted.release) {
       await podResource.update(namespace, pod.metadata?.name ?? '', (current) => released(current, set.metadata?.uid));
     }
@@ -63,7 +87,7 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
   const familyByNode = (set: ReplicaSet): Map<string, number> => {
     const owner = controllerOf(set);
     const counts = new Map<string, number>();
-    for (const member of owner ? replicaSets.byIndex(byController, owner.uid) : [set]) {
+    for (const member of owner ? replicaSets.byIndex(byController, owner.uid).map(asReplicaSet) : [set]) {
       for (const pod of activePods(member)) {
         const node = pod.spec?.nodeName;
         if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
@@ -118,7 +142,7 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
   return {
     workers: 5,
     watch(queue) {
-      const self = (set: ReplicaSet): void => queue.add(objectKey(set));
+      const self = (set: T): void => queue.add(objectKey(set));
       replicaSets.on({ added: self, updated: self, deleted: self });
       const changed = (pod: Pod): void => ownersOf(pod).forEach(queue.add);
       pods.on({
@@ -136,7 +160,8 @@ export function createReplicaSetController(env: ControllerEnv): Controller {
     },
     keys: () => replicaSets.list().map(objectKey),
     async reconcile(key) {
-      const set = replicaSets.get(key);
+      const found = replicaSets.get(key);
+      const set = found && asReplicaSet(found);
       if (!set?.spec) return undefined;
       await claim(set);
       const doubled = familyByNode(set);

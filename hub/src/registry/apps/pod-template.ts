@@ -30,7 +30,7 @@ export function validateSelectorAndTemplate({ selector, template }: WithTemplate
   if (!(selector && isEmpty) && !labelSelector(selector).matches(labels)) {
     faults.push(invalid(`${at}.metadata.labels`, labels, '`selector` does not match template `labels`'));
   }
-  return [...faults, ...validateTemplate(template, at)];
+  return [...faults, ...validateLastingTemplate(template, at, 'ReplicaSet')];
 }
 
 /** What any template of pods has to be (core/validation, ValidatePodTemplateSpec). */
@@ -46,18 +46,19 @@ export function validatePodTemplate(template: PodTemplateSpec | undefined, path:
   return faults;
 }
 
-function validateTemplate(template: PodTemplateSpec | undefined, path: string): FieldError[] {
+/** A template of pods that run for ever. */
+export function validateLastingTemplate(template: PodTemplateSpec | undefined, path: string, kind: string): FieldError[] {
   const faults = validatePodTemplate(template, path);
   const { spec } = template ?? {};
   if (spec?.restartPolicy !== 'Always') faults.push(notSupported(`${path}.spec.restartPolicy`, spec?.restartPolicy, ['Always']));
   if (spec?.activeDeadlineSeconds !== undefined) {
-    faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
+    faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
   }
   return faults;
 }
 
 /** Pods take the name of their workload as the beginning of theirs, and its template as what they are. */
-export function workloadWarnings({ metadata, spec }: KubeObject & { readonly spec?: WithTemplate }): string[] {
+export function workloadWarnings({ metadata, spec }: KubeObject & { readonly spec?: Pick<WithTemplate, 'template'> }): string[] {
   const faults = dnsLabel(metadata?.name ?? '');
   const why = 'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
   return [

@@ -1,12 +1,13 @@
-import type { ReplicaSet } from '@flotilla/shared/api/generated/types.js';
+import type { PodTemplateSpec, ReplicaSet, ReplicaSetStatus } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid } from '@flotilla/shared/errors/field.js';
+import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { metadataOf } from '#registry/generic/object-meta.ts';
-import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
+import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { subdomainName } from '#registry/validation/names.ts';
@@ -30,7 +31,8 @@ const counters = [
   'terminatingReplicas',
 ] as const;
 
-function validateStatus({ status }: ReplicaSet): FieldError[] {
+/** The counts of a ReplicaSet or of a ReplicationController. */
+export function validateReplicaCounts({ status }: Pick<ReplicaSet, 'status'>): FieldError[] {
   const faults = counters.flatMap((field) => nonNegative(`status.${field}`, status?.[field]));
   const amount = (field: (typeof counters)[number]): number => status?.[field] ?? 0;
   for (const field of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
@@ -68,6 +70,26 @@ const strategy: Strategy<ReplicaSet> = {
   warnings: workloadWarnings,
 };
 
+interface Replicated extends KubeObject {
+  readonly spec?: { readonly replicas?: number; readonly template?: PodTemplateSpec };
+  readonly status?: ReplicaSetStatus;
+}
+
+/** What `kubectl get` shows of pods that are kept at a number. */
+export function replicaColumns<T extends Replicated>(selector: (object: T) => string): TableColumn<T>[] {
+  return [
+    nameColumn,
+    { name: 'Desired', type: 'integer', description: 'How many pods there shall be.', value: ({ spec }) => spec?.replicas ?? 0 },
+    { name: 'Current', type: 'integer', description: 'How many pods there are.', value: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', description: 'How many pods are ready.', value: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...workloadColumns<T>(
+      ({ spec }) => spec?.template?.spec?.containers ?? [],
+      (object) => selector(object) || '<none>',
+    ),
+  ];
+}
+
 const kind = { group: 'apps', version: 'v1', kind: 'ReplicaSet' };
 
 export const replicaSets: ResourceDefinition<ReplicaSet> = {
@@ -79,17 +101,7 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
   namespaced: true,
   schema: 'io.k8s.api.apps.v1.ReplicaSet',
   strategy,
-  columns: [
-    nameColumn,
-    { name: 'Desired', type: 'integer', description: 'How many pods there shall be.', value: ({ spec }) => spec?.replicas ?? 0 },
-    { name: 'Current', type: 'integer', description: 'How many pods there are.', value: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', description: 'How many pods are ready.', value: ({ status }) => status?.readyReplicas ?? 0 },
-    ageColumn,
-    ...workloadColumns<ReplicaSet>(
-      ({ spec }) => spec?.template?.spec?.containers ?? [],
-      ({ spec }) => labelSelector(spec?.selector).toString() || '<none>',
-    ),
-  ],
+  columns: replicaColumns(({ spec }) => labelSelector(spec?.selector).toString()),
   subresources: [
     {
       name: 'status',
@@ -100,7 +112,7 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
           if (old.spec) object.spec = old.spec;
         },
         validate: () => [],
-        validateUpdate: validateStatus,
+        validateUpdate: validateReplicaCounts,
       },
     },
     scaleSubresource<ReplicaSet>('apps', 'replicasets'),

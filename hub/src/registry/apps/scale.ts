@@ -8,17 +8,27 @@ import { metadataOf } from '#registry/generic/object-meta.ts';
 import type { Subresource } from '#registry/generic/types.ts';
 
 interface Scalable extends KubeObject {
-  spec?: { replicas?: number; selector: LabelSelector };
+  spec?: { replicas?: number; selector?: LabelSelector | Readonly<Record<string, string>> };
   status?: { replicas?: number };
 }
 
-/** The `scale` subresource (autoscaling/v1) of a kind with replicas and a selector. */
-export function scaleSubresource<T extends Scalable>(group: string, resource: string): Subresource<T> {
+const selected = ({ spec }: Scalable): string => labelSelector(spec?.selector as LabelSelector | undefined).toString();
+
+/**
+ * The `scale` subresource (autoscaling/v1) of a kind with replicas and a selector.
+ * @param selector its text, where it is no LabelSelector
+ */
+export function scaleSubresource<T extends Scalable>(
+  group: string,
+  resource: string,
+  selector: (object: T) => string = selected,
+): Subresource<T> {
   return {
     name: 'scale',
     kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
     verbs: ['get', 'patch', 'update'],
-    view({ metadata: { name, namespace, uid, resourceVersion, creationTimestamp } = {}, spec, status }): Scale {
+    view(object): Scale {
+      const { metadata: { name, namespace, uid, resourceVersion, creationTimestamp } = {}, spec, status } = object;
       const metadata = Object.fromEntries(
         Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(([, value]) => value !== undefined),
       );
@@ -27,7 +37,7 @@ export function scaleSubresource<T extends Scalable>(group: string, resource: st
         apiVersion: 'autoscaling/v1',
         metadata,
         spec: spec?.replicas ? { replicas: spec.replicas } : {},
-        status: { replicas: status?.replicas ?? 0, selector: labelSelector(spec?.selector).toString() },
+        status: { replicas: status?.replicas ?? 0, selector: selector(object) },
       };
     },
     /** @throws StatusError Invalid, Conflict */
@@ -50,7 +60,7 @@ export function scaleSubresource<T extends Scalable>(group: string, resource: st
         throw conflict({ group, resource: `${resource}/scale` }, name, why);
       }
       const scaled = clone(object);
-      scaled.spec = { ...(scaled.spec ?? { selector: {} }), replicas };
+      scaled.spec = { ...(scaled.spec ?? { selector: {} }), replicas } as NonNullable<T['spec']>;
       const metadata = metadataOf(scaled);
       if (scale.metadata?.resourceVersion) metadata.resourceVersion = scale.metadata.resourceVersion;
       else delete metadata.resourceVersion;

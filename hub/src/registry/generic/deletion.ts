@@ -29,7 +29,7 @@ export function planDeletion<T extends KubeObject>(
   const metadata = metadataOf(object);
   const grace = graceOf(definition, object, options);
   if (grace === 'pending') return { kind: 'keep' };
-  metadata.finalizers = withPropagation(metadata.finalizers ?? [], options.propagationPolicy);
+  metadata.finalizers = withPropagation(metadata.finalizers ?? [], options.propagationPolicy, definition.orphansByDefault ?? false);
   const waits = metadata.finalizers.length > 0 || (definition.finalizing?.(object) ?? false);
   if (metadata.finalizers.length === 0) delete metadata.finalizers;
   if (grace === 0 && !waits) return { kind: 'remove' };
@@ -60,9 +60,10 @@ function graceOf<T extends KubeObject>(definition: ResourceDefinition<T>, object
   return asked === undefined || asked >= running ? 'pending' : asked;
 }
 
-function withPropagation(finalizers: readonly string[], policy: DeleteOptions['propagationPolicy']): string[] {
-  const orphan = policy ? policy === 'Orphan' : finalizers.includes(orphanFinalizer);
-  const foreground = policy ? policy === 'Foreground' : !orphan && finalizers.includes(foregroundFinalizer);
+function withPropagation(finalizers: readonly string[], policy: DeleteOptions['propagationPolicy'], orphans: boolean): string[] {
+  const waits = finalizers.includes(foregroundFinalizer);
+  const orphan = policy ? policy === 'Orphan' : finalizers.includes(orphanFinalizer) || (orphans && !waits);
+  const foreground = policy ? policy === 'Foreground' : !orphan && waits;
   const others = finalizers.filter((finalizer) => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
   return [...others, ...(orphan ? [orphanFinalizer] : []), ...(foreground ? [foregroundFinalizer] : [])];
 }

@@ -207,6 +207,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   graceful?(object: T, asked: number | undefined): number;
   /** Whether the object has something of its own to finish before it may vanish, beside its finalizers (a namespace's content). */
   finalizing?(object: T): boolean;
+  /** Whether what it owns stays when a DELETE does not say (Kubernetes: kinds from before there was a garbage collector). */
+  readonly orphansByDefault?: boolean;
   /** Whether a DELETE that removes the object answers with it; otherwise the answer is a Status. */
   readonly returnsDeletedObject?: boolean;
   /** Said to whoever asks for the resource, whatever they ask. */

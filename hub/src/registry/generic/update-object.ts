@@ -111,9 +111,12 @@ function checkPreconditions(
   }
 }
 
-/** The key as Kubernetes shows it: without the group, and nodes under their first name. */
+/** What Kubernetes stores under another name than it serves. */
+const storedAs: Readonly<Record<string, string>> = { nodes: 'minions', replicationcontrollers: 'controllers' };
+
+/** The key as Kubernetes shows it: without the group. */
 function storageKey({ resource }: WriteParts['definition'], key: string): string {
-  return `/${resource === 'nodes' ? 'minions' : resource}/${key.split('/').slice(4).join('/')}`;
+  return `/${storedAs[resource] ?? resource}/${key.split('/').slice(4).join('/')}`;
 }
 
 /** @returns undefined when somebody else created it meanwhile */
