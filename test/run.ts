@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { c
 const unitOnly = positionals[0] === 'unit';
 const filters = unitOnly ? positionals.slice(1) : positionals;
 
-if (!unitOnly && !values.config) ensureTools(['podman', 'kubectl', 'etcd', 'busybox', 'strace']);
+if (!unitOnly && !values.config) ensureTools(['podman', 'rootless', 'kubectl', 'etcd', 'busybox', 'strace']);
 
 const closing = new ClosingLine();
 const vitest = await startVitest('test', filters, {

@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { demoImage } from '@flotilla/agent/cmd/demo-image.js';
 import type { ContainerStatus, EventList, Pod } from '@flotilla/shared/api/generated/types.js';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
+import { OrdinaryUser } from '../harness/ordinary-user.ts';
 import { Program } from '../harness/program.ts';
 import { flotilla, useStack } from '../harness/stack.ts';
+import { inTerminal, untilSized } from '../harness/terminal.ts';
 import { until } from '../harness/until.ts';
 
 const image = 'localhost/flotilla-demo:1';
@@ -95,6 +100,66 @@ test('debug makes a copy of a pod, and a pod on a board', async () => {
   await until('the board’s debugger has looked', async () => (await logsOf(pod)) === `/host/etc\n/proc/${board.agent?.pid}\n`);
   await stack.kubectl.ok(['delete', 'pod', 'copy', 'box', pod, '--now']);
   expect(await board.containers()).toEqual([]);
+});
+
+describe('a board whose agent is an ordinary user', () => {
+  let user: OrdinaryUser | undefined;
+  beforeAll(async () => {
+    user = await OrdinaryUser.make();
+    const plain = await stack.makeBoard('board-3', { images: false, place: user, args: ['--keep-alive', '4'] });
+    await user.own(plain.place.dir);
+    await demoImage({ exec: user.podman, tag: '1', podmanFlags: plain.place.flags, env: plain.place.env });
+    plain.start();
+    await stack.nodeReady('board-3');
+    await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(pod) });
+    await stack.waitFor('condition=Ready', 'pod/plain');
+  });
+  afterAll(() => user?.close());
+
+  const serve = 'mkdir -p /www; echo hello > /www/index.html; httpd -p 127.0.0.1:8080 -h /www; exec sleep 4325';
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'plain', namespace: 'default' },
+    spec: {
+      nodeName: 'board-3',
+      terminationGracePeriodSeconds: 0,
+      containers: [
+        { name: 'main', image, command: ['sh', '-c', serve] },
+        { name: 'other', image, stdin: true, securityContext: { runAsUser: 1234 }, command: ['cat'] },
+      ],
+    },
+  };
+  const inside = (container: string, script: string): string[] => ['exec', '-i', 'plain', '-c', container, '--', 'sh', '-c', script];
+
+  test('runs programs with input, exit codes and terminals, and ends them with their clients', async () => {
+    const said = await stack.kubectl.run(inside('other', 'tr a-z A-Z; id -u >&2; exit 7'), { input: 'up' });
+    expect(said).toEqual({ code: 7, stdout: 'UP', stderr: '1234\ncommand terminated with exit code 7\n' });
+    const script = `${untilSized}; read line; echo "got $line"; exit 3`;
+    const { shown, status } = await inTerminal({ kubeconfig: stack.kubeconfig, pod: 'plain', container: 'main', script, types: 'this\n' });
+    expect(status).toMatchObject({ status: 'Failure', details: { causes: [{ message: '3' }] } });
+    expect(shown).toContain('got this\r\n');
+    const long = new Program('kubectl', stack.kubectl.start(inside('other', '(sleep 4326 &); echo up; sleep 4327')));
+    await long.says(/^up$/m);
+    await long.end('SIGKILL');
+    await until('nothing is left of it', async () => !/sleep 432[67]/.test(await stack.kubectl.ok(inside('other', 'ps'))));
+  });
+
+  test('attaches, copies, forwards a port of the pod’s own localhost, and debugs', async () => {
+    const attach = new Program('kubectl', stack.kubectl.start(['attach', '-q', '-i', 'plain', '-c', 'other']));
+    attach.type('heard\n');
+    await attach.says(/^heard$/m);
+    await attach.end('SIGKILL');
+    const back = join(stack.dir, 'page');
+    await stack.kubectl.ok(['cp', 'plain:/www/index.html', back, '-c', 'main']);
+    expect(readFileSync(back, 'utf8')).toBe('hello\n');
+    const forward = new Program('kubectl', stack.kubectl.start(['port-forward', 'plain', ':8080']));
+    const [, local] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 8080$/m);
+    expect(await (await fetch(`http://127.0.0.1:${local}/`)).text()).toBe('hello\n');
+    await forward.end('SIGTERM');
+    await stack.kubectl.ok(debug('plain', '-q', '--target=main', '-c', 'look', '--', 'ps'));
+    await until('the debugger has looked', async () => /^ *1 .*sleep 4325$/m.test(await logsOf('plain', '-c', 'look')));
+  });
 });
 
 describe('flotilla shell', () => {

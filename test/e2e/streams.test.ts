@@ -1,27 +1,51 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
 import type { Pod } from '@flotilla/shared/api/generated/types.js';
-import { Exec, KubeConfig, type V1Status } from '@kubernetes/client-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
-import { findKubectls, Kubectl } from '../harness/kubectl.ts';
+import { streamingKubectls } from '../harness/debian-kubectl.ts';
+import { Kubectl } from '../harness/kubectl.ts';
+import { Lan, type LanPlace } from '../harness/lan.ts';
+import { LinkProxy } from '../harness/link-proxy.ts';
 import { Program } from '../harness/program.ts';
 import { useStack } from '../harness/stack.ts';
+import { inTerminal, untilSized } from '../harness/terminal.ts';
 import { until } from '../harness/until.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flotilla-streams-'));
 const image = 'localhost/flotilla-demo:1';
+/** A port of the board itself, not of the pod. */
+const ofHost = 9090;
 let board: Board;
-const stack = useStack({}, async (it) => {
-  board = await it.addBoard('board-1', { args: ['--keep-alive', '4'] });
+let lan: Lan | undefined;
+let door: LinkProxy | undefined;
+let onBoard: LanPlace;
+const hubArgs: string[] = [];
+beforeAll(async () => {
+  lan = await Lan.open();
+  hubArgs.push('--names', lan.gateway);
+});
+// Of the board one port of the hub can be reached, and nothing of the board.
+const stack = useStack({ hubArgs, mqtt: 'none' }, async (it) => {
+  if (!lan) throw new Error('there is no LAN');
+  door = await LinkProxy.open(lan.gateway, '127.0.0.1', [it.ports.api]);
+  onBoard = await lan.addBehindNat('board-1', it.ports.api);
+  board = await it.addBoard('board-1', { address: lan.gateway, place: onBoard, args: ['--keep-alive', '4'] });
   for (const object of [box, service]) await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(object) });
   await it.waitFor('condition=Ready', 'pod/box');
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(async () => {
+  await door?.close();
+  await lan?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
 
 /** What `nc` runs for each connection: an HTTP server that says how it was asked. */
 const answersWithTheMethod = [
@@ -63,7 +87,7 @@ const box: Pod = {
   },
 };
 
-describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) => {
+describe.each(Object.entries(await streamingKubectls()))('the %s kubectl', (age, command) => {
   let own: Kubectl | undefined;
   const kubectl = (): Kubectl => (own ??= new Kubectl(command, stack.kubeconfig));
   afterAll(() => own?.close());
@@ -89,17 +113,18 @@ describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) =
   });
 
   test('forwards a port of the pod, and none of the host', async () => {
-    // There the hub itself listens, on this very machine.
-    const { api } = stack.ports;
-    const forward = new Program('kubectl', kubectl().start(['port-forward', 'pod/box', ':8080', `:${api}`]));
+    const [program = '', ...words] = [...onBoard.enter, 'busybox', 'nc', '-ll', '-p', String(ofHost), '-e', 'true'];
+    const listens = new Program('nc', spawn(program, words));
+    const forward = new Program('kubectl', kubectl().start(['port-forward', 'pod/box', ':8080', `:${ofHost}`]));
     const [, open] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 8080$/m);
-    const [, shut] = await forward.says(new RegExp(`^Forwarding from 127.0.0.1:(\\d+) -> ${api}$`, 'm'));
+    const [, shut] = await forward.says(new RegExp(`^Forwarding from 127.0.0.1:(\\d+) -> ${ofHost}$`, 'm'));
     const pages = await Promise.all([1, 2, 3].map(async () => (await fetch(`http://127.0.0.1:${open}/`)).text()));
     expect(pages).toEqual(['hello\n', 'hello\n', 'hello\n']);
     await expect(fetch(`http://127.0.0.1:${shut}/`)).rejects.toThrow();
-    await until('kubectl has told it', () => forward.stderr.includes(`error forwarding port ${api} to pod box`));
+    await until('kubectl has told it', () => forward.stderr.includes(`error forwarding port ${ofHost} to pod box`));
     expect(board.agent?.stderr).toMatch(/"refused a stream","kind":"forward",.*ECONNREFUSED/);
     await forward.end('SIGTERM');
+    await listens.end('SIGKILL');
   });
 
   test('attaches to a container that listens', async () => {
@@ -120,20 +145,29 @@ describe.each(Object.entries(findKubectls()))('the %s kubectl', (age, command) =
   });
 });
 
+test('all of it goes over the one connection that the board opened', async () => {
+  const exec = new Program('kubectl', stack.kubectl.start(['exec', '-i', 'box', '-c', 'web', '--', 'cat']));
+  exec.type('here\n');
+  await exec.says(/^here$/m);
+  const [program = '', ...words] = onBoard.enter;
+  const at = (...command: string[]): string => spawnSync(program, [...words, ...command]).stdout.toString();
+  // Local and remote address, and 01: established.
+  const open = [...at('cat', '/proc/net/tcp').matchAll(/^ *\d+: (\w+):\w+ (\w+):(\w+) 01 /gm)].filter(([, from, to]) => from !== to);
+  expect(open.map(([, , , port]) => Number.parseInt(port ?? '', 16))).toEqual([stack.ports.api]);
+  await exec.end('SIGTERM');
+  // And there is no other way out.
+  const other = createServer().listen(0, lan?.gateway);
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  expect(spawnSync(program, [...words, 'busybox', 'nc', '-w', '20', lan?.gateway ?? '', String(port)]).status).not.toBe(0);
+  other.close();
+});
+
 test('a terminal has its size, one output and an exit code', async () => {
-  const config = new KubeConfig();
-  config.loadFromFile(stack.kubeconfig);
-  const script = 'until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; echo sized >&2; read line; echo "got $line"; exit 3';
-  const [output, input] = [Object.assign(new PassThrough(), { rows: 33, columns: 101 }), new PassThrough()];
-  let said = '';
-  output.on('data', (data: Buffer) => (said += data.toString()));
-  const status = new Promise<V1Status>((resolve, reject) => {
-    new Exec(config).exec('default', 'box', 'web', ['sh', '-c', script], output, null, input, true, resolve).catch(reject);
-  });
-  await until('the terminal has its size', () => said.includes('sized\r\n'));
-  input.write('this\n');
-  expect(await status).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ message: '3' }] } });
-  expect(said).toContain('got this\r\n');
+  const script = `${untilSized}; read line; echo "got $line"; exit 3`;
+  const { shown, status } = await inTerminal({ kubeconfig: stack.kubeconfig, pod: 'box', container: 'web', script, types: 'this\n' });
+  expect(status).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ message: '3' }] } });
+  expect(shown).toContain('got this\r\n');
 });
 
 test('the proxy reaches the pod', async () => {

@@ -15,7 +15,7 @@ export interface BoardOptions {
   readonly token: string;
   readonly args?: readonly string[];
   /** Its machine; this one when left out. */
-  readonly place?: LanPlace | undefined;
+  readonly place?: Pick<LanPlace, 'enter'> | undefined;
 }
 
 export interface BoardContainer {

@@ -56,21 +56,54 @@ export class Lan {
 
   /** A machine with an address of its own. */
   async add(name: string): Promise<LanPlace> {
+    const cable = `flv${this.#tag}${this.#count}`;
+    const place = await this.#make(name, cable, `${this.#net}.${10 + this.#count}`, this.gateway);
+    await ip('link', 'set', cable, 'master', this.#bridge, 'up');
+    return place;
+  }
+
+  /**
+   * A machine behind a router of its own that lets out nothing but TCP to this one port of the hub's machine, under the router's address, and
+   * lets nothing in.
+   */
+  async addBehindNat(name: string, port: number): Promise<LanPlace> {
+    const router = `router of ${name}`;
+    const { enter } = await this.add(router);
+    const cable = `flv${this.#tag}${this.#count}`;
+    const place = await this.#make(name, cable, '192.168.77.2', '192.168.77.1', async () => {
+      await ip('link', 'set', cable, 'netns', enter[1]?.split('/').at(-1) ?? '');
+      await this.#in(router, 'ip', 'link', 'set', cable, 'name', 'eth1');
+      await this.#in(router, 'ip', 'address', 'add', '192.168.77.1/24', 'dev', 'eth1');
+      await this.#in(router, 'ip', 'link', 'set', 'eth1', 'up');
+    });
+    const rules = [
+      '-P FORWARD DROP',
+      '-A FORWARD -i eth0 -m conntrack --ctstate ESTABLISHED -j ACCEPT',
+      `-A FORWARD -i eth1 -p tcp -d ${this.gateway} --dport ${port} -j ACCEPT`,
+      '-A FORWARD -i eth1 -p tcp -j REJECT --reject-with tcp-reset',
+      '-t nat -A POSTROUTING -o eth0 -j MASQUERADE',
+    ];
+    for (const rule of rules) await this.#in(router, 'iptables', '-w', ...rule.split(' '));
+    await this.#in(router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    return place;
+  }
+
+  /** @param plug what becomes of the other end of its cable before the machine is given a way out */
+  async #make(name: string, cable: string, address: string, gateway: string, plug = async (): Promise<void> => {}): Promise<LanPlace> {
     const number = this.#count++;
     const netns = `flt${this.#tag}-${number}`;
-    const [cable, inner] = [`flv${this.#tag}${number}`, `flw${this.#tag}${number}`];
-    const address = `${this.#net}.${10 + number}`;
+    const inner = `flw${this.#tag}${number}`;
     await ip('netns', 'add', netns);
     await ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', inner);
     await ip('link', 'set', inner, 'netns', netns);
-    await ip('link', 'set', cable, 'master', this.#bridge, 'up');
     const place = { name, address, cable, enter: ['nsenter', `--net=/run/netns/${netns}`] };
     this.#places.set(name, place);
+    await plug();
     await this.#in(name, 'ip', 'link', 'set', 'lo', 'up');
     await this.#in(name, 'ip', 'link', 'set', inner, 'name', 'eth0');
     await this.#in(name, 'ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
     await this.#in(name, 'ip', 'link', 'set', 'eth0', 'up');
-    await this.#in(name, 'ip', 'route', 'add', 'default', 'via', this.gateway);
+    await this.#in(name, 'ip', 'route', 'add', 'default', 'via', gateway);
     return place;
   }
 

@@ -113,6 +113,8 @@ async function removePlace(place: PodmanPlace): Promise<void> {
   }
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
   for (const mount of mounts.filter((one) => one.startsWith(`${dir}/`)).reverse()) await exec.run('umount', ['--lazy', mount]);
+  // Without root, part of it belongs to users of containers.
+  if (process.getuid?.() !== 0) await exec.run('podman', ['unshare', 'rm', '-rf', dir]);
   await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 

@@ -28,7 +28,7 @@ export interface AddBoardOptions {
   /** A new one when left out. */
   readonly token?: string;
   /** Its machine; this one when left out. */
-  readonly place?: LanPlace;
+  readonly place?: Pick<LanPlace, 'enter'>;
 }
 
 /** A hub and boards as a user runs them: processes of their own, a real kubectl, real containers. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
@@ -102,6 +102,8 @@ export async function demoImage(options: DemoImageOptions): Promise<string> {
 
   const root = await mkdtemp(join(tmpdir(), 'flotilla-demo-image-'));
   try {
+    // It becomes the root folder of the image, which every user of a container has to pass.
+    await chmod(root, 0o755);
     for (const folder of ['bin', 'tmp', 'etc', 'www', 'proc', 'sys', 'dev']) await mkdir(join(root, folder));
     await copyFile(await staticBusybox(exec), join(root, 'bin/busybox'));
     for (const applet of applets) await symlink('busybox', join(root, 'bin', applet));

@@ -32,7 +32,8 @@ test('without script there are no terminals, in plain words, and nothing is left
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-test-execs-'));
   try {
     const execs = new ContainerExecs({ clock: new FakeClock(), exec: new FakeExec({}), log: silentLogger, dir, script: undefined });
-    const request = { containerId: 'c', runtime: ['/nowhere/runc'], command: ['sh'], stdin: true, stdout: true, stderr: true, tty: true };
+    const runtime = { command: ['/nowhere/runc'] };
+    const request = { containerId: 'c', firstPid: 0, runtime, command: ['sh'], stdin: true, stdout: true, stderr: true, tty: true };
     const { signal } = new AbortController();
     await expect(execs.start(request, signal)).rejects.toMatchObject({ code: 501, message: expect.stringContaining('bsdutils') });
     await expect(execs.start({ ...request, tty: false }, signal)).rejects.toMatchObject({ code: 500 });

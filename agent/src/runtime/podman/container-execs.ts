@@ -10,7 +10,8 @@ import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-m
 import type { ExecRequest } from '../types.ts';
 import { writeTo } from '../write-to.ts';
 import { mergedOutput } from './merged-output.ts';
-import { belonging, isIn, type ProcessEntry, processEntry, processTable } from './process-table.ts';
+import type { OciCommand } from './oci-command.ts';
+import { belonging, homeOf, isIn, namespacesOf, type ProcessEntry, processEntry, processTable } from './process-table.ts';
 
 /*
  * Programs are started by the OCI runtime itself (`runc exec`): nothing is written to flash and no conmon stays behind. One that needs a
@@ -32,8 +33,15 @@ export interface ContainerExecsOptions {
 
 export interface ContainerExec extends ExecRequest {
   readonly containerId: string;
-  /** The OCI runtime with its global options: `/usr/sbin/runc`. */
-  readonly runtime: readonly string[];
+  /** Of the container's own process. */
+  readonly firstPid: number;
+  readonly runtime: OciCommand;
+}
+
+interface Inside {
+  readonly containerId: string;
+  /** Where its processes have no cgroup of their own: their namespaces. */
+  readonly home: string | undefined;
 }
 
 const noScript = 'a terminal needs the program script on the board: install the package bsdutils (or util-linux)';
@@ -58,7 +66,8 @@ export class ContainerExecs {
     for (const name of await readdir(dir).catch(() => [])) {
       const [, containerId] = name.split('.');
       const pid = await readPid(join(dir, name));
-      if (containerId && pid !== undefined) await this.#kill(containerId, undefined, pid);
+      const home = (await readFile(join(dir, name, 'home'), 'utf8').catch(() => '')) || undefined;
+      if (containerId && pid !== undefined) await this.#kill({ containerId, home }, undefined, pid);
       await rm(join(dir, name), { recursive: true, force: true });
     }
   }
@@ -75,6 +84,9 @@ export class ContainerExecs {
     if (request.tty && this.#options.script === undefined) throw new StatusError(501, 'NotImplemented', noScript);
     const dir = join(this.#options.dir, `${process.pid}-${++this.#lastId}.${request.containerId}`);
     await mkdir(dir, { recursive: true, mode: 0o700 });
+    const { containerId } = request;
+    const home = await homeOf(containerId, request.firstPid);
+    if (home !== undefined) await writeFile(join(dir, 'home'), home);
     const child = await this.#spawn(request, dir);
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, killed) => resolve(code ?? (killed === 'SIGKILL' ? 137 : 255)));
@@ -82,13 +94,13 @@ export class ContainerExecs {
     });
     let ending: Promise<void> | undefined;
     const end = (): void => {
-      ending ??= this.#end(child, request.containerId, dir);
+      ending ??= this.#end(child, { containerId, home }, dir);
     };
     const over = exited.then(async () => {
       signal.removeEventListener('abort', end);
       await ending;
       // In the container something may run on that the OCI runtime waits for no longer.
-      if (ending !== undefined) await this.#kill(request.containerId, undefined, await readPid(dir));
+      if (ending !== undefined) await this.#kill({ containerId, home }, undefined, await readPid(dir));
       await rm(dir, { recursive: true, force: true });
       this.#running.delete(running);
     });
@@ -133,12 +145,12 @@ export class ContainerExecs {
   }
 
   async #spawn({ containerId, runtime, command, stdin, stdout, stderr, tty }: ContainerExec, dir: string): Promise<ChildProcess> {
-    const [program = '', ...global] = runtime;
+    const [program = '', ...global] = runtime.command;
     const log = ['--log', join(dir, 'log'), '--log-format', 'json'];
     const options = ['exec', ...(tty ? ['--tty'] : []), '--pid-file', join(dir, 'pid'), containerId, ...command];
     const args = [...global, ...log, ...options];
     // From our own folder: the agent may have been started somewhere that is gone.
-    const common = { cwd: '/', env: { ...process.env, SHELL: '/bin/sh' } };
+    const common = { cwd: '/', env: { ...process.env, ...runtime.env, SHELL: '/bin/sh' } };
     let child: ChildProcess;
     if (tty) {
       const file = join(dir, 'run');
@@ -175,8 +187,8 @@ export class ContainerExecs {
     }
   }
 
-  async #end(child: ChildProcess, containerId: string, dir: string): Promise<void> {
-    await this.#kill(containerId, child.pid, await readPid(dir));
+  async #end(child: ChildProcess, of: Inside, dir: string): Promise<void> {
+    await this.#kill(of, child.pid, await readPid(dir));
     child.kill('SIGKILL');
     // What still holds the other ends of them is none of ours.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
@@ -194,12 +206,14 @@ export class ContainerExecs {
   }
 
   /** Ends all that runs below `root` and all of the container's that is in the session of `session`. */
-  async #kill(containerId: string, root: number | undefined, session: number | undefined): Promise<void> {
+  async #kill({ containerId, home }: Inside, root: number | undefined, session: number | undefined): Promise<void> {
     for (let round = 0; round < killRounds; round++) {
       const table = await this.#table();
       const below = belonging(table, { root });
       const ofSession = session === undefined ? [] : belonging(table, { session });
-      const inside = await Promise.all(ofSession.map((pid) => isIn(containerId, pid)));
+      const isOurs = async (pid: number): Promise<boolean> =>
+        home === undefined ? isIn(containerId, pid) : (await namespacesOf(pid)) === home;
+      const inside = await Promise.all(ofSession.map(isOurs));
       const victims = new Set([...below, ...ofSession.filter((_, n) => inside[n])]);
       if (victims.size === 0) return;
       for (const pid of victims) endProcess(pid);

@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { RuntimeError } from '../types.ts';
+import { inUsersOf } from './oci-command.ts';
 
 export interface InsideConnectorOptions {
   readonly clock: Clock;
   readonly nsenter: string;
+  readonly isRoot: boolean;
   /** How long a helper stays when nobody asks it any more. */
   readonly idleMs?: number;
 }
@@ -85,7 +87,8 @@ export class InsideConnector {
   }
 
   #start(pid: number): Helper {
-    const args = [`--net=/proc/${pid}/ns/net`, process.execPath, '--disable-warning=ExperimentalWarning', '-e', program];
+    const users = this.#options.isRoot ? [] : inUsersOf(pid);
+    const args = [...users, `--net=/proc/${pid}/ns/net`, process.execPath, '--disable-warning=ExperimentalWarning', '-e', program];
     const child = spawn(this.#options.nsenter, args, { cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const helper: Helper = { child, waiting: new Map(), idle: undefined };
     this.#helpers.set(pid, helper);

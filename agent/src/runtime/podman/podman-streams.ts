@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
-import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
@@ -12,6 +11,7 @@ import type { HostFacts } from './host-facts.ts';
 import { InsideConnector } from './inside-connector.ts';
 import type { LibpodAnswer, LibpodCall } from './libpod-client.ts';
 import type { LibpodInspect } from './libpod-types.ts';
+import { ociCommand } from './oci-command.ts';
 import { connectTo } from './pod-connection.ts';
 import { isIn } from './process-table.ts';
 import { statusOf } from './sandbox-states.ts';
@@ -40,7 +40,7 @@ export class PodmanStreams {
     const { clock, exec, facts, log, runDir } = options;
     this.#execs = new ContainerExecs({ clock, exec, log, dir: join(runDir, 'execs'), script: facts.found.script });
     const { nsenter } = facts.found;
-    this.#inside = facts.isRoot && nsenter !== undefined ? new InsideConnector({ clock, nsenter }) : undefined;
+    this.#inside = nsenter === undefined ? undefined : new InsideConnector({ clock, nsenter, isRoot: facts.isRoot });
   }
 
   /** Ends what was left by an agent that was killed. */
@@ -55,12 +55,9 @@ export class PodmanStreams {
   }
 
   async exec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
-    const { facts } = this.#options;
-    const { OCIRuntime: name } = await this.#running(containerId, signal);
-    if (!facts.isRoot) throw new StatusError(501, 'NotImplemented', 'exec needs an agent that runs as root');
-    const program = name.startsWith('/') ? name : facts.found[name as keyof typeof facts.found];
-    if (program === undefined) throw new StatusError(501, 'NotImplemented', `the OCI runtime ${name} is not on this board`);
-    return this.#execs.start({ ...request, containerId, runtime: [program] }, signal);
+    const container = await this.#running(containerId, signal);
+    const runtime = await ociCommand(container, this.#options.facts);
+    return this.#execs.start({ ...request, containerId, firstPid: container.State.Pid, runtime }, signal);
   }
 
   async attach(containerId: string, request: AttachRequest, signal: AbortSignal): Promise<PodStream> {
@@ -78,7 +75,7 @@ export class PodmanStreams {
   async connect({ id, ip }: SandboxState, port: number, signal: AbortSignal): Promise<PodStream> {
     if (ip === undefined) return connectTo('127.0.0.1', port, signal);
     const pid = this.#inside && (await this.#pidInside(id, signal));
-    // Without root a pod's own localhost cannot be entered.
+    // Where nsenter is missing the pod's own localhost cannot be entered.
     if (!this.#inside || pid === undefined) return connectTo(ip, port, signal);
     return socketStream(await this.#inside.connect(pid, port, signal), signal);
   }

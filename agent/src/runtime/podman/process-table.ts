@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** A process as the host sees it. */
 export interface ProcessEntry {
@@ -41,7 +41,31 @@ export function belonging(
   return [...found];
 }
 
-/** Whether the process is one of the container's, by its cgroup. */
+/**
+ * Whether the process is one of the container's, by its cgroup; where containers have none of their own (without root) its first process only,
+ * by the conmon that carries it.
+ */
 export async function isIn(containerId: string, pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '')).includes(containerId);
+  if (await hasCgroupOf(containerId, pid)) return true;
+  const parent = (await processEntry(pid))?.parent;
+  return parent !== undefined && parent > 1 && (await told(parent, 'cmdline')).includes(containerId);
+}
+
+/** What tells processes of a container from all others where they have no cgroup of their own; undefined where they have. */
+export async function homeOf(containerId: string, firstPid: number): Promise<string | undefined> {
+  return (await hasCgroupOf(containerId, firstPid)) ? undefined : namespacesOf(firstPid);
+}
+
+/** Of processes and users; undefined when it is gone, or another user's. */
+export async function namespacesOf(pid: number): Promise<string | undefined> {
+  const links = await Promise.all(['pid', 'user'].map((name) => readlink(`/proc/${pid}/ns/${name}`).catch(() => undefined)));
+  return links.includes(undefined) ? undefined : links.join(' ');
+}
+
+async function hasCgroupOf(containerId: string, pid: number): Promise<boolean> {
+  return (await told(pid, 'cgroup')).includes(containerId);
+}
+
+async function told(pid: number, file: 'cgroup' | 'cmdline'): Promise<string> {
+  return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
 }
