@@ -308,7 +308,7 @@ export function createAgent(options: AgentOptions, doors: AgentDoors): Agent {
         if (report.gone) tombstones.acknowledge(report.uid);
       };
       reporter = new StatusReporter({
-        ...{ clock, logger, link: budget.reports(link), sequence, events, acknowledged },
+        ...{ clock, logger, random, link: budget.reports(link), sequence, events, acknowledged },
         coalesceMs: () => budget.profile.coalesceMs,
         pod: reportOf,
         pods: allPods,

@@ -1,6 +1,7 @@
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
+import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import type { StatusReport } from '@flotilla/shared/protocol/messages.js';
 import { describe, expect, it } from 'vitest';
 import { BoardTime } from './board-time.ts';
@@ -16,17 +17,21 @@ async function setUp(): Promise<{
   events: EventOutbox;
   link: { connected: boolean; fail: boolean; report: (report: StatusReport) => Promise<void> };
   acknowledged: string[];
+  /** Milliseconds at which a report was sent, whatever came of it. */
+  tried: number[];
   node: { status: Record<string, unknown> };
 }> {
   const clock = new FakeClock();
   const sent: StatusReport[] = [];
   const acknowledged: string[] = [];
+  const tried: number[] = [];
   const pods = new Map<string, Record<string, unknown>>();
   const node = { status: {} };
   const link = {
     connected: true,
     fail: false,
     async report(report: StatusReport) {
+      tried.push(clock.monotonicMs());
       await clock.sleep('wire', 50);
       if (link.fail) throw new Error('the session ended');
       sent.push(report);
@@ -41,14 +46,14 @@ async function setUp(): Promise<{
     return status && { uid, namespace: 'n', name: uid, status };
   };
   const reporter = new StatusReporter({
-    ...{ clock, logger: silentLogger, link, events, pod },
+    ...{ clock, logger: silentLogger, random: new SeededRandom(1), link, events, pod },
     sequence: await Sequence.open(files, '/d/run', clock),
     pods: () => pods.keys(),
     node: () => ({ labels: {}, taints: [], ...node }),
     applied: () => undefined,
     acknowledged: (report) => acknowledged.push(report.uid),
   });
-  return { clock, reporter, sent, pods, events, link, acknowledged, node };
+  return { clock, reporter, sent, pods, events, link, acknowledged, tried, node };
 }
 
 describe('status reporter', () => {
@@ -73,6 +78,26 @@ describe('status reporter', () => {
     expect(sent.map(({ pods: list }) => list[0]?.status['phase'])).toEqual(['Pending', 'Pending', 'Running']);
     const sequences = sent.map(({ pods: list }) => list[0]?.sequence ?? 0);
     expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
+    expect(reporter.idle).toBe(true);
+  });
+
+  it('waits longer and longer with a hub that refuses, whatever changes meanwhile; a new session begins anew', async () => {
+    const { clock, reporter, pods, link, tried } = await setUp();
+    link.fail = true;
+    reporter.connected();
+    for (let second = 0; second < 600; second++) {
+      pods.set('a', { phase: second % 2 === 0 ? 'Pending' : 'Running' });
+      reporter.podChanged('a');
+      await clock.advance(1_000);
+    }
+    // Drawn from 0 to 5, 10, 20 and then 30 seconds.
+    expect(tried.length).toBeLessThan(80);
+    expect(tried.length).toBeGreaterThan(20);
+    const refused = tried.length;
+    link.fail = false;
+    reporter.connected();
+    await clock.advance(100);
+    expect(tried.length).toBe(refused + 1);
     expect(reporter.idle).toBe(true);
   });
 

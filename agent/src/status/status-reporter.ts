@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
+import type { Random } from '@flotilla/shared/platform/random.js';
 import type { Generation, NodeReport, PodReport, StatusReport } from '@flotilla/shared/protocol/messages.js';
+import { type RetrySchedule, retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import type { HubLink } from '#hublink/types.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Sequence } from './sequence.ts';
@@ -8,6 +10,7 @@ import type { Sequence } from './sequence.ts';
 export interface StatusReporterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly random: Pick<Random, 'next'>;
   readonly link: Pick<HubLink, 'report' | 'connected'>;
   readonly sequence: Sequence;
   readonly events: EventOutbox;
@@ -31,7 +34,8 @@ interface Sent {
 }
 
 const defaultCoalesceMs = 1000;
-const retryMs = 5000;
+/** A hub that refuses has its reason, and so have the thousand others that it refuses. */
+const refusedRetry: RetrySchedule = { baseMs: 5_000, maxMs: 30_000 };
 const mostEvents = 64;
 
 /**
@@ -55,6 +59,9 @@ export class StatusReporter {
   /** `reported` is owed in this session. */
   #owed = false;
   #timer: { due: Timer; atMs: number } | undefined;
+  /** In this session, one after the other; nothing is sent before the time that the last one gave. */
+  #refusals = 0;
+  #notBeforeMs = 0;
   #stopped = false;
 
   constructor(options: StatusReporterOptions) {
@@ -69,9 +76,20 @@ export class StatusReporter {
   /** A session began: the hub gets a full report, or only what changed where it has all that it acknowledged. */
   connected(hubHasReports = false): void {
     this.#owed = true;
+    this.#accepted();
     if (!hubHasReports || this.#acknowledged === undefined) this.#full = true;
     if (this.idle) this.#allTold();
     else this.#soon(0);
+  }
+
+  #accepted(): void {
+    this.#refusals = 0;
+    this.#notBeforeMs = 0;
+  }
+
+  #refused(): void {
+    const { clock, random } = this.#options;
+    this.#notBeforeMs = clock.monotonicMs() + retryDelayMs(refusedRetry, ++this.#refusals, random);
   }
 
   #allTold(): void {
@@ -120,10 +138,11 @@ export class StatusReporter {
 
   #soon(delayMs: number): void {
     if (this.#stopped || !this.#options.link.connected) return;
-    const atMs = this.#options.clock.monotonicMs() + delayMs;
+    const nowMs = this.#options.clock.monotonicMs();
+    const atMs = Math.max(nowMs + delayMs, this.#notBeforeMs);
     if (this.#timer && this.#timer.atMs <= atMs) return;
     this.#timer?.due.cancel();
-    const due = this.#options.clock.after('report', delayMs, () => {
+    const due = this.#options.clock.after('report', atMs - nowMs, () => {
       this.#timer = undefined;
       void this.#send();
     });
@@ -138,6 +157,7 @@ export class StatusReporter {
     const report = this.#take(full);
     try {
       await link.report(report);
+      this.#accepted();
       for (const pod of report.pods) this.#options.acknowledged(pod);
       events.acknowledge(report.events);
       for (const { sequence } of told(report)) this.#acknowledged = Math.max(this.#acknowledged ?? 0, sequence);
@@ -150,7 +170,7 @@ export class StatusReporter {
       if (report.events.length > 0) this.#eventsDirty = true;
       if (full) this.#full = true;
       logger.debug('a report was not acknowledged', { error });
-      if (link.connected) this.#soon(retryMs);
+      this.#refused();
     } finally {
       this.#sending = false;
     }
