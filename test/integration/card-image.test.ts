@@ -69,6 +69,7 @@ beforeAll(async () => {
   await run('tar', ['-c', '-f', join(dir, 'root.tar'), '-C', tree, '--owner=0', '--group=7', '--numeric-owner', '.']);
   await makeOverlay(doors, {
     files: [{ path: '/usr/lib/agent', lines: ['over it'] }],
+    mask: ['ssh.service'],
     dir: join(dir, 'over'),
     out: join(dir, 'agent.tar'),
     epochSeconds,
@@ -114,6 +115,8 @@ test('two builds are equal, their file system is sound, and it has the owners of
   await run('e2fsck', ['-f', '-n', first.rootFile], { env: { PATH: path } });
   const { stdout } = await run('debugfs', ['-R', 'stat /file-1', first.rootFile], { env: { PATH: path, TZ: 'UTC' } });
   expect((await run('debugfs', ['-R', 'cat /usr/lib/agent', first.rootFile], { env: { PATH: path } })).stdout).toBe('over it\n');
+  const masked = await run('debugfs', ['-R', 'stat /etc/systemd/system/ssh.service', first.rootFile], { env: { PATH: path } });
+  expect(masked.stdout).toContain('Fast link dest: "/dev/null"');
   expect(stdout).toMatch(/Mode:\s+04755[\s\S]*User:\s+0\s+Group:\s+7\b/);
   expect(stdout).toMatch(/ctime: 0x[0-9a-f]+(:0+)? -- Thu Jan {2}1 00:00:00 2026/);
 });

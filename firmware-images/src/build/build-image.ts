@@ -63,14 +63,10 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
   await makeOverlay(doors, { files: plan.files, dir: join(work, 'overlay'), out: overlay, epochSeconds });
-  const tars = [await cachedRootFs(doors, options, sources, overlay)];
-  // Laid over it at last: another agent needs no other packages.
-  if (plan.agentBundle) {
-    const [dir, out] = [join(work, 'agent'), join(work, 'agent.tar')];
-    await layAgent(doors, plan, dir);
-    await makeOverlay(doors, { files: [], dir, out, epochSeconds });
-    tars.push(out);
-  }
+  // The second is laid over the first: another agent needs no other packages.
+  const tars = [await cachedRootFs(doors, options, sources, overlay), join(work, 'over.tar')];
+  if (plan.agentBundle) await layAgent(doors, plan, join(work, 'over'));
+  await makeOverlay(doors, { files: [], mask: plan.mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
   // Of what went in and came out: another version of a package is another image.
   const hash = contentHash(plan, String(epochSeconds), ...(await Promise.all(tars.map((tar) => fileHash(disks, tar)))));
   tell('packing the root file system');

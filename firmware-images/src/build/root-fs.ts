@@ -64,8 +64,6 @@ export interface RootFsOptions {
 
 /** The arguments of mmdebstrap that make the root file system of a plan, as a tar. */
 export function mmdebstrapArguments({ plan, sources, overlay, out }: Omit<RootFsOptions, 'epochSeconds'>): string[] {
-  const systemctl = (verb: string, units: readonly string[]): string[] =>
-    units.length === 0 ? [] : [`--customize-hook=chroot "$1" systemctl ${verb} ${units.join(' ')}`];
   return [
     '--variant=apt',
     `--architectures=${plan.architecture}`,
@@ -75,8 +73,7 @@ export function mmdebstrapArguments({ plan, sources, overlay, out }: Omit<RootFs
     ...leftOut.map((option) => `--dpkgopt=${option}`),
     // Before the packages: what they make when they are installed is made with these settings.
     `--essential-hook=tar-in ${overlay} /`,
-    ...systemctl('enable', plan.enable),
-    ...systemctl('mask', plan.mask),
+    ...(plan.enable.length === 0 ? [] : [`--customize-hook=chroot "$1" systemctl enable ${plan.enable.join(' ')}`]),
     // What belongs to one machine only, or says how it was built.
     '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/var/lib/systemd/random-seed',
     '--customize-hook=: > "$1"/etc/machine-id; echo flotilla > "$1"/etc/hostname; ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
@@ -126,10 +123,16 @@ function hostEnvironment(): Record<string, string | undefined> {
   return { PATH: `${PATH ?? ''}:/usr/sbin:/sbin`, http_proxy, https_proxy, no_proxy, HOME, TMPDIR };
 }
 
-/** Writes files, and what is in the directory already, into a tar that is the same every time. */
+/** Writes files, units of systemd that never start, and what is in the directory already, into a tar that is the same every time. */
 export async function makeOverlay(
   { exec, files }: { readonly exec: Exec; readonly files: Files },
-  options: { readonly files: ImagePlan['files']; readonly dir: string; readonly out: string; readonly epochSeconds: number },
+  options: {
+    readonly files: ImagePlan['files'];
+    readonly mask?: readonly string[];
+    readonly dir: string;
+    readonly out: string;
+    readonly epochSeconds: number;
+  },
 ): Promise<void> {
   const { dir, out, epochSeconds } = options;
   await files.mkdir(dir, { mode: 0o755 });
@@ -138,6 +141,9 @@ export async function makeOverlay(
     await files.mkdir(join(target, '..'), { mode: 0o755 });
     await files.write(target, lines.map((line) => `${line}\n`).join(''), { mode: Number.parseInt(mode ?? '644', 8) });
   }
+  const units = join(dir, 'etc/systemd/system');
+  if (options.mask) await files.mkdir(units);
+  for (const unit of options.mask ?? []) await files.symlink('/dev/null', join(units, unit));
   const { code, stderr } = await exec.run('tar', [
     ...['--create', '--file', out, '--directory', dir, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
     ...[`--mtime=@${epochSeconds}`, '--mode=u+rw,go+r-w,a+X', '.'],
