@@ -8,8 +8,7 @@ export const virtualBoards = {
   amd64: {
     board: 'generic-amd64',
     program: 'qemu-system-x86_64',
-    // With a processor that can do it the guest runs at its own speed.
-    machine: ['-machine', 'q35', '-accel', 'kvm', '-accel', 'tcg', '-cpu', 'max'],
+    machine: ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
     firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd',
     variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
     packages: 'qemu-system-x86 ovmf',
