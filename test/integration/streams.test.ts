@@ -22,12 +22,13 @@ import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ApiHub, startApiHub } from '../harness/api-hub.ts';
-import { findKubectls, Kubectl } from '../harness/kubectl.ts';
+import { streamingKubectls } from '../harness/debian-kubectl.ts';
+import { Kubectl } from '../harness/kubectl.ts';
 import { LocalPods } from '../harness/local-pods.ts';
 import { Program } from '../harness/program.ts';
 import { until } from '../harness/until.ts';
 
-const found = findKubectls();
+const found = await streamingKubectls();
 const board = new LocalPods();
 const logged: string[] = [];
 const user = { name: 'the test', groups: ['system:masters'] };
