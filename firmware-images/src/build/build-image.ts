@@ -4,6 +4,7 @@ import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { type ImageDigests, imageDigests } from '#disk/image-digests.ts';
 import { assemble, type BootFile, tableOf } from './assemble.ts';
+import { checkBuildHost } from './build-host.ts';
 import { bundle } from './bundle.ts';
 import { makeDataImage, makeRootImage } from './file-systems.ts';
 import { licencesOf, type PackageEntry, packagesOf } from './package-list.ts';
@@ -47,18 +48,12 @@ export interface ImageManifest extends ImageDigests {
   readonly packages: readonly PackageEntry[];
 }
 
-const needed: readonly (readonly [string, string])[] = [
-  ['mmdebstrap', 'mmdebstrap'],
-  ['mke2fs', 'e2fsprogs'],
-  ['tar', 'tar'],
-  ['unshare', 'util-linux'],
-];
-
 /** Builds the image of a plan. The same inputs make the same bytes. @throws Error for whoever typed the command */
 export async function buildImage(doors: BuildDoors, options: BuildOptions): Promise<ImageManifest> {
   const { plan, work, cache, epochSeconds, tell } = options;
   const { exec, files, disks } = doors;
-  await checkPrograms(exec);
+  const host = { architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', isRoot: process.getuid?.() === 0 } as const;
+  await checkBuildHost(doors, host, plan.architecture);
   const sources = await hostSources(exec, options.mirror, plan.components);
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
@@ -151,17 +146,6 @@ async function cachedRootFs(doors: BuildDoors, options: BuildOptions, sources: P
   await doors.files.mkdir(cache);
   await run(doors.exec, 'mv', ['--', made, kept]);
   return kept;
-}
-
-async function checkPrograms(exec: Exec): Promise<void> {
-  const all = [...needed, ...(process.getuid?.() === 0 ? [] : ([['fakeroot', 'fakeroot']] as const))];
-  const missing: string[] = [];
-  for (const [program, debianPackage] of all) {
-    const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
-    const { code } = await exec.run('sh', ['-c', `command -v ${program}`], { env });
-    if (code !== 0) missing.push(`${program} (on Debian: apt-get install ${debianPackage})`);
-  }
-  if (missing.length > 0) throw new Error(`missing on this machine: ${missing.join(', ')}`);
 }
 
 async function run(exec: Exec, command: string, args: readonly string[]): Promise<void> {
