@@ -1,6 +1,7 @@
 /** The `flotilla` command line; each command is loaded when it is used. */
 import { Command, Option } from 'commander';
 import type { BackupCommandOptions } from './backup-command.ts';
+import { keepCompiled } from './compile-cache.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -32,7 +33,10 @@ program
   .option('--default-not-ready-toleration-seconds <n>', 'how long new pods stay on a board that is not ready; for ever when left out')
   .option('--default-unreachable-toleration-seconds <n>', 'how long new pods stay on a board that is away; for ever when left out')
   .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
-  .action(async (options: HubCommandOptions) => (await import('./hub-command.ts')).hubCommand(options));
+  .action(async (options: HubCommandOptions) => {
+    keepCompiled();
+    await (await import('./hub-command.ts')).hubCommand(options);
+  });
 
 program
   .command('token')

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { LogLevel } from '@flotilla/shared/log/logger.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
+import { writeCompiled } from './compile-cache.ts';
 import { parseListen, parseSeconds } from './parse.ts';
 import { runHub } from './run-hub.ts';
 
@@ -46,6 +47,7 @@ export async function hubCommand(options: HubCommandOptions): Promise<void> {
   process.stdout.write(`API: https://127.0.0.1:${hub.apiPort}\n`);
   if (hub.mqttPort !== undefined) process.stdout.write(`MQTT: port ${hub.mqttPort}\n`);
   process.stdout.write(`kubeconfig: ${kubeconfig}\nThe hub is ready\n`);
+  writeCompiled();
   await stopped;
   await hub.stop();
 }
