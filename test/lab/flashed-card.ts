@@ -24,7 +24,7 @@ export class LoopCard {
     const file = join(dir, 'card');
     try {
       await writeFile(file, '');
-      await truncate(file, sizeMib << 20);
+      await truncate(file, sizeMib * 2 ** 20);
       const { stdout } = await exec('losetup', ['--find', '--show', file], { env });
       return new LoopCard(dir, stdout.trim());
     } catch (error) {
