@@ -4,6 +4,7 @@ const formerNames: Readonly<Record<string, string>> = {
   deployment: 'deployment-controller',
   endpoint: 'endpoints-controller',
   endpointslice: 'endpointslice-controller',
+  endpointslicemirroring: 'endpointslice-mirroring-controller',
   garbagecollector: 'garbage-collector-controller',
   namespace: 'namespace-controller',
   nodeipam: 'node-ipam-controller',

@@ -10,6 +10,7 @@ import { createClusterRoleAggregationController } from './cluster-role-aggregati
 import { type Controller, type ControllerEnv, runController } from './controller.ts';
 import { createDeploymentController } from './deployment/deployment-controller.ts';
 import { createEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
+import { createEndpointSliceMirroringController } from './endpoint-slice/endpoint-slice-mirroring-controller.ts';
 import { createEndpointsController } from './endpoints/endpoints-controller.ts';
 import { createGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { createNamespaceController } from './namespace/namespace-controller.ts';
@@ -114,6 +115,11 @@ const table: Readonly<Record<string, Entry>> = {
     account: 'endpointslice-controller',
     component: 'endpoint-slice-controller',
     create: createEndpointSliceController,
+  },
+  'endpointslice-mirroring-controller': {
+    account: 'endpointslicemirroring-controller',
+    component: 'endpoint-slice-mirroring-controller',
+    create: createEndpointSliceMirroringController,
   },
   'endpoints-controller': { account: 'endpoint-controller', component: 'endpoint-controller', create: createEndpointsController },
   'node-operation-controller': {

@@ -121,7 +121,7 @@ function endpointOf(pod: Pod, service: Service, address: string, zoneOf: SliceWo
 /** One endpoint, whatever its conditions are. */
 const identity = ({ addresses, targetRef }: Endpoint): string => `${targetRef?.uid ?? ''} ${addresses.join()}`;
 
-const portsKey = (ports: readonly DiscoveryEndpointPort[]): string =>
+export const portsKey = (ports: readonly DiscoveryEndpointPort[]): string =>
   JSON.stringify(ports.map(({ name = '', protocol, port, appProtocol }) => [name, protocol, port, appProtocol]).sort());
 
 const says = ({ addresses, conditions, targetRef, nodeName, zone, hostname }: Endpoint): string =>
