@@ -5,7 +5,8 @@ import { until } from '../harness/until.ts';
 import type { BenchHub } from './bench-hub.ts';
 
 const withinMs = 900_000;
-const boardsPerProcess = 1_000;
+/** A process with more spends its time collecting garbage. */
+const boardsPerProcess = 2_500;
 
 /** Simulated boards in processes of their own, out of the agent's bundle; they are called `sim-NUMBER`. */
 export class Fleet {
@@ -33,8 +34,7 @@ export class Fleet {
   /** Adds boards until there are so many; resolves when all are connected. */
   async grow(boards: number): Promise<void> {
     const missing = boards - this.boards;
-    // A hub lets in so many a second for each token, and Node uses one core.
-    const parts = missing > boardsPerProcess ? 2 : 1;
+    const parts = Math.ceil(missing / boardsPerProcess);
     for (let part = 0; part < parts; part++)
       await this.#start(Math.floor((missing * (part + 1)) / parts) - Math.floor((missing * part) / parts));
     await this.allConnected();
