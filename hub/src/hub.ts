@@ -12,6 +12,7 @@ import { nodeStreamDuplex } from '#apiserver/streams/node-stream-duplex.ts';
 import { createAuth } from '#auth/auth.ts';
 import { authorizedRegistry } from '#auth/authz/authorized-registry.ts';
 import { reconcileRoles } from '#auth/bootstrap/reconcile-roles.ts';
+import { curlPin } from '#auth/pki/curl-pin.ts';
 import type { Pki, ServerTls } from '#auth/pki/pki.ts';
 import { keepRenewed } from '#auth/pki/renewal.ts';
 import type { Boards, Broker } from '#broker/types.ts';
@@ -26,6 +27,7 @@ import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { EnrolmentDesk } from '#nodesync/enrol/enrolment-desk.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
 import { enrolmentPath, enrolmentRoutes } from '#nodesync/enrol/enrolment-routes.ts';
+import { agentPath, type InstallDoor, installRoutes, installScriptPath } from '#nodesync/enrol/install-routes.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { JoinLimits } from '#nodesync/enrol/join-limits.ts';
 import { MovedBoards } from '#nodesync/enrol/moved-boards.ts';
@@ -102,6 +104,8 @@ export interface HubDoors {
   readonly backup?: () => Promise<BackupStream>;
   /** What this process costs, for the metrics. */
   readonly usage?: () => ProcessUsage;
+  /** What hosts of one's own are installed with; without it none is served. */
+  readonly install?: InstallDoor;
   /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
   readonly renewed?: () => Promise<void>;
 }
@@ -278,6 +282,11 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   const isConnected = (node: string): boolean => link.broker.session(node) !== undefined;
   const desk = new EnrolmentDesk({ client: linkClient, boards, room, moved, events, logger, isConnected });
   api?.handle(enrolmentPath, enrolmentRoutes({ authenticator, authorizer, desk }));
+  if (doors.install) {
+    const pin = (): string => curlPin(pki.serverTls().cert);
+    const serve = installRoutes({ install: doors.install, client: linkClient, logger, pin });
+    for (const path of [installScriptPath, agentPath]) api?.handle(path, serve);
+  }
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
     const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body, address: exchange.remoteAddress });

@@ -107,11 +107,11 @@ get_bundle() {
 put_in_place() {
   systemctl stop "$UNIT" 2>/dev/null || true
   rm -rf "$HOME_DIR.new" "$HOME_DIR.old"
+  mkdir -p "$(dirname "$HOME_DIR")" "$(dirname "$UNIT_FILE")" "$SETTINGS"
   mv "$work/tree/usr/lib/flotilla" "$HOME_DIR.new"
   [ ! -e "$HOME_DIR" ] || mv "$HOME_DIR" "$HOME_DIR.old"
   mv "$HOME_DIR.new" "$HOME_DIR"
   rm -rf "$HOME_DIR.old"
-  mkdir -p "$(dirname "$UNIT_FILE")" "$SETTINGS"
   cp "$work/tree$UNIT_FILE" "$UNIT_FILE"
   cp "$work/tree/usr/bin/flotilla-agent" /usr/bin/flotilla-agent
   chmod 755 /usr/bin/flotilla-agent

@@ -9,6 +9,7 @@ import type { FenceCommandOptions } from './node-command.ts';
 import { addNodeEnrolment } from './node-enrolment.ts';
 import type { NodeOperationCommandOptions } from './node-operation-commands.ts';
 import type { NodeTrafficCommandOptions } from './node-traffic-command.ts';
+import { addPackageCommands } from './package-commands.ts';
 import type { RecoverCommandOptions } from './recover-command.ts';
 import type { RestoreCommandOptions } from './restore-command.ts';
 import type { ShellCommandOptions } from './shell.ts';
@@ -158,6 +159,7 @@ node
 
 addNodeEnrolment(node);
 addImageCommands(program);
+addPackageCommands(program);
 
 try {
   await program.parseAsync();

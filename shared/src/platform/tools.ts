@@ -24,6 +24,7 @@ const tools = {
   strace: { commands: ['strace'], packages: ['strace'], why: 'kills programs at a point of their writing in the lab' },
   images: { commands: ['mke2fs', 'e2fsck', 'tar'], packages: ['e2fsprogs', 'tar'], why: 'makes the file systems of images' },
   fakeroot: { commands: ['fakeroot'], packages: ['fakeroot'], why: "lets an image's files have owners without root" },
+  curl: { commands: ['curl'], packages: ['curl'], why: 'installs the agent on hosts' },
   busybox: { commands: ['busybox'], packages: ['busybox-static'], why: 'demo and test images are made of it' },
 } as const;
 

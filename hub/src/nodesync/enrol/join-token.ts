@@ -3,7 +3,7 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
-import { joinTokenText, parseJoinToken } from '@flotilla/shared/protocol/join.js';
+import { type JoinToken, joinTokenText, parseJoinToken } from '@flotilla/shared/protocol/join.js';
 import type { Client } from '#client/types.ts';
 import type { Secret } from '../objects.ts';
 import { enrolNamespace } from './board-directory.ts';
@@ -68,10 +68,8 @@ export async function checkJoinToken(
   const token = parseJoinToken(text);
   if (!token) throw refused('the join token is not one: it has the form f1.ID.SECRET.PIN');
   const name = secretName(token.id);
-  const stored = client.informer<Secret>('', 'secrets').get(`${enrolNamespace}/${name}`);
-  const expected = Buffer.from(stored?.type === tokenType ? read(stored, 'secret-hash') : '', 'hex');
-  const given = Buffer.from(hash(token.secret), 'hex');
-  if (expected.length !== given.length || !timingSafeEqual(expected, given)) throw refused('the join token is unknown to this hub');
+  const stored = storedToken(client, token);
+  if (!stored) throw refused('the join token is unknown to this hub');
   const check = (secret: Secret): number => {
     const bound = read(secret, 'node');
     if (bound !== '' && bound !== node) throw refused(`the join token is for node "${bound}", not for "${node}"`);
@@ -86,13 +84,27 @@ export async function checkJoinToken(
       throw refused('the join token was used as often as it may be', { spent: true });
     return left;
   };
-  if (stored) check(stored);
+  check(stored);
   if (take === undefined) return token.id;
   await changeInTurn(client, name, (current) => {
     const left = check(current) - 1;
     return { ...current, data: { ...current.data, ...encode({ 'uses-left': String(left), 'last-key': left === 0 ? take : '' }) } };
   });
   return token.id;
+}
+
+/** The Secret of a token that this hub gave out. */
+function storedToken(client: Pick<Client, 'informer'>, { id, secret }: JoinToken): Secret | undefined {
+  const stored = client.informer<Secret>('', 'secrets').get(`${enrolNamespace}/${secretName(id)}`);
+  const expected = Buffer.from(stored?.type === tokenType ? read(stored, 'secret-hash') : '', 'hex');
+  const given = Buffer.from(hash(secret), 'hex');
+  return expected.length === given.length && timingSafeEqual(expected, given) ? stored : undefined;
+}
+
+/** Whether this hub gave it out, spent or not. */
+export function isJoinToken(client: Pick<Client, 'informer'>, text: string): boolean {
+  const token = parseJoinToken(text);
+  return token !== undefined && storedToken(client, token) !== undefined;
 }
 
 interface Waiting {
