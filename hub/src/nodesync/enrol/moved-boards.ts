@@ -8,7 +8,7 @@ import type { BoardDirectory } from './board-directory.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 /** The Node's condition while its key stands on a machine that nobody approved. */
-export const pendingRebind = 'PendingRebind';
+const pendingRebind = 'PendingRebind';
 
 export interface MovedBoardsOptions {
   readonly client: Client;
