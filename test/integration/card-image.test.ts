@@ -26,6 +26,8 @@ const epochSeconds = 1_767_225_600;
 const uuid = '11111111-2222-4333-8444-555555555555';
 const plan: ImagePlan = {
   board: 'small',
+  description: 'one',
+  imagerTags: [],
   architecture: 'arm64',
   layout: {
     name: 'single',

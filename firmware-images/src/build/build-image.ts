@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Disks } from '@flotilla/shared/platform/disks.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { type ImageDigests, imageDigests } from '#disk/image-digests.ts';
+import { imagerRepository, type ListedManifest } from '#provision/imager-repository.ts';
 import { assemble, type BootFile, tableOf } from './assemble.ts';
 import { checkBuildHost } from './build-host.ts';
 import { bundle } from './bundle.ts';
@@ -38,10 +40,15 @@ export interface BuildOptions {
 /** Stands beside an image as NAME.manifest.json. */
 export interface ImageManifest extends ImageDigests {
   readonly board: string;
+  readonly description: string;
+  /** What Raspberry Pi Imager calls boards that it is for. */
+  readonly imagerTags: readonly string[];
   readonly architecture: string;
   readonly file: string;
   /** Of the image, decompressed; the digests too. */
   readonly sizeBytes: number;
+  /** Of the file as it is. */
+  readonly download: { readonly bytes: number; readonly sha256: string };
   readonly epochSeconds: number;
   readonly kernelArguments: string;
   readonly partitions: readonly { readonly name: string; readonly startBytes: number; readonly sizeBytes: number }[];
@@ -94,19 +101,32 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   const file = await doors.compress(image);
   const manifest: ImageManifest = {
     board: plan.board,
+    description: plan.description,
+    imagerTags: plan.imagerTags,
     architecture: plan.architecture,
     file: file.slice(file.lastIndexOf('/') + 1),
     sizeBytes: table.diskBytes,
     ...digests,
+    download: { bytes: (await files.stat(file))?.size ?? 0, sha256: await fileHash(disks, file) },
     epochSeconds,
     kernelArguments: plan.kernelArguments,
     partitions: table.partitions.map((one) => ({ name: one.name, startBytes: one.startBytes, sizeBytes: one.sizeBytes })),
     packages: packagesOf(root.dpkgStatus).map((entry) => ({ ...entry, licences: licencesOf(root.copyrights.get(entry.name) ?? '') })),
   };
   await files.writeAtomic(join(options.out, `${name}.manifest.json`), `${JSON.stringify(manifest, null, 2)}\n`);
+  await listForImager(files, options.out);
   await files.remove(work);
   tell(`cached root file systems are in ${cache}`);
   return manifest;
+}
+
+/** For `rpi-imager --repo OUT/rpi-imager.json`: every image in a directory, as it lies there. */
+async function listForImager(files: Files, out: string): Promise<void> {
+  const manifests: ListedManifest[] = [];
+  for (const name of await files.list(out))
+    if (name.endsWith('.manifest.json')) manifests.push(JSON.parse((await files.readText(join(out, name))) ?? '{}') as ListedManifest);
+  const repository = imagerRepository(manifests, (file) => pathToFileURL(join(out, file)).href);
+  await files.writeAtomic(join(out, 'rpi-imager.json'), `${JSON.stringify(repository, null, 2)}\n`);
 }
 
 /** What goes onto the boot partition. @throws Error when a place for one file has another number of them */

@@ -52,6 +52,8 @@ export interface Board {
   readonly packages: readonly string[];
   readonly kernelArguments: readonly string[];
   readonly variables: Readonly<Record<string, string | number | boolean>>;
+  /** What Raspberry Pi Imager calls boards that this image is for. */
+  readonly imagerTags?: readonly string[];
 }
 
 export interface LayoutPartition {
@@ -144,6 +146,7 @@ const checks = {
     layers: listOf(name),
     packages: listOf(packageName),
     kernelArguments: listOf(text),
+    imagerTags: optional(listOf(text)),
     variables: mapOf((value) => (['string', 'number', 'boolean'].includes(typeof value) ? undefined : 'is not a value')),
   }),
   layers: objectOf({

@@ -4,6 +4,8 @@ import type { Board, BootFileSpec, FileSpec, Layer, Layout } from './definition.
 /** Everything an image is made of, with no variable left in it: a function of board, layers and layout alone. */
 export interface ImagePlan {
   readonly board: string;
+  readonly description: string;
+  readonly imagerTags: readonly string[];
   readonly architecture: Board['architecture'];
   readonly layout: Layout;
   /** Sorted. */
@@ -55,6 +57,8 @@ export function planImage({ board, layers, layout }: PlanInput): ImagePlan {
     [...new Set(layers.flatMap((layer) => of(layer) ?? []))].sort();
   return {
     board: board.name,
+    description: board.description,
+    imagerTags: board.imagerTags ?? [],
     architecture: board.architecture,
     layout,
     packages: [...new Set([...sorted((layer) => layer.packages), ...board.packages])].sort(),

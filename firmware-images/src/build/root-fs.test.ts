@@ -5,6 +5,8 @@ import { hostSources, makeRootFs, mmdebstrapArguments, ownMounts } from './root-
 
 const plan: ImagePlan = {
   board: 'acme',
+  description: 'one',
+  imagerTags: [],
   architecture: 'arm64',
   layout: { name: 'single', description: 'one', table: 'gpt', partitions: [] },
   packages: ['podman', 'systemd'],
