@@ -27,6 +27,7 @@ import { BoardDirectory } from '#nodesync/enrol/board-directory.ts';
 import { EnrolmentDesk } from '#nodesync/enrol/enrolment-desk.ts';
 import { agree, recordEnrolment } from '#nodesync/enrol/enrolment-ledger.ts';
 import { enrolmentPath, enrolmentRoutes } from '#nodesync/enrol/enrolment-routes.ts';
+import { type ImagesDoor, imageRoutes, imagesPath } from '#nodesync/enrol/image-routes.ts';
 import { agentPath, type InstallDoor, installRoutes, installScriptPath } from '#nodesync/enrol/install-routes.ts';
 import { joinBodyLimit, joinHandler } from '#nodesync/enrol/join-handler.ts';
 import { JoinLimits } from '#nodesync/enrol/join-limits.ts';
@@ -106,6 +107,8 @@ export interface HubDoors {
   readonly usage?: () => ProcessUsage;
   /** What hosts of one's own are installed with; without it none is served. */
   readonly install?: InstallDoor;
+  /** Card images that it hands out; left out it hands out none. */
+  readonly images?: ImagesDoor;
   /** The hub's certificates were renewed: whoever keeps the admin's writes it anew. */
   readonly renewed?: () => Promise<void>;
 }
@@ -207,7 +210,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
   );
   const traffic = new TrafficPart({ clock, count: (name, direction, bytes) => trafficTotal.add({ class: name, direction }, bytes) });
   const room = new WaitingRoom({ client: linkClient, clock, events });
-  const moved = new MovedBoards({ client: linkClient, boards, room, clock, logger });
+  const moved = new MovedBoards({ client: linkClient, boards, room, events, clock, logger });
   const operations = new OperationLink({
     client: linkClient,
     clientAs,
@@ -287,6 +290,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     const serve = installRoutes({ install: doors.install, client: linkClient, logger, pin });
     for (const path of [installScriptPath, agentPath]) api?.handle(path, serve);
   }
+  if (doors.images) api?.handle(imagesPath, imageRoutes({ images: doors.images, logger }));
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
     const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body, address: exchange.remoteAddress });

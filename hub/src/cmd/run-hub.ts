@@ -16,6 +16,7 @@ import type { ProcessUsage } from '#telemetry/hub-metrics.ts';
 import { createHub, type Hub, type HubOptions } from '../hub.ts';
 import { advertiseAddress } from './advertise-address.ts';
 import { agentBundles } from './agent-bundles.ts';
+import { cardImages } from './card-images.ts';
 import { ledgerDir } from './ledger-dir.ts';
 import { makeBackup } from './make-backup.ts';
 
@@ -75,6 +76,7 @@ export async function runHub(options: RunHubOptions): Promise<RunningHub> {
     keptLogs: { files, dir: join(dataDir, 'kept-logs') },
     start,
     install: agentBundles(dataDir),
+    images: cardImages(join(dataDir, 'images')),
     ...(copy ? { backup: () => makeBackup({ copy, dataDir, clock, cluster: pki.caKeyHash }) } : {}),
     usage: processUsage,
     renewed: () => saveKubeconfig(),

@@ -21,7 +21,8 @@ export interface InstallDoor {
   bundle(architecture: 'amd64' | 'arm64'): Promise<AgentBundle>;
 }
 
-interface InstallExchange {
+/** As much of an HTTP exchange as these need. */
+export interface InstallExchange {
   readonly method: string;
   readonly url: string;
   header(name: string): string | undefined;
@@ -59,7 +60,7 @@ export function installRoutes({ install, client, logger, pin }: InstallRoutesOpt
     try {
       const bundle = await install.bundle(architecture);
       if (what === 'sha256') await exchange.reply(200, 'text/plain', `${bundle.sha256}\n`);
-      else await send(exchange, bundle);
+      else await sendBundle(exchange, bundle, 'application/gzip');
     } finally {
       sending--;
     }
@@ -75,10 +76,15 @@ export function installRoutes({ install, client, logger, pin }: InstallRoutesOpt
   };
 }
 
-async function send(exchange: InstallExchange, { bytes, chunks }: AgentBundle): Promise<void> {
+/** In pieces, as fast as the client takes them. */
+export async function sendBundle(
+  exchange: InstallExchange,
+  { bytes, chunks }: Pick<AgentBundle, 'bytes' | 'chunks'>,
+  type: string,
+): Promise<void> {
   // Who gets less knows it.
   exchange.setHeader('Content-Length', String(bytes));
-  const stream = exchange.stream(200, 'application/gzip');
+  const stream = exchange.stream(200, type);
   try {
     for await (const chunk of chunks()) {
       stream.write(chunk);
