@@ -1,6 +1,7 @@
 /** The `flotilla-agent` command: runs the agent; `simulate` runs many in memory, `demo-image` makes the image of the tour. */
 
 import { describeError } from '@flotilla/shared/log/logger.js';
+import { keepCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
 import { agentHelp, parseAgentConfig } from '#config/agent-config.ts';
 
@@ -14,6 +15,7 @@ flotilla-agent doctor [--json]                      looks at all that the agent 
 `;
 
 const [first] = process.argv.slice(2);
+keepCompiled();
 try {
   if (first === 'demo-image') await makeDemoImages();
   else if (first === 'simulate') await runSimulation(process.argv.slice(3));

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { gitVersion } from '@flotilla/shared/api/version.js';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import { writeCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
 import { SystemListeners } from '@flotilla/shared/platform/listeners.js';
@@ -159,6 +160,7 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
     },
   );
   await agent.start();
+  writeCompiled();
   // From here on memory counts for more than speed. As an option of node it would cost the start 40 ms: Node's own modules lie compiled in
   // its binary, for the usual options only.
   setFlagsFromString('--optimize-for-size');

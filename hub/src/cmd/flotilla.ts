@@ -1,7 +1,7 @@
 /** The `flotilla` command line; each command is loaded when it is used. */
+import { keepCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import { Command, Option } from 'commander';
 import type { BackupCommandOptions } from './backup-command.ts';
-import { keepCompiled } from './compile-cache.ts';
 import { failure } from './failure.ts';
 import type { HubCommandOptions } from './hub-command.ts';
 import { addImageCommands } from './image-commands.ts';

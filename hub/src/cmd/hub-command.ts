@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { LogLevel } from '@flotilla/shared/log/logger.js';
+import { writeCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
-import { writeCompiled } from './compile-cache.ts';
 import { parseListen, parseSeconds } from './parse.ts';
 import { runHub } from './run-hub.ts';
 

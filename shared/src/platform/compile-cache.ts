@@ -6,7 +6,7 @@ const dir = join(import.meta.dirname, '../../../node_modules/.cache/compiled');
 
 /**
  * From now on what was compiled of the sources is kept for the next start: to read and strip some hundred files of TypeScript is more than
- * half of a hub's start. A bundle has nothing to gain.
+ * half of a start. A bundle has nothing to gain.
  */
 export function keepCompiled(): void {
   if (isSource) enableCompileCache(dir);
