@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { enrol } from '@flotilla/agent/hublink/enrol.js';
@@ -146,6 +147,32 @@ test('a card in another machine: nothing is pending when the one that is registe
   await until('it is over', () => pending() === undefined);
   await home.close();
   expect((await waiting()).some((one) => one.node === 'loft')).toBe(false);
+});
+
+test('a card in another machine goes on at once where the node says so', async () => {
+  const enrolment = await ask('mobile', await token(), { serial: 'OLD' });
+  const annotations = { 'fleet.flotilla.dev/rebind': 'Approve' };
+  await world.hub.admin
+    .resource<Node>('', 'nodes')
+    .create('', { apiVersion: 'v1', kind: 'Node', metadata: { name: 'mobile', annotations } });
+  const first = await world.board(enrolment, { dir: join(dir, 'mobile'), serial: 'NEW' });
+  await until('it was told', () => told('BoardApproved').some((message) => message.includes('annotation fleet.flotilla.dev/rebind')));
+  await first.close();
+  const second = await world.board(enrolment, { dir: join(dir, 'mobile'), serial: 'NEW', bootId: 'boot-2' });
+  await second.welcomed(0);
+  await second.close();
+});
+
+test('nobody decides without a role: no stranger, no board', async () => {
+  const { node: name, certificate, key } = await ask('nosy', await token());
+  const status = (credentials: { readonly cert?: string; readonly key?: string }): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const options = { method: 'POST', ca: world.pki.caCertPem, agent: false, ...credentials };
+      request(`${world.address}${enrolmentPath}/approve`, options, (response) => resolve(response.resume().statusCode))
+        .once('error', reject)
+        .end(JSON.stringify({ node: name }));
+    });
+  expect([await status({}), await status({ cert: certificate, key })]).toEqual([401, 403]);
 });
 
 test('a new board takes the place of an old one: its key, its name, and it learns so by itself', async () => {

@@ -10,6 +10,7 @@ import { nodeRestriction } from './node-restriction.ts';
 import { offlinePolicyPlugin } from './offline-policy.ts';
 import type { AdmissionEnv, AdmissionPlugin } from './plugin.ts';
 import { priority } from './priority.ts';
+import { rebindPolicy } from './rebind-policy.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNewNodes } from './taint-new-nodes.ts';
 
@@ -23,6 +24,7 @@ const builtIn: readonly ((env: AdmissionEnv) => AdmissionPlugin)[] = [
   offlinePolicyPlugin,
   boardBudget,
   fenceRecord,
+  rebindPolicy,
 ];
 
 export interface AdmissionOptions {

@@ -60,6 +60,15 @@ test('another machine with a copy of the key stays out from the first connect', 
   expect(connect('a', 'S1').session.bootId).toBe('a');
 });
 
+test('another machine while the registered one is away may be its card: told with its serial number, and kept out all the same', async () => {
+  expect(() => connect('x', 'S2')).toThrow(expect.objectContaining({ refusal: 'quarantined' }));
+  expect(incidents).toMatchObject([{ type: 'Cloned', movedTo: 'S2' }]);
+  connect('a', 'S1');
+  await clock.advance(10_000);
+  expect(() => connect('x', 'S2')).toThrow();
+  expect(incidents[1]).not.toHaveProperty('movedTo');
+});
+
 test('who is not enrolled, or with another key, is refused', () => {
   expect(() => table.admit(undefined, boot('a'), () => {})).toThrow(expect.objectContaining({ refusal: 'unauthorized' }));
   expect(() => table.admit({ node: 'board-2', keyId: 'key-1' }, boot('a'), () => {})).toThrow('not enrolled');

@@ -1,7 +1,8 @@
+import { rebindAnnotation } from '@flotilla/shared/api/rebind-policy.js';
 import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
-import type { Client } from '#client/types.ts';
+import type { Client, EventRecorder } from '#client/types.ts';
 import type { NodeChannel, NodePart } from '../node-part.ts';
 import type { Condition, Node } from '../objects.ts';
 import type { BoardDirectory } from './board-directory.ts';
@@ -12,15 +13,16 @@ const pendingRebind = 'PendingRebind';
 
 export interface MovedBoardsOptions {
   readonly client: Client;
-  readonly boards: Pick<BoardDirectory, 'get'>;
+  readonly boards: Pick<BoardDirectory, 'get' | 'put'>;
   readonly room: WaitingRoom;
+  readonly events: EventRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
  * Boards whose card was put into another machine: they run their pods on and stay out of the link until somebody approves the machine
- * (`flotilla node approve`). The registered machine that comes back ends it.
+ * (`flotilla node approve`), or the annotation of the Node does. The registered machine that comes back ends it.
  */
 export class MovedBoards implements NodePart {
   readonly kinds = [];
@@ -32,11 +34,18 @@ export class MovedBoards implements NodePart {
 
   /** The key of a node that is away was shown by a machine with this serial number. Never throws. */
   async moved(node: string, serial: string): Promise<void> {
-    const { boards, room, logger } = this.#options;
+    const { boards, client, events, room, logger } = this.#options;
     const board = boards.get(node);
     if (!board) return;
+    const object = client.informer<Node>('', 'nodes').get(node);
+    const approved = object?.metadata?.annotations?.[rebindAnnotation] === 'Approve';
     const reason = `its card is in a machine with serial ${serial}; it is enrolled on the one with serial ${board.serial}`;
     try {
+      if (approved) {
+        await boards.put({ ...board, serial });
+        events.event(object, 'Normal', 'BoardApproved', `The annotation ${rebindAnnotation} approved it: ${reason}`);
+        return;
+      }
       const entry = await room.enter({ node, keyId: board.keyId, serial, address: '', reason, kind: 'moved' });
       if (entry.deniedBy === '') await this.#setCondition(node, reason);
     } catch (error) {
