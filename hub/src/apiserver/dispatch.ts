@@ -3,13 +3,14 @@ import type { Random } from '@flotilla/shared/platform/random.js';
 import { methodNotAllowed, noSuchResource, replyObject, setWarnings } from './answers.ts';
 import { decodeBody } from './body.ts';
 import type { ConnectResource, Endpoints, QuestionResource, StoredEndpoint } from './endpoints.ts';
+import { FlushTurns } from './flush-turns.ts';
 import { FrameCache } from './frame-cache.ts';
 import { negotiate, notAcceptable } from './negotiation.ts';
 import { handlePatch } from './patch-handler.ts';
 import { readWriteOptions } from './query-options.ts';
 import { handleGet, handleGetView, handleList } from './read-handlers.ts';
 import type { ResourceTarget } from './request-info.ts';
-import { handleWatch } from './watch-handler.ts';
+import { handleWatch, type WatchDependencies } from './watch-handler.ts';
 import {
   type DeleteNotice,
   handleCreate,
@@ -32,6 +33,7 @@ export type Dispatch = (request: WriteRequest, target: ResourceTarget) => void |
 /** From a known and allowed request of a resource to the handler of its verb. @throws StatusError */
 export function createDispatch({ endpoints, clock, random, deleteNotice }: DispatchOptions): Dispatch {
   const frames = new FrameCache();
+  const turns = new FlushTurns();
   return (request, target) => {
     const endpoint = endpoints.find(target);
     if (!endpoint) throw noSuchResource();
@@ -45,7 +47,7 @@ export function createDispatch({ endpoints, clock, random, deleteNotice }: Dispa
       setWarnings(request.exchange, request.ctx.warnings);
     }
     if (target.subresource) return handleSubresource(request, target, endpoint, clock.wallMs());
-    return handleVerb(request, target, endpoint, { clock, random, frames, deleteNotice });
+    return handleVerb(request, target, endpoint, { clock, random, frames, turns, deleteNotice });
   };
 }
 
@@ -53,7 +55,7 @@ function handleVerb(
   request: WriteRequest,
   target: ResourceTarget,
   { stored }: StoredEndpoint,
-  dependencies: { readonly clock: Clock; readonly random: Random; readonly frames: FrameCache; readonly deleteNotice: DeleteNotice },
+  dependencies: WatchDependencies & { readonly deleteNotice: DeleteNotice },
 ): void | Promise<void> {
   const { verb } = request.info;
   const nowMs = dependencies.clock.wallMs();

@@ -5,6 +5,7 @@ import type { CachedObject } from '#store/cache.ts';
 export class FrameCache {
   readonly #frames = new Map<CachedObject, { type: string; frame: Buffer }>();
   readonly #size: number;
+  #joined: { readonly frames: readonly Buffer[]; readonly bytes: Buffer } | undefined;
 
   constructor(size = 64) {
     this.#size = size;
@@ -20,5 +21,14 @@ export class FrameCache {
     }
     this.#frames.set(event.object, { type: event.type, frame });
     return frame;
+  }
+
+  /** Frames as one. Watchers of the same have the same to come, and the same bytes wait for all of them. */
+  joined(frames: readonly Buffer[], length: number): Buffer {
+    const known = this.#joined;
+    if (known?.frames.length === frames.length && known.frames.every((frame, at) => frame === frames[at])) return known.bytes;
+    const bytes = Buffer.concat(frames, length);
+    this.#joined = { frames, bytes };
+    return bytes;
   }
 }

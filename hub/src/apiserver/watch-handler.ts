@@ -5,6 +5,7 @@ import { decodeStored } from '#registry/decode/decode-stored.ts';
 import type { ResourceRegistry, WatchEvent } from '#registry/generic/types.ts';
 import { asStatusError, protobufOf, protobufType } from './answers.ts';
 import type { AnswerStream, ApiRequest, Exchange } from './exchange.ts';
+import type { FlushTurns } from './flush-turns.ts';
 import type { FrameCache } from './frame-cache.ts';
 import { encodeFrame } from './protobuf/encode-protobuf.ts';
 import { readWatchOptions } from './query-options.ts';
@@ -23,6 +24,7 @@ export interface WatchDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly frames: FrameCache;
+  readonly turns: FlushTurns;
 }
 
 /** Streams events as JSON, one a line; those of one commit go out in one write. Resolves when the watch is over. */
@@ -33,7 +35,7 @@ export async function handleWatch(
   dependencies: WatchDependencies,
 ): Promise<void> {
   const { exchange, info, ctx } = request;
-  const { clock, random, frames } = dependencies;
+  const { clock, random } = dependencies;
   const view = viewOf(request, resource.definition, clock.wallMs());
   checkVersion(info.query.get('resourceVersion'));
   const asked = readWatchOptions(info.query);
@@ -41,7 +43,7 @@ export async function handleWatch(
   const name = target.name ? `metadata.name=${target.name}` : undefined;
   const fieldSelector = [asked.fieldSelector, name].filter(Boolean).join(',') || undefined;
 
-  const connection = new WatchConnection(view, clock, frames);
+  const connection = new WatchConnection(view, dependencies);
   const watch = await resource.watch(ctx, target.namespace, { ...asked, fieldSelector, timeoutSeconds }, connection);
   try {
     const { stream, signal } = await answerTo(exchange, view);
@@ -67,6 +69,7 @@ class WatchConnection {
   readonly #view: View;
   readonly #clock: Clock;
   readonly #frames: FrameCache;
+  readonly #turns: FlushTurns;
   #stream: AnswerStream | undefined;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -77,10 +80,11 @@ class WatchConnection {
   #over = false;
   #finish: () => void = () => {};
 
-  constructor(view: View, clock: Clock, frames: FrameCache) {
+  constructor(view: View, { clock, frames, turns }: WatchDependencies) {
     this.#view = view;
     this.#clock = clock;
     this.#frames = frames;
+    this.#turns = turns;
   }
 
   /** Begins with what was handed over already: the initial list may be larger than the backlog a watcher is allowed. */
@@ -142,8 +146,7 @@ class WatchConnection {
   #schedule(): void {
     if (this.#scheduled || !this.#stream) return;
     this.#scheduled = true;
-    // After all events of this commit were handed over.
-    queueMicrotask(() => this.#flush());
+    this.#turns.add(() => this.#flush());
   }
 
   #flush(): void {
@@ -160,7 +163,7 @@ class WatchConnection {
       this.#streamed = true;
       if ('gone' in stream) for (const frame of this.#pending) stream.write(frame);
       else if (this.#pending.length === 1 && this.#pending[0]) stream.write(this.#pending[0]);
-      else stream.write(Buffer.concat(this.#pending, this.#pendingBytes));
+      else stream.write(this.#frames.joined(this.#pending, this.#pendingBytes));
       this.#pending = [];
       this.#pendingBytes = 0;
     }
