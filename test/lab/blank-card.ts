@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node, Pod, Secret } from '@flotilla/shared/api/generated/types.js';
 import { type TestRegistry, testRegistry } from '../harness/registry.ts';
 import { Stack } from '../harness/stack.ts';
@@ -193,7 +194,11 @@ export class CardBoard {
     const { console } = this.machine;
     const answer = await until(
       what,
-      async () => (console.running ? await ask() : ('the emulator has ended' as const)),
+      async () => {
+        // The emulated processor wants all there is: kubectl is not asked all the time.
+        await sleep(2000);
+        return console.running ? await ask() : ('the emulator has ended' as const);
+      },
       this.#world.patienceMs,
     ).catch((error: Error) => error);
     if (answer instanceof Error || answer === 'the emulator has ended')
