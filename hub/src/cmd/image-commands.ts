@@ -10,9 +10,12 @@ export function addImageCommands(program: Command): void {
   image
     .command('build')
     .description("build a card image from Debian's packages and the agent, without root")
-    .requiredOption('--board <name>', 'for which board: generic-amd64, generic-arm64, or one of your own')
+    .requiredOption(
+      '--board <name>',
+      'for which board: generic-amd64, generic-arm64, raspberry-pi-3, raspberry-pi-4, raspberry-pi-zero-2-w, or one of your own',
+    )
     .requiredOption('--out <dir>', 'where the image and its manifest go')
-    .option('--layout <name>', "how the card is divided: single, ab; the board's own when left out")
+    .option('--layout <name>', "how the card is divided: single, ab, raspberry-pi; the board's own when left out")
     .option('--mirror <url>', "a mirror of Debian instead of this machine's package source")
     .option('--definitions <dir>', 'a directory with boards, layers and layouts of your own')
     .option('--keep-raw', 'do not compress it')
