@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { until } from '../harness/until.ts';
 import { benchNodeName, makeNode, measurePosts, podsPath } from './api-post.ts';
 import { measureReads } from './api-read.ts';
+import { measureSilentWatchers } from './api-silent.ts';
 import { measureStore } from './api-store.ts';
 import { measureWatches } from './api-watch.ts';
 import { BareHttps } from './bare-https.ts';
@@ -14,19 +15,21 @@ import { HttpsLoad } from './https-load.ts';
 import { measureHub } from './hub-size.ts';
 import { benchPod } from './manifests.ts';
 
-const parts = ['post', 'store', 'read', 'watch', 'hub'] as const;
+const parts = ['post', 'store', 'read', 'watch', 'hub', 'silent'] as const;
+/** Runs only when it is asked for: it opens 10,000 connections. */
+const onDemand: ReadonlySet<string> = new Set(['silent']);
 const podsToRead = 23_000;
 const writers = 32;
 
 /**
- * What the API does a second: P1 (`post`), P2 (`store`), P13 (`read`), P19 (`watch`), P7 and P14 (`hub`). With `against` the same load is
+ * What the API does a second: P1 (`post`), P2 (`store`), P13 (`read`), P19 (`watch`), P7 and P14 (`hub`), watchers that never read (`silent`). With `against` the same load is
  * put on that server in turns, and cleared away afterwards; else next to each figure stands one that was taken in the same run.
  */
 export async function run(
   report: Report,
   options: { readonly only?: string | undefined; readonly against?: string | undefined },
 ): Promise<void> {
-  const wanted = parts.filter((part) => options.only === undefined || part === options.only);
+  const wanted = parts.filter((part) => (options.only === undefined ? !onDemand.has(part) : part === options.only));
   if (wanted.length === 0) throw new Error(`there is no part ${options.only}; there are ${parts.join(', ')}`);
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
   try {
@@ -58,6 +61,7 @@ async function measureApi(
     }
     if (wanted.includes('post')) await measurePosts(own, report, against);
     if (wanted.includes('watch')) await measureWatches({ own, bare, against, report });
+    if (wanted.includes('silent')) await measureSilentWatchers({ hub, load: own, report });
     if (wanted.includes('read')) {
       for (const load of servers) await fill(load);
       await measureReads({ own, kubeconfig: hub.kubeconfig, bare, against, pods: podsToRead, pod: 'read-0', report });
