@@ -52,7 +52,8 @@ async function round(seed: number, lab: Lab, { bound = mostWaiting, silent = fal
   }
   disk.slow(false);
   await step(10_000);
-  if (written.refused === 0 || written.acknowledged.length === 0) throw new Error(`the disk was no bottleneck: ${JSON.stringify(written)}`);
+  if (written.refused === 0 || written.acknowledged.length === 0)
+    throw new Error(`the disk was no bottleneck: ${written.acknowledged.length} written, ${written.refused} refused`);
   tally.fault('write refused', written.refused);
   const missing = written.acknowledged.filter((name) => !maps().get(`default/${name}`));
   tally.invariant('acknowledged is durable');

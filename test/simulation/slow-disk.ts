@@ -14,11 +14,15 @@ export interface DiskOptions {
   readonly stalled?: () => void;
 }
 
-/** A disk that syncs seldom, and sometimes not at all for a while. It is well at first: a hub has to start. */
+/**
+ * A disk that syncs seldom, and sometimes not at all for a while: for the first time as soon as it is slow. It is well at first: a hub
+ * has to start.
+ */
 export class SlowDisk {
   readonly #options: DiskOptions;
   readonly #random: SeededRandom;
   #slow = false;
+  #stalledOnce = false;
   #readyMs = 0;
 
   constructor(options: DiskOptions) {
@@ -28,6 +32,7 @@ export class SlowDisk {
 
   slow(slow: boolean): void {
     this.#slow = slow;
+    this.#stalledOnce = false;
   }
 
   of(clock: FakeClock): Pick<MemoryStoreOptions, 'disk' | 'maxWaiting'> {
@@ -37,7 +42,9 @@ export class SlowDisk {
         queueMicrotask(commit);
         return;
       }
-      const stands = this.#random.next() < stalls;
+      // One round in sixty would have no stall at all.
+      const stands = this.#random.next() < stalls || !this.#stalledOnce;
+      this.#stalledOnce = true;
       if (stands) stalled?.();
       const nowMs = clock.monotonicMs();
       this.#readyMs = Math.max(nowMs, this.#readyMs) + 1000 / perSecond + (stands ? stallMs : 0);
