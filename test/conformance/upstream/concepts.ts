@@ -11,13 +11,8 @@ const missingConcepts: readonly Concept[] = [
   { name: 'admission webhooks', tests: /AdmissionWebhook|AggregatedDiscovery|Discovery should locate/ },
   { name: 'ValidatingAdmissionPolicy', tests: /ValidatingAdmissionPolicy/ },
   { name: 'FlowSchema and PriorityLevelConfiguration', tests: /API priority and fairness/ },
-  { name: 'ResourceQuota', tests: /ResourceQuota/ },
+  { name: 'ResourceQuota', tests: /ResourceQuota|exceeded quota/ },
   { name: 'LimitRange', tests: /LimitRange/ },
-  {
-    name: 'ReplicationController',
-    tests:
-      /ReplicationController|replication controller|\brc\b|created by rc|Update Demo|Kubectl (label|describe|expose) should|wrapper volumes should not cause race|both valid owner/,
-  },
   { name: 'DaemonSet', tests: /Daemon set|ControllerRevision \[Serial/ },
   { name: 'StatefulSet', tests: /StatefulSet/ },
   { name: 'Job and CronJob', tests: /\] (Cron)?Job\b/ },
@@ -32,10 +27,9 @@ const missingConcepts: readonly Concept[] = [
   {
     name: 'Services on boards (their addresses and names)',
     tests:
-      /Guestbook|KubeProxy|Networking Granular Checks|Service endpoints latency|session affinity|serve a basic endpoint|serve multiport endpoints|change the type from|ExternalName to|multiple EndpointSlices|same port and different protocols/,
+      /Guestbook|KubeProxy|Networking Granular Checks|Service endpoints latency|session affinity|serve a basic endpoint|serve multiport endpoints|change the type from|ExternalName to|multiple EndpointSlices|same port and different protocols|functioning NodePort service/,
   },
   { name: 'ServiceCIDR and IPAddress', tests: /ServiceCIDR/ },
-  { name: 'slices mirrored from Endpoints', tests: /EndpointSliceMirroring/ },
   { name: 'probes', tests: /Probing container|liveness/ },
   { name: 'lifecycle hooks', tests: /Lifecycle Hook|PreStop/ },
   { name: 'volumes of storage classes', tests: /\[sig-storage\] (CSI|PersistentVolumes|StorageClasses|VolumeAttachment)/ },
