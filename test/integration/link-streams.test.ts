@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function setUp(options: { weather?: Partial<Weather>; seed?: number; streams?: boolean } = {}) {
+async function setUp(options: { weather?: Partial<Weather>; seed?: number; streams?: boolean; keepAliveMs?: number } = {}) {
   const clock = new FakeClock();
   const world = await openWorld({ clock, broker: simulated(clock, options.seed ?? 1, { ...calm, ...options.weather }) });
   world.boards.set(node, { node, keyId: 'k', serial: '' });
@@ -44,6 +44,10 @@ async function setUp(options: { weather?: Partial<Weather>; seed?: number; strea
         for await (const _ of input);
         return 0;
       },
+      async pours({ write, signal: ending }) {
+        for (; !ending.aborted; await clock.sleep('test', 500)) await write(1, Buffer.alloc(2_000, 'y'));
+        return 137;
+      },
       async yes({ write, signal: ending }) {
         while (!ending.aborted) await write(1, Buffer.alloc(10_000, 'y'));
         return 137;
@@ -58,6 +62,7 @@ async function setUp(options: { weather?: Partial<Weather>; seed?: number; strea
   const link = linkFor({
     clock,
     node,
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
     courier: {
       async connect(introduction, end) {
         const pipe = await courier.connect(introduction, end);
@@ -182,6 +187,60 @@ test('a cut ends both ends', async () => {
   await settled(reading);
   await clock.advance(1_000);
   expect(running.size).toBe(0);
+});
+
+test.each(['pours', 'sink', 'cat'])(
+  'a line that falls silent in the middle is an error within 30 s, long before the heartbeat is missed: %s',
+  async (program) => {
+    const { exec, settled, running, clock, broker, world } = await setUp({ keepAliveMs: 120_000 });
+    broker.condition(node, { bytesPerSecond: 8_000, latencyMs: 100 });
+    const stream = exec([program]);
+    const reading = outcome(stream).then(
+      () => 'ended',
+      (error: Error) => error.message,
+    );
+    await settled(stream.opened);
+    // Something is under way: what it writes, what it reads, or its echo.
+    void (async () => {
+      for (;;) {
+        await stream.write(Buffer.alloc(10_000));
+        await clock.sleep('test', 500);
+      }
+    })().catch(() => {});
+    await clock.advance(20_000);
+    const session = broker.session(node);
+    broker.condition(node, { silent: 'both' });
+    const cutMs = clock.monotonicMs();
+    expect(await settled(reading)).toBe(`node ${node} went away: it has not answered for 22 s`);
+    expect(clock.monotonicMs() - cutMs).toBeLessThanOrEqual(30_000);
+    expect(broker.session(node)).toBe(session);
+    // The board notices with its next ping at the latest.
+    await clock.advance(300_000);
+    expect(running.size).toBe(0);
+    expect(world.warnings.filter((warning) => warning.includes('StreamRefused'))).toEqual([]);
+  },
+);
+
+test('a stream on which nothing happens is asked about once, and a board that answers keeps it', async () => {
+  const { exec, settled, clock, broker } = await setUp();
+  const stream = exec(['sleep']);
+  await settled(stream.opened);
+  const sent: string[] = [];
+  const send = broker.send.bind(broker);
+  broker.send = async (to, kind, payload) => {
+    if (kind === 'stream') sent.push(payload.toString('utf8', 1));
+    return send(to, kind, payload);
+  };
+  await clock.advance(3_600_000);
+  expect(sent.filter((text) => text.includes('"mark"'))).toHaveLength(sent.length);
+  expect(sent.length).toBeLessThanOrEqual(1);
+  let over = false;
+  stream.result.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  await clock.advance(1_000);
+  expect(over).toBe(false);
 });
 
 test('a node that is away is said to be at once, and so is a board whose agent is too old', async () => {

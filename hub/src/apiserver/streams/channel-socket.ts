@@ -1,4 +1,4 @@
-import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import type { RawData, WebSocket } from 'ws';
 
 export interface ChannelSocketOptions {
@@ -16,12 +16,17 @@ export interface ChannelSocketOptions {
 const maxUnsentBytes = 256 * 1024;
 /** A client that answers no ping for so long is gone. */
 const pingEveryMs = 60_000;
+/** kubectl gives up a connection whose other end has not answered its pings for a minute. */
+const pongEveryMs = 15_000;
 
 /** A WebSocket whose messages name a channel (apimachinery, `wsstream`). */
 export class ChannelSocket {
   readonly #options: ChannelSocketOptions;
   readonly #gone = new AbortController();
   #heard = true;
+  /** It was paused since the last pong. */
+  #held = false;
+  #pongs: Timer | undefined;
 
   constructor(options: ChannelSocketOptions) {
     this.#options = options;
@@ -34,7 +39,10 @@ export class ChannelSocket {
     socket.on('error', (error: Error & { code?: string }) => {
       if (error.code?.startsWith('WS_ERR')) options.broke(error.message);
     });
-    socket.once('close', () => this.#gone.abort());
+    socket.once('close', () => {
+      this.#pongs?.cancel();
+      this.#gone.abort();
+    });
     this.#watch();
   }
 
@@ -56,6 +64,8 @@ export class ChannelSocket {
 
   pause(): void {
     this.#options.socket.pause();
+    this.#held = true;
+    this.#answerUnasked();
   }
 
   resume(): void {
@@ -89,6 +99,21 @@ export class ChannelSocket {
       this.#options.broke(why);
       socket.close(1003, why);
     }
+  }
+
+  /**
+   * A client's pings wait behind its data. Where that goes to a slow line they wait for longer than kubectl does, so it gets answers to what it
+   * has not asked yet: that the connection stands is what they say.
+   */
+  #answerUnasked(): void {
+    const { socket, clock } = this.#options;
+    this.#pongs ??= clock.after('web-socket-pong', pongEveryMs, () => {
+      this.#pongs = undefined;
+      if (this.#gone.signal.aborted) return;
+      socket.pong();
+      if (this.#held) this.#answerUnasked();
+      this.#held = socket.isPaused;
+    });
   }
 
   #watch(): void {

@@ -15,7 +15,9 @@ export const commandProtocols = [
 ] as const;
 
 const [stdinChannel, stdoutChannel, stderrChannel, errorChannel, resizeChannel, closeChannel] = [0, 1, 2, 3, 4, 255];
-const maxWaitingBytes = 256 * 1024;
+/** Then nothing more is read until there is room for a message of kubectl's: little by little, for it pings meanwhile. */
+const maxWaitingBytes = 128 * 1024;
+const resumeBelowBytes = maxWaitingBytes - 32 * 1024;
 
 export interface WebSocketCommandOptions {
   readonly socket: WebSocket;
@@ -39,7 +41,7 @@ export class WebSocketCommand implements CommandClient {
     const { socket, protocol = '', clock } = options;
     this.#options = options;
     this.stdin = new ByteQueue(() => {
-      if (this.stdin.size < maxWaitingBytes / 2) this.#channels.resume();
+      if (this.stdin.size < resumeBelowBytes) this.#channels.resume();
     });
     this.#channels = new ChannelSocket({
       socket,

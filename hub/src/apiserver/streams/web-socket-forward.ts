@@ -7,7 +7,9 @@ import type { ForwardClient } from './forward-port.ts';
 /** What the kubelet serves for port forwarding over channels. */
 export const forwardProtocols = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 
-const maxWaitingBytes = 256 * 1024;
+/** Then nothing more is read until there is room for a message of kubectl's: little by little, for it pings meanwhile. */
+const maxWaitingBytes = 128 * 1024;
+const resumeBelowBytes = maxWaitingBytes - 32 * 1024;
 
 export interface WebSocketForwardOptions {
   readonly socket: WebSocket;
@@ -40,7 +42,7 @@ export async function webSocketForward({ socket, protocol = '', ports, clock, co
     },
   });
   function resume(): void {
-    if (waiting() < maxWaitingBytes / 2) channels.resume();
+    if (waiting() < resumeBelowBytes) channels.resume();
   }
   const { gone } = channels;
   gone.addEventListener('abort', () => inputs.forEach((input) => void input.fail(new Error('the client went away'))), { once: true });

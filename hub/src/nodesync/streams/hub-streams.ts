@@ -10,6 +10,7 @@ import type { StreamWindows } from '@flotilla/shared/protocol/stream-windows.js'
 import type { NodeStream } from '#registry/generic/types.ts';
 import { HubStream, refusedStream } from './hub-stream.ts';
 import { PacedFrames } from './paced-frames.ts';
+import { answeredWithinMs, SilenceWatch } from './silence-watch.ts';
 
 export interface HubStreamsOptions {
   readonly node: string;
@@ -32,6 +33,7 @@ export class HubStreams {
   readonly #options: HubStreamsOptions;
   readonly #frames: PacedFrames;
   readonly #open = new Map<number, HubStream>();
+  readonly #silence: SilenceWatch;
   /** Opened before the board said hello. */
   #early: (() => void)[] | undefined = [];
   #streams = 0;
@@ -40,8 +42,18 @@ export class HubStreams {
 
   constructor(options: HubStreamsOptions) {
     this.#options = options;
-    const { clock, send, sendBytes, session } = options;
+    const { clock, node, send, sendBytes, session } = options;
     this.#frames = new PacedFrames({ clock, send: sendBytes, mark: (id) => send({ session, op: 'mark', id }) });
+    this.#silence = new SilenceWatch({
+      clock,
+      // A board of old that has logs only does not know what a mark is.
+      wanted: () => this.#open.size > 0 && this.#streams > 0,
+      ask: () => this.#frames.arrived(),
+      silent: () => {
+        const why = unavailable(`node ${node} went away: it has not answered for ${answeredWithinMs / 1000} s`);
+        for (const stream of [...this.#open.values()]) stream.abandon(why);
+      },
+    });
   }
 
   /** The board said hello. @param streams what it says it can, as in Hello */
@@ -78,6 +90,7 @@ export class HubStreams {
       return;
     }
     this.#mustBeOurs(message.id);
+    this.#silence.heard();
     this.#open.get(message.id)?.receive(message);
     if (message.op !== 'close') return;
     const stream = this.#open.get(message.id);
@@ -90,6 +103,7 @@ export class HubStreams {
   /** @throws ProtocolError for a stream that this session never had, and for a frame that breaks its bounds */
   data(frame: DataFrame): void {
     this.#mustBeOurs(frame.stream);
+    this.#silence.heard();
     const failure = this.#open.get(frame.stream)?.data(frame);
     if (failure) throw new ProtocolError('TooLarge', `stream ${frame.stream} was closed: ${failure.message}`);
   }
@@ -98,6 +112,7 @@ export class HubStreams {
   end(error: StatusError): void {
     this.#ended = error;
     this.#early = undefined;
+    this.#silence.stop();
     this.#frames.end(error);
     for (const stream of [...this.#open.values()]) stream.fail(error);
   }
@@ -113,8 +128,14 @@ export class HubStreams {
     const stream = new HubStream({
       id,
       windowBytes,
-      note: (note) => void this.#options.send({ session, id, ...note }).catch(() => {}),
-      send: (frame) => this.#frames.send(encodeData(frame)),
+      note: (note) => {
+        this.#silence.sent();
+        void this.#options.send({ session, id, ...note }).catch(() => {});
+      },
+      send: (frame) => {
+        this.#silence.sent();
+        return this.#frames.send(encodeData(frame));
+      },
       over: () => {
         this.#open.delete(id);
         windows.give(windowBytes);

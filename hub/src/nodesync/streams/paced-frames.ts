@@ -31,7 +31,7 @@ export class PacedFrames {
 
   constructor(options: PacedFramesOptions) {
     this.#options = options;
-    this.#pace = new LinePace({ clock: options.clock, arrived: () => this.#arrived(), moved: () => void this.#pump() });
+    this.#pace = new LinePace({ clock: options.clock, arrived: () => this.arrived(), moved: () => void this.#pump() });
   }
 
   /** Resolves when it was handed to the connection. @throws Error when that is over */
@@ -56,7 +56,8 @@ export class PacedFrames {
     this.#marks.clear();
   }
 
-  #arrived(): Promise<void> {
+  /** Resolves when the board has answered behind all that was sent so far; never when it does not. */
+  arrived(): Promise<void> {
     const number = ++this.#lastMark;
     return new Promise((resolve, reject) => {
       this.#marks.set(number, resolve);
