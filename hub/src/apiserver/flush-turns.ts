@@ -27,7 +27,14 @@ export class FlushTurns {
       this.#waiting = [];
       for (let at = 0; at < waiting.length; at++) {
         if (at > 0 && at % perTurn === 0) await nextTurn();
-        waiting[at]?.();
+        try {
+          waiting[at]?.();
+        } catch (error) {
+          // One that fails is no reason for the others to wait for ever; it is told as if it had failed alone.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
       }
       if (this.#waiting.length > 0) await nextTurn();
     }
