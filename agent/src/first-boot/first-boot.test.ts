@@ -93,8 +93,20 @@ test('after joining nothing secret is left on the card, overwritten where it lay
   expect(erased).toEqual(['/etc/flotilla/join-token', '/boot/firmware/flotilla.txt']);
   expect(exec.calls.at(-1)?.args).toEqual(['pull', '--quiet', 'registry.example/app:1']);
   expect(await report(files)).toContain('what was secret here is erased');
+  expect(await files.stat('/var/lib/flotilla-first-boot/joined')).toBeDefined();
   await afterJoining(doors, '/boot/firmware');
   expect(erased).toHaveLength(2);
+});
+
+test('an image that could not be fetched is told, and tried again at the next boot', async () => {
+  const { files, doors } = await card(settings);
+  await firstBoot(doors, '/boot/firmware', facts);
+  const exec = new FakeExec({ podman: () => ({ code: 125, stderr: 'Trying to pull\nno route to host\n' }) });
+  await afterJoining({ ...doors, exec }, '/boot/firmware');
+  expect(await report(files)).toContain('image: registry.example/app:1 could not be fetched: no route to host');
+  expect(await files.stat('/var/lib/flotilla-first-boot/joined')).toBeUndefined();
+  await afterJoining(doors, '/boot/firmware');
+  expect(await files.stat('/var/lib/flotilla-first-boot/joined')).toBeDefined();
 });
 
 test('the file on the card changes nothing any more once it was read', async () => {

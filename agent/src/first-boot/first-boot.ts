@@ -24,6 +24,8 @@ import { type BoardFacts, joinTokenFile, planFirstBoot } from './first-boot-plan
 const firstBootDir = '/var/lib/flotilla-first-boot';
 const journalFile = join(firstBootDir, 'journal.json');
 const doneFile = join(firstBootDir, 'done');
+/** Nothing is left to do after joining: the unit that does it does not start any more. */
+const joinedFile = join(firstBootDir, 'joined');
 const mostReportBytes = 48 * 1024;
 
 export interface FirstBootDoors {
@@ -81,7 +83,7 @@ export async function firstBoot(doors: FirstBootDoors, bootDir: string, facts: B
 
 /**
  * After the board has joined: erases the token, here and on the boot partition, and everything secret there, and says so. Then fetches
- * the images that were to be there first; one that fails is told, no more.
+ * the images that were to be there first; one that fails is told, and tried again at the next boot.
  */
 export async function afterJoining(doors: FirstBootDoors, bootDir: string): Promise<void> {
   const { files, exec } = doors;
@@ -99,13 +101,17 @@ export async function afterJoining(doors: FirstBootDoors, bootDir: string): Prom
       await report.failed('joined', new Error('the settings on the boot partition could not be erased'));
     await report.say('joined', 'the board is enrolled; what was secret here is erased');
   }
+  let fetched = true;
   for (const image of values['preload-image'] ?? []) {
     const { code, stderr } = await exec.run('podman', ['pull', '--quiet', image], { timeoutMs: 30 * 60_000 });
+    fetched &&= code === 0;
     await report.say(
       'image',
       code === 0 ? `${image} is there` : `${image} could not be fetched: ${stderr.trim().split('\n').at(-1) ?? ''}`,
     );
   }
+  // What could not be fetched is tried again at the next boot.
+  if (fetched) await files.writeAtomic(joinedFile, '');
 }
 
 /** Overwrites what a file holds where it lies, with as many bytes. */

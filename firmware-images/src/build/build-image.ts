@@ -65,10 +65,10 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
   await makeOverlay(doors, { files: plan.files, dir: join(work, 'overlay'), out: overlay, epochSeconds });
-  // The second is laid over the first: another agent needs no other packages.
+  // The second is laid over the first: another agent needs no other packages, and what a package changed of our files is ours again.
   const tars = [await cachedRootFs(doors, options, sources, overlay), join(work, 'over.tar')];
   if (plan.agentBundle) await layAgent(doors, plan, join(work, 'over'));
-  await makeOverlay(doors, { files: [], mask: plan.mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
+  await makeOverlay(doors, { files: plan.files, mask: plan.mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
   // Of what went in and came out: another version of a package is another image.
   const hash = contentHash(plan, String(epochSeconds), ...(await Promise.all(tars.map((tar) => fileHash(disks, tar)))));
   tell('packing the root file system');
