@@ -11,7 +11,7 @@ let link: LinkProxy;
 // The board reaches the hub through a way that can be cut: the same ports at another address.
 const stack = useStack({ hubArgs: ['--names', boardAddress] }, async (it) => {
   link = await LinkProxy.open(boardAddress, '127.0.0.1', [it.ports.api, it.ports.mqtt ?? 0]);
-  board = await it.addBoard('board-1', { address: boardAddress, args: ['--keep-alive', '8'] });
+  board = await it.addBoard('board-1', { address: boardAddress, args: ['--keep-alive', '4'] });
   await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(web) });
   await it.kubectl.ok(['rollout', 'status', 'deployment/web', '--timeout=120s']);
 });
