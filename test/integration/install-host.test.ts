@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { installScript } from '@flotilla/firmware-images/host/install-script.js';
-import { agentBundle, agentPackage, offlineBundle } from '@flotilla/firmware-images/host/packages.js';
+import { agentPackage, offlineBundle } from '@flotilla/firmware-images/host/packages.js';
 import { installLine } from '@flotilla/hub/cmd/install-command.js';
 import { runHub } from '@flotilla/hub/cmd/run-hub.js';
 import { SystemExec } from '@flotilla/shared/platform/exec.js';
@@ -59,51 +59,57 @@ function makeHost(name: string, { systemd = true, podman = true } = {}) {
   if (podman)
     stub('podman', 'case "$1 $2" in "pod ps") echo pod1 ;; "ps --all") echo c1 ;; "network ls") echo podman; echo flotilla-1 ;; esac');
   const left = (): string[] =>
-    (readdirSync(root, { recursive: true }) as string[]).filter((path) => path.includes('flotilla') && !path.startsWith('bundle')).sort();
+    (readdirSync(root, { recursive: true }) as string[])
+      .filter((path) => path.includes('flotilla') && !path.startsWith('flotilla-agent-'))
+      .sort();
   return { root, run, left, asked: (): string[] => readFileSync(log, 'utf8').split('\n').filter(Boolean) };
 }
 
 test('a script that was cut off anywhere runs nothing', async () => {
   const script = installScript({ pin: `sha256//${'A'.repeat(43)}=` });
   writeFileSync(join(dir, 'whole.sh'), script);
-  execFileSync('sh', ['-n', join(dir, 'whole.sh')]);
-  // The shell itself cuts a character off, again and again, and runs the rest: whatever is said but that it is no whole script counts.
+  for (const shell of [['sh'], ['busybox', 'sh']]) execFileSync('env', [...shell, '-n', join(dir, 'whole.sh')]);
+  // The shell itself cuts a character off, again and again, and runs the rest. What is no whole script has the status 2 of a syntax
+  // error, or 0 before the brace opens; what ran has another one, or ends this shell before it has counted to the end.
   writeFileSync(
     join(dir, 'cut.sh'),
-    `text=$(cat "$1"; printf x); text=\${text%x}; cuts=0
+    `text=$(cat "$1"; printf x); text=\${text%?x}; brace=$2; cuts=0
+exec 3>&1 >/dev/null 2>&1
 while [ -n "$text" ]; do
   text=\${text%?}
-  said=$(eval "$text" 2>&1) || true
-  case "$said" in '' | *'yntax error'*) ;; *) echo "ran at \${#text}" ;; esac
+  command eval "$text"
+  status=$?
+  if [ "$status" = 0 ] && [ "\${#text}" -le "$brace" ]; then status=2; fi
+  [ "$status" = 2 ] || echo "ran at \${#text}" >&3
   cuts=$((cuts + 1))
 done
-echo "cuts $cuts"
+echo "cuts $cuts" >&3
 `,
   );
-  const { stdout } = await promisify(execFile)('sh', [join(dir, 'cut.sh'), join(dir, 'whole.sh')]);
-  // Without its last line feed it is whole, and says how it is used: the proof that running shows.
-  expect(stdout).toBe(`ran at ${script.length - 1}\ncuts ${script.length}\n`);
+  const cut = async (name: string, text: string): Promise<string> => {
+    writeFileSync(join(dir, name), text);
+    const brace = text.indexOf('\n{') + 1;
+    return (await promisify(execFile)('sh', [join(dir, 'cut.sh'), join(dir, name), String(brace)])).stdout;
+  };
+  expect(await cut('whole.sh', script)).toBe(`cuts ${script.length - 1}\n`);
+  // One that is not between braces is found out.
+  const [head = '', rest = ''] = script.split('\n{\n');
+  expect(await cut('bare.sh', `${head}\n${rest.slice(0, 300)}`).catch(() => 'it ended the shell')).not.toMatch(/^cuts/);
 });
 
 test('a host gets the agent, keeps it over an update, and is as before when it goes', async () => {
   const { root, run, left, asked } = makeHost('host');
-  const bundle = await agentBundle(doors, { architecture: 'amd64', out: join(dir, 'one'), work: join(dir, 'work-1'), epochSeconds });
-  cpSync(bundle, join(root, 'bundle.tar.gz'));
-  writeFileSync(join(root, 'bundle.sh'), installScript({ pin: '' }));
-  const install = (...more: string[]) =>
-    run(
-      '/bin/sh',
-      '/bundle.sh',
-      '--hub',
-      'https://hub:6443/',
-      '--token',
-      token,
-      '--from',
-      '/bundle.tar.gz',
-      '--node-name',
-      'shed',
-      ...more,
-    );
+  // All in one file, as it is carried to hosts that reach no package source.
+  const packages = join(dir, 'packages');
+  mkdirSync(packages);
+  writeFileSync(join(packages, 'podman.deb'), 'a package');
+  const options = { architecture: 'amd64' as const, version: '0.1.0', out: dir, work: join(dir, 'work-1'), epochSeconds, packages };
+  execFileSync('tar', ['-xzf', await offlineBundle(doors, options), '-C', root]);
+  const carried = '/flotilla-agent-0.1.0-amd64';
+  expect(readdirSync(root + carried).sort()).toEqual(['agent.tar.gz', 'install.sh', 'packages']);
+  const bundle = join(root, carried, 'agent.tar.gz');
+  const given = ['--hub', 'https://hub:6443/', '--token', token, '--from', `${carried}/agent.tar.gz`, '--node-name', 'shed'];
+  const install = (...more: string[]) => run('/bin/sh', `${carried}/install.sh`, ...given, ...more);
   for (const [more, words] of [
     [['--node-labels', 'a=$(reboot)'], 'holds a character'],
     [['--hub', 'http://hub'], 'is named as https'],
@@ -124,7 +130,7 @@ test('a host gets the agent, keeps it over an update, and is as before when it g
   );
   expect(run('/usr/bin/flotilla-agent', '--help').said).toBe('v24.0.0\n');
   expect(install().status).toBe(0);
-  writeFileSync(join(root, 'bundle.tar.gz'), readFileSync(bundle).subarray(0, 10_000));
+  writeFileSync(bundle, readFileSync(bundle).subarray(0, 10_000));
   expect(install()).toEqual({ status: 1, said: expect.stringContaining('the bundle is damaged') });
   expect(run('/usr/bin/flotilla-agent').said).toBe('v24.0.0\n');
   expect(run('/bin/sh', '/usr/lib/flotilla/install.sh', '--uninstall').status).toBe(0);
@@ -200,19 +206,6 @@ test('a Debian package is the same every time, and dpkg puts it in and takes it 
   expect(left().filter((path) => !path.startsWith('var/lib/dpkg'))).toEqual(['var/lib/flotilla-agent']);
   dpkg('--purge', 'flotilla-agent');
   expect(left()).toEqual([]);
-});
-
-test('a host that reaches no package source has all in one file', async () => {
-  const packages = join(dir, 'packages');
-  mkdirSync(packages);
-  writeFileSync(join(packages, 'podman.deb'), 'a package');
-  const out = join(dir, 'carried');
-  mkdirSync(out);
-  const options = { architecture: 'arm64' as const, version: '0.1.0', out, work: join(dir, 'work-5'), epochSeconds, packages };
-  const file = await offlineBundle(doors, options);
-  const listed = execFileSync('tar', ['-tzf', file], { encoding: 'utf8' }).split('\n');
-  for (const name of ['agent.tar.gz', 'install.sh', 'packages/podman.deb'])
-    expect(listed).toContain(`./flotilla-agent-0.1.0-arm64/${name}`);
 });
 
 function hashOf(file: string): string {
