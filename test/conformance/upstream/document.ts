@@ -34,7 +34,7 @@ export function conformanceDocument({ version, tests }: UpstreamResults): string
     '',
     '*pass*: the test passed. *not yet*: it concerns what Flotilla has, and does not pass, or was not run. *not applicable*: it needs a concept',
     'that Flotilla does not have yet, which is named. The images that the tests ask for are made by hand where no registry can be reached',
-    '(`agnhost` from its source, the others from busybox).',
+    '(`agnhost` from its source, the others from busybox). A second board is there for the test that counts them.',
     '',
     ...table(
       ['Group', 'pass', 'not yet', 'not applicable'],
