@@ -58,7 +58,8 @@ beforeAll(async () => {
   ensureTools(process.getuid?.() === 0 ? ['images'] : ['images', 'fakeroot']);
   dir = await mkdtemp(join(tmpdir(), 'flotilla-card-'));
   const tree = join(dir, 'source');
-  await mkdir(join(tree, 'boot'), { recursive: true });
+  await mkdir(join(tree, 'boot/firmware'), { recursive: true });
+  await writeFile(join(tree, 'boot/firmware/hidden'), 'under the boot partition');
   await mkdir(join(tree, 'var/lib/dpkg'), { recursive: true });
   await mkdir(join(tree, 'usr/share/doc/busybox'), { recursive: true });
   await mkdir(join(tree, 'usr/lib/linux-image-6.1'), { recursive: true });
@@ -117,6 +118,7 @@ test('two builds are equal, their file system is sound, and it has the owners of
   await run('e2fsck', ['-f', '-n', first.rootFile], { env: { PATH: path } });
   const { stdout } = await run('debugfs', ['-R', 'stat /file-1', first.rootFile], { env: { PATH: path, TZ: 'UTC' } });
   expect((await run('debugfs', ['-R', 'cat /usr/lib/agent', first.rootFile], { env: { PATH: path } })).stdout).toBe('over it\n');
+  expect((await run('debugfs', ['-R', 'ls -p /boot/firmware', first.rootFile], { env: { PATH: path } })).stdout).not.toContain('hidden');
   const masked = await run('debugfs', ['-R', 'stat /etc/systemd/system/ssh.service', first.rootFile], { env: { PATH: path } });
   expect(masked.stdout).toContain('Fast link dest: "/dev/null"');
   expect(stdout).toMatch(/Mode:\s+04755[\s\S]*User:\s+0\s+Group:\s+7\b/);

@@ -48,6 +48,8 @@ export async function makeRootImage(doors: Doors, options: RootImageOptions): Pr
     'set -e',
     ...options.tars.map((tar) => `tar --extract --numeric-owner --preserve-permissions --file ${tar} --directory ${tree} --exclude=./dev`),
     `cd ${tree}; mkdir -p dev proc sys run tmp boot/firmware; chmod 755 .`,
+    // Packages that put kernels there find the boot partition mounted on a board; here it would be lost room under the mount.
+    'find boot/firmware -mindepth 1 -delete',
     `find . -newermt @${options.epochSeconds} -print0 | xargs -0 -r touch --no-dereference --date=@${options.epochSeconds}`,
     `size=${size}; truncate --size "$size"M ${options.out}`,
     ext4Command({ ...options, label: 'flotilla-root', from: '.' }),
