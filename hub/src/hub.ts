@@ -378,7 +378,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     },
     async stop() {
       ready = false;
-      renewal?.stop();
+      const lookedLast = renewal?.stop();
       apiService?.stop();
       stopping.abort(new Error('the hub is stopping'));
       await api?.close();
@@ -386,6 +386,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
       keptLogs.stop();
       recovery?.stop();
       await running.catch(() => {});
+      await lookedLast;
       await informers.stop();
       await cache.stop();
       await store.close();

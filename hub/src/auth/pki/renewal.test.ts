@@ -46,9 +46,22 @@ test('certificates are renewed while the hub runs, and what failed to take them 
   expect(renewed).toHaveLength(2);
   expect(renewed[0]).not.toBe(first);
   expect(renewed[1]).toBe(renewed[0]);
-  renewal.stop();
+  await renewal.stop();
   await clock.advance(dayMs);
   expect(checks).toBe(5);
+});
+
+test('stopping waits for the look that is under way', async () => {
+  const clock = new FakeClock();
+  const { promise: written, resolve: write } = Promise.withResolvers<boolean>();
+  const renewal = keepRenewed({ pki: { renew: () => written }, clock, logger: silentLogger, renewed: () => {} });
+  await clock.advance(10 * 60_000);
+  let stopped = false;
+  const stopping = renewal.stop().then(() => (stopped = true));
+  await clock.advance(dayMs);
+  expect(stopped).toBe(false);
+  write(true);
+  await stopping;
 });
 
 const openAt = async (wallMs: number) => {

@@ -13,9 +13,13 @@ export interface RenewalOptions {
 /** So seldom that it costs nothing, so often that certificates made by a clock that was wrong do not last. */
 const checkMs = 10 * 60_000;
 
-/** Looks whether the hub's certificates come to their end; a hub that is never started anew keeps valid ones. */
-export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { stop(): void } {
+/**
+ * Looks whether the hub's certificates come to their end; a hub that is never started anew keeps valid ones. `stop` waits for the look that
+ * is under way: nothing is written after it.
+ */
+export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { stop(): Promise<void> } {
   let stopped = false;
+  let checking: Promise<void> = Promise.resolve();
   let unused = false;
   const check = async (): Promise<void> => {
     try {
@@ -30,7 +34,7 @@ export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { 
   };
   const arm = () =>
     clock.after('certificate renewal', checkMs, () => {
-      void check().finally(() => {
+      checking = check().finally(() => {
         if (!stopped) timer = arm();
       });
     });
@@ -39,6 +43,7 @@ export function keepRenewed({ pki, clock, logger, renewed }: RenewalOptions): { 
     stop: () => {
       stopped = true;
       timer.cancel();
+      return checking;
     },
   };
 }
