@@ -12,7 +12,7 @@ import { hostAddress, type VirtualArchitecture, VirtualBoard, virtualBoards } fr
 
 const cardMib = 3072;
 /** Of one thing that a board does; emulated processors are slow. */
-const patienceMs = { amd64: 15 * 60_000, arm64: 40 * 60_000 } as const;
+const patienceMs = { amd64: 40 * 60_000, arm64: 90 * 60_000 } as const;
 
 /** What makes a board this board. */
 export interface BoardIdentity {
