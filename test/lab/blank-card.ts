@@ -202,7 +202,7 @@ export class CardBoard {
       this.#world.patienceMs,
     ).catch((error: Error) => error);
     if (answer instanceof Error || answer === 'the emulator has ended')
-      throw new Error(`waiting until ${what}: ${String(answer)}\n${console.tail(60)}`);
+      throw new Error(`waiting until ${what}: ${String(answer)}\n${console.tail(400)}`);
     return answer as T;
   }
 }
