@@ -9,8 +9,12 @@ test('a client that is not read from gets the answers to its pings unasked, and 
   const pongs: number[] = [];
   const socket = Object.assign(new EventEmitter(), {
     isPaused: false,
-    pause: () => void (socket.isPaused = true),
-    resume: () => void (socket.isPaused = false),
+    pause: () => {
+      socket.isPaused = true;
+    },
+    resume: () => {
+      socket.isPaused = false;
+    },
     pong: () => void pongs.push(clock.monotonicMs()),
     ping: () => void socket.emit('pong'),
     terminate: () => void socket.emit('close'),
