@@ -304,7 +304,7 @@ test('a flood of joins is told to come again, in HTTP; who has another token joi
   const [flooded, other] = [await token(), await token()];
   // Nothing is refilled here either.
   const limits = new JoinLimits(new FakeClock());
-  const boards = { get: () => undefined, enter: async (board: unknown) => board } as unknown as BoardDirectory;
+  const boards = { get: () => undefined, renamed: () => undefined, enter: async (board: unknown) => board } as unknown as BoardDirectory;
   const handle = joinHandler({
     client: world.client,
     boards,
