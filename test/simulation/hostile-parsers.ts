@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { parseCall } from '@flotilla/shared/protocol/call-messages.js';
 import { envelopeSigner, type PinnedKey, seal } from '@flotilla/shared/protocol/envelope.js';
-import { parseJoinAnswer, parseJoinRequest } from '@flotilla/shared/protocol/join.js';
+import { parseJoinAnswer, parseJoinRequest, parseWaitAnswer } from '@flotilla/shared/protocol/join.js';
 import { parseLeaseGrant, parseLeaseRequest } from '@flotilla/shared/protocol/lease-messages.js';
 import { parseKeptLog, parseKeptLogAck } from '@flotilla/shared/protocol/log-messages.js';
 import { openManifest, parseObjects, parseWant } from '@flotilla/shared/protocol/manifest-messages.js';
@@ -163,6 +163,7 @@ export const parsers: readonly Parser[] = [
     parse: parseJoinAnswer,
     good: [{ clusterId: 'c', certificate: 'c', ca: 'c', manifestKeys: [{ keyId: 'k', publicKey: 'p' }], mqttPort: 8883, wallMs: 1 }],
   },
+  { name: 'wait answer', parse: parseWaitAnswer, good: [{ message: 'wait', fingerprint: 'SHA256:k', retryAfterSeconds: 30 }] },
   {
     name: 'traffic',
     up: 'traffic',
