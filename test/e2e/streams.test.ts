@@ -32,6 +32,12 @@ beforeAll(async () => {
   lan = await Lan.open();
   hubArgs.push('--names', lan.gateway);
 });
+// Runs after what was set up later is cleared away: without its network a board could not end its pods.
+afterAll(async () => {
+  await door?.close();
+  await lan?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
 // Of the board one port of the hub can be reached, and nothing of the board.
 const stack = useStack({ hubArgs, mqtt: 'none' }, async (it) => {
   if (!lan) throw new Error('there is no LAN');
@@ -40,11 +46,6 @@ const stack = useStack({ hubArgs, mqtt: 'none' }, async (it) => {
   board = await it.addBoard('board-1', { address: lan.gateway, place: onBoard, args: ['--keep-alive', '4'] });
   for (const object of [box, service]) await it.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(object) });
   await it.waitFor('condition=Ready', 'pod/box');
-});
-afterAll(async () => {
-  await door?.close();
-  await lan?.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 /** What `nc` runs for each connection: an HTTP server that says how it was asked. */
