@@ -1,3 +1,4 @@
+import { textTable } from '@flotilla/shared/platform/text-table.js';
 import { Shape } from '@flotilla/shared/protocol/shape.js';
 
 /** What somebody at the board may ask. */
@@ -100,20 +101,7 @@ function podTable(pods: readonly LocalPod[]): string {
     return [namespace, name, ready, status, String(restarts), ip ?? '<none>'];
   });
   rows.sort(([a = '', b = ''], [c = '', d = '']) => (a === c ? (b < d ? -1 : 1) : a < c ? -1 : 1));
-  return columns([['NAMESPACE', 'NAME', 'READY', 'STATUS', 'RESTARTS', 'IP'], ...rows]);
-}
-
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('   ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return textTable([['NAMESPACE', 'NAME', 'READY', 'STATUS', 'RESTARTS', 'IP'], ...rows]);
 }
 
 function factLines(facts: Readonly<Record<string, string>>): string {

@@ -1,11 +1,11 @@
 import type { Node, Pod, PodList } from '@flotilla/shared/api/generated/types.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { isConflict, isNotFound, StatusError } from '@flotilla/shared/errors/status.js';
+import { textTable } from '@flotilla/shared/platform/text-table.js';
 import { enrolmentPath, type ShownWaitingBoard } from '#nodesync/enrol/enrolment-routes.ts';
 import { type ApiClient, apiClient } from './api-client.ts';
 import { confirmed } from './confirmed.ts';
 import { parseDuration } from './parse.ts';
-import { textTable } from './text-table.ts';
 
 interface Reach {
   readonly kubeconfig?: string;

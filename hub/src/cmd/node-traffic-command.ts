@@ -3,6 +3,7 @@ import type { Node } from '@flotilla/shared/api/generated/types.js';
 import { kubeTime } from '@flotilla/shared/clock/clock.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { isConflict } from '@flotilla/shared/errors/status.js';
+import { tableLines } from '@flotilla/shared/platform/text-table.js';
 import { trafficClasses } from '@flotilla/shared/protocol/traffic-messages.js';
 import { bytesText } from '@flotilla/shared/quantity/bytes-text.js';
 import { trafficPath } from '#nodesync/traffic/traffic-page.ts';
@@ -43,7 +44,6 @@ export function trafficText({ node, asOfMs, traffic }: KnownTraffic): string {
     ...rows.map((row) => [row.name, bytesText(row.up), bytesText(row.down), bytesText(row.month), share(row.month)]),
     ['all', bytesText(sum(({ up }) => up)), bytesText(sum(({ down }) => down)), bytesText(month), share(month)],
   ];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   const budget = budgetBytes === undefined ? 'none' : `${bytesText(budgetBytes)} a month, ${share(month)} used`;
   const held = shed.length > 0 ? `; held back: ${shed.join(', ')}` : '';
   const overridden = overrideUntilMs === undefined ? '' : `; overridden until ${kubeTime(overrideUntilMs)}`;
@@ -55,12 +55,7 @@ export function trafficText({ node, asOfMs, traffic }: KnownTraffic): string {
     `Keep-alive: ${keepAliveMs === 0 ? 'unknown' : `${keepAliveMs / 1000} s`}`,
     `Flash, since midnight UTC: ${bytesText(flash.bytes)} with ${flash.syncs} syncs; ${flashBudget}`,
     '',
-    ...table.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('   ')
-        .trimEnd(),
-    ),
+    ...tableLines(table),
     '',
   ].join('\n');
 }

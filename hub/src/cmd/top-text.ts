@@ -1,3 +1,4 @@
+import { tableLines } from '@flotilla/shared/platform/text-table.js';
 import { bytesText } from '@flotilla/shared/quantity/bytes-text.js';
 import type { MetricSamples } from './metric-samples.ts';
 
@@ -45,11 +46,11 @@ export function topText(before: MetricSamples, now: MetricSamples, seconds: numb
     `Memory ${bytesText(resident)}, heap ${bytesText(now.sum('nodejs_heap_size_used_bytes'))}`,
     `${boards} boards connected, ${pods} pods${perBoard}`,
     '',
-    ...table(rows),
+    ...tableLines(rows, '  '),
     '',
-    ...table([['WRITES OF', 'RATE', 'SINCE THE START'], ...writers(before, now, seconds)]),
+    ...tableLines([['WRITES OF', 'RATE', 'SINCE THE START'], ...writers(before, now, seconds)], '  '),
     '',
-    ...table([['CONTROLLER', 'WAITING', 'LOOKS', 'TIME OF EACH'], ...queues(now)]),
+    ...tableLines([['CONTROLLER', 'WAITING', 'LOOKS', 'TIME OF EACH'], ...queues(now)], '  '),
     '',
   ].join('\n');
 }
@@ -72,16 +73,6 @@ function queues(now: MetricSamples): string[][] {
     const ms = looks > 0 ? (now.sum('workqueue_work_duration_seconds_sum', { name }) / looks) * 1000 : 0;
     return [name, String(now.sum('workqueue_depth', { name })), String(looks), `${amount(ms)} ms`];
   });
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function share(part: number): string {
