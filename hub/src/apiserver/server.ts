@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
+import { listenWide, type WideListener } from '@flotilla/shared/platform/wide-listener.js';
 import type { PeerCertificate } from '#auth/authn/authenticator.ts';
 import type { ServerTls } from '#auth/pki/pki.ts';
 import { replyError } from './answers.ts';
@@ -70,6 +70,7 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
     noDelay: true,
   });
   server.maxConnections = maxConnections;
+  let listener: WideListener | undefined;
 
   const find = (url: string): ExchangeHandler => {
     for (const [prefix, handler] of prefixes) {
@@ -103,9 +104,12 @@ export function createHttpsServer({ tls, fallback, logger, clock }: HttpsServerO
   });
 
   return {
-    listen: (host, port) => listen(server, host, port),
+    async listen(host, port) {
+      listener = await listenWide(server, { host, port }, { noDelay: true });
+      return listener.port;
+    },
     async close(graceMs = 5000) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = listener?.close();
       server.closeIdleConnections();
       for (const socket of upgraded) socket.destroy();
       const over = new AbortController();
@@ -147,14 +151,4 @@ function endLateBody(request: IncomingMessage): void {
     if (!request.complete) request.destroy();
   }, lateBodyMs).unref();
   request.once('close', () => clearTimeout(late));
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }

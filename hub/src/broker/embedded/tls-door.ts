@@ -1,6 +1,7 @@
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from '@flotilla/shared/log/logger.js';
+import { listenWide, type WideListener } from '@flotilla/shared/platform/wide-listener.js';
 import type { Admission } from '../admission.ts';
 import { brokerLimits } from '../types.ts';
 
@@ -21,12 +22,15 @@ export interface TlsDoorOptions {
   readonly connected: (socket: TLSSocket) => void;
 }
 
+const tcpOptions = { noDelay: true, pauseOnConnect: true };
+
 /** MQTT's own port. A connection waits for its handshake until the hub can carry it: TCP costs nothing, TLS a millisecond. */
 export class TlsDoor {
   readonly #options: TlsDoorOptions;
   readonly #tls: TlsServer;
   readonly #tcp: TcpServer;
   readonly #sockets = new Set<Socket>();
+  #listener: WideListener | undefined;
 
   constructor(options: TlsDoorOptions) {
     const { admission, connected, logger, tls } = options;
@@ -44,13 +48,12 @@ export class TlsDoor {
       socket.destroy();
     });
     // Messages are small and follow one another: none waits for the acknowledgement of the one before.
-    this.#tcp = createTcpServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#arrived(socket));
+    this.#tcp = createTcpServer(tcpOptions, (socket) => this.#arrived(socket));
     this.#tcp.maxConnections = brokerLimits.connections;
   }
 
   get port(): number | undefined {
-    const address = this.#tcp.address();
-    return typeof address === 'object' && address ? address.port : undefined;
+    return this.#listener?.port;
   }
 
   /** After a renewal; connections that stand keep their certificate. */
@@ -58,21 +61,14 @@ export class TlsDoor {
     this.#tls.setSecureContext(secureContext(tls));
   }
 
-  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
-    const tcp = this.#tcp;
-    await new Promise<void>((resolve, reject) => {
-      tcp.once('error', reject);
-      tcp.listen(port, host, () => {
-        tcp.off('error', reject);
-        resolve();
-      });
-    });
-    tcp.on('error', (error) => this.#options.logger.error('the MQTT port failed', { error }));
+  async listen(address: { readonly host: string; readonly port: number }): Promise<void> {
+    this.#listener = await listenWide(this.#tcp, address, tcpOptions);
+    this.#tcp.on('error', (error) => this.#options.logger.error('the MQTT port failed', { error }));
   }
 
   /** Takes nobody any more. Resolves when the last connection has ended. */
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#tcp.close(() => resolve()));
+  async close(): Promise<void> {
+    await this.#listener?.close();
   }
 
   /** Ends what is still connected. */
