@@ -5,7 +5,8 @@ import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
-import { metadataOf } from '#registry/generic/object-meta.ts';
+import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -118,7 +119,7 @@ const strategy: Strategy<Deployment> = {
     object.status = old.status ?? {};
     // Annotations count too: they are copied to the replica sets.
     const same = semanticEqual(object.spec, old.spec) && semanticEqual(object.metadata?.annotations, old.metadata?.annotations);
-    if (!same) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+    countGeneration(object, old, same);
   },
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: validateChange,
@@ -163,21 +164,10 @@ export const deployments: ResourceDefinition<Deployment> = {
     ),
   ],
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(object, old) {
-          if (old.spec) object.spec = old.spec;
-          const metadata = metadataOf(object);
-          if (old.metadata?.labels) metadata.labels = old.metadata.labels;
-          else delete metadata.labels;
-        },
-        validate: () => [],
-        validateUpdate: validateStatus,
-      },
-    },
+    statusSubresource<Deployment>(kind, {
+      prepareForUpdate: (object, old) => keepField(metadataOf(object), old.metadata ?? {}, 'labels'),
+      validateUpdate: validateStatus,
+    }),
     scaleSubresource<Deployment>('apps', 'deployments'),
   ],
 };

@@ -6,7 +6,8 @@ import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
-import { metadataOf } from '#registry/generic/object-meta.ts';
+import { countGeneration, metadataOf } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -59,7 +60,7 @@ const strategy: Strategy<ReplicaSet> = {
   },
   prepareForUpdate(object, old) {
     object.status = old.status ?? { replicas: 0 };
-    if (!semanticEqual(object.spec, old.spec)) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+    countGeneration(object, old);
   },
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
   validateUpdate(object, old) {
@@ -103,18 +104,7 @@ export const replicaSets: ResourceDefinition<ReplicaSet> = {
   strategy,
   columns: replicaColumns(({ spec }) => labelSelector(spec?.selector).toString()),
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(object, old) {
-          if (old.spec) object.spec = old.spec;
-        },
-        validate: () => [],
-        validateUpdate: validateReplicaCounts,
-      },
-    },
+    statusSubresource<ReplicaSet>(kind, { validateUpdate: validateReplicaCounts }),
     scaleSubresource<ReplicaSet>('apps', 'replicasets'),
   ],
 };

@@ -2,6 +2,8 @@ import type { Namespace } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid } from '@flotilla/shared/errors/field.js';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { keepField } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { labelName, qualifiedName } from '#registry/validation/names.ts';
@@ -57,8 +59,7 @@ const strategy: Strategy<Namespace> = {
   },
   prepareForUpdate(object, old) {
     if (old.spec) object.spec = { ...object.spec, ...old.spec };
-    if (old.status) object.status = old.status;
-    else delete object.status;
+    keepField(object, old, 'status');
   },
   prepareForDelete(object) {
     object.status = { ...object.status, phase: 'Terminating' };
@@ -71,10 +72,10 @@ const strategy: Strategy<Namespace> = {
   validateUpdate: validateLevels,
 };
 
+const kind = { group: '', version: 'v1', kind: 'Namespace' };
+
 export const namespaces: ResourceDefinition<Namespace> = {
-  group: '',
-  version: 'v1',
-  kind: 'Namespace',
+  ...kind,
   resource: 'namespaces',
   singular: 'namespace',
   shortNames: ['ns'],
@@ -88,28 +89,13 @@ export const namespaces: ResourceDefinition<Namespace> = {
     ageColumn,
   ],
   subresources: [
-    {
-      name: 'status',
-      kind: { group: '', version: 'v1', kind: 'Namespace' },
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(object, old) {
-          if (old.spec) object.spec = old.spec;
-          else delete object.spec;
-        },
-        validate: () => [],
-        validateUpdate: validatePhase,
-      },
-    },
+    statusSubresource<Namespace>(kind, { validateUpdate: validatePhase }),
     {
       name: 'finalize',
-      kind: { group: '', version: 'v1', kind: 'Namespace' },
+      kind,
       verbs: ['update'],
       strategy: {
-        prepareForUpdate(object, old) {
-          if (old.status) object.status = old.status;
-          else delete object.status;
-        },
+        prepareForUpdate: (object, old) => keepField(object, old, 'status'),
         validate: () => [],
         validateUpdate: (object) => validateSpecFinalizers(object),
       },

@@ -4,6 +4,8 @@ import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
 import { ageColumn, nameColumn, withAbsence } from '#registry/generic/columns.ts';
 import { jsonEqual } from '#registry/generic/json.ts';
+import { keepField } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { each } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -75,8 +77,7 @@ const strategy: Strategy<Node> = {
     delete status?.config;
   },
   prepareForUpdate(node, old) {
-    if (old.status) node.status = old.status;
-    else delete node.status;
+    keepField(node, old, 'status');
     delete node.spec?.configSource;
   },
   validate: (node) => [
@@ -152,20 +153,12 @@ export const nodes: ResourceDefinition<Node> = {
     ),
   ],
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(node, old) {
-          if (old.spec) node.spec = old.spec;
-          else delete node.spec;
-          if (!old.status?.config) delete node.status?.config;
-        },
-        validate: () => [],
-        validateUpdate: (node, old) => [...validateStatus(node), ...validateFixed(node, old)],
+    statusSubresource<Node>(kind, {
+      prepareForUpdate(node, old) {
+        if (!old.status?.config) delete node.status?.config;
       },
-    },
+      validateUpdate: (node, old) => [...validateStatus(node), ...validateFixed(node, old)],
+    }),
   ],
   selectableFields: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
 };

@@ -2,8 +2,8 @@ import type { Pod } from '@flotilla/shared/api/generated/types.js';
 import { qosClassOf } from '@flotilla/shared/api/qos-class.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
-import { semanticEqual } from '#registry/generic/json.ts';
-import { metadataOf } from '#registry/generic/object-meta.ts';
+import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { validateEphemeralContainersKept } from '#registry/validation/ephemeral-containers.ts';
 import { each } from '#registry/validation/fields.ts';
@@ -83,10 +83,9 @@ const strategy: Strategy<Pod> = {
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec), ...gatedCondition(pod, now) };
   },
   prepareForUpdate(pod, old) {
-    if (old.status) pod.status = old.status;
-    else delete pod.status;
+    keepField(pod, old, 'status');
     dropDisabledFields(pod.spec);
-    if (!semanticEqual(pod.spec, old.spec)) metadataOf(pod).generation = (old.metadata?.generation ?? 0) + 1;
+    countGeneration(pod, old);
   },
   validate: validateNew,
   validateUpdate: (pod, old) => [
@@ -100,18 +99,14 @@ const strategy: Strategy<Pod> = {
   },
 };
 
-const statusStrategy: Strategy<Pod> = {
+const statusRules: Pick<Strategy<Pod>, 'prepareForUpdate' | 'validateUpdate'> = {
   prepareForUpdate(pod, old) {
-    if (old.spec) pod.spec = old.spec;
-    const metadata = metadataOf(pod);
-    if (old.metadata?.ownerReferences) metadata.ownerReferences = old.metadata.ownerReferences;
-    else delete metadata.ownerReferences;
+    keepField(metadataOf(pod), old.metadata ?? {}, 'ownerReferences');
     if (pod.status && !pod.status.qosClass && old.status?.qosClass) pod.status.qosClass = old.status.qosClass;
     if (pod.status && !pod.status.observedGeneration && old.status?.observedGeneration) {
       pod.status.observedGeneration = old.status.observedGeneration;
     }
   },
-  validate: () => [],
   validateUpdate: validatePodStatusUpdate,
 };
 
@@ -125,7 +120,7 @@ const ephemeralContainersStrategy: Strategy<Pod> = {
     pod.spec = { ...spec, ...(ephemeralContainers ? { ephemeralContainers } : {}) };
     if (old.status) pod.status = old.status;
     dropDisabledFields(pod.spec);
-    if (!semanticEqual(pod.spec, old.spec)) pod.metadata.generation = (old.metadata?.generation ?? 0) + 1;
+    countGeneration(pod, old);
   },
   validate: () => [],
   validateUpdate(pod, old) {
@@ -153,7 +148,7 @@ export const pods: ResourceDefinition<Pod> = {
   strategy,
   columns: podColumns,
   subresources: [
-    { name: 'status', kind, verbs: ['get', 'patch', 'update'], strategy: statusStrategy },
+    statusSubresource(kind, statusRules),
     {
       name: 'binding',
       kind: { group: '', version: 'v1', kind: 'Binding' },

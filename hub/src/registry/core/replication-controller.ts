@@ -4,8 +4,8 @@ import { invalid, required } from '@flotilla/shared/errors/field.js';
 import { validateLastingTemplate, workloadWarnings } from '#registry/apps/pod-template.ts';
 import { replicaColumns, validateReplicaCounts } from '#registry/apps/replica-set.ts';
 import { scaleSubresource } from '#registry/apps/scale.ts';
-import { semanticEqual } from '#registry/generic/json.ts';
-import { metadataOf } from '#registry/generic/object-meta.ts';
+import { countGeneration, metadataOf } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -53,7 +53,7 @@ const strategy: Strategy<ReplicationController> = {
   },
   prepareForUpdate(object, old) {
     object.status = old.status ?? { replicas: 0 };
-    if (!semanticEqual(object.spec, old.spec)) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+    countGeneration(object, old);
   },
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: validateSpec,
@@ -76,18 +76,7 @@ export const replicationControllers: ResourceDefinition<ReplicationController> =
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   orphansByDefault: true,
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(object, old) {
-          if (old.spec) object.spec = old.spec;
-        },
-        validate: () => [],
-        validateUpdate: validateReplicaCounts,
-      },
-    },
+    statusSubresource<ReplicationController>(kind, { validateUpdate: validateReplicaCounts }),
     scaleSubresource<ReplicationController>('', 'replicationcontrollers', selectorText),
   ],
 };

@@ -1,6 +1,7 @@
 import type { LoadBalancerStatus, Service, ServiceSpec } from '@flotilla/shared/api/generated/types.js';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { jsonEqual } from '#registry/generic/json.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { ipWarnings } from '#registry/validation/ip-address.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -145,23 +146,16 @@ export const services: ResourceDefinition<Service> = {
     { ...column('Selector', 'The labels of the pods that it leads to.', selectorText), priority: 1 },
   ],
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(service, old) {
-          if (old.spec) service.spec = old.spec;
-          service.status = { ...service.status, loadBalancer: service.status?.loadBalancer ?? {} };
-        },
-        validate: () => [],
-        validateUpdate: validateServiceStatus,
-        warnings: ({ status }) =>
-          (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
-            ip ? ipWarnings(`status.loadBalancer.ingress[${index}]`, ip) : [],
-          ),
+    statusSubresource<Service>(kind, {
+      prepareForUpdate(service) {
+        service.status = { ...service.status, loadBalancer: service.status?.loadBalancer ?? {} };
       },
-    },
+      validateUpdate: validateServiceStatus,
+      warnings: ({ status }) =>
+        (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
+          ip ? ipWarnings(`status.loadBalancer.ingress[${index}]`, ip) : [],
+        ),
+    }),
   ],
   selectableFields: {
     'spec.clusterIP': ({ spec }) => spec?.clusterIP ?? '',

@@ -3,7 +3,8 @@ import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, required } from '@flotilla/shared/errors/field.js';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
-import { metadataOf } from '#registry/generic/object-meta.ts';
+import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
+import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { oneOf, requiredName, requiredOneOf, within } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -54,9 +55,8 @@ const strategy: Strategy<NodeOperation> = {
     metadataOf(object).generation = 1;
   },
   prepareForUpdate(object, old) {
-    if (old.status) object.status = old.status;
-    else delete object.status;
-    if (!semanticEqual(object.spec, old.spec)) metadataOf(object).generation = (old.metadata?.generation ?? 0) + 1;
+    keepField(object, old, 'status');
+    countGeneration(object, old);
   },
   validate: (object) => [...validateMetadata(object, { namespaced: false, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: (object, old) => [...validateSpec(object), ...validateSpecUpdate(object, old)],
@@ -98,18 +98,9 @@ export const nodeOperations: ResourceDefinition<NodeOperation> = {
     },
   ],
   subresources: [
-    {
-      name: 'status',
-      kind,
-      verbs: ['get', 'patch', 'update'],
-      strategy: {
-        prepareForUpdate(object, old) {
-          object.spec = old.spec;
-        },
-        validate: () => [],
-        validateUpdate: ({ status }) => oneOf('status.phase', status?.phase, nodeOperationPhases),
-      },
-    },
+    statusSubresource<NodeOperation>(kind, {
+      validateUpdate: ({ status }) => oneOf('status.phase', status?.phase, nodeOperationPhases),
+    }),
   ],
   selectableFields: { 'spec.nodeName': ({ spec }) => spec.nodeName, 'status.phase': ({ status }) => status?.phase ?? '' },
 };
