@@ -1,8 +1,7 @@
-import type { Deployment, DeploymentStatus, DeploymentStrategy } from '@flotilla/shared/api/generated/types.js';
+import type { Deployment, DeploymentStrategy } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
-import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
@@ -11,23 +10,21 @@ import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { regexError, subdomainName } from '#registry/validation/names.ts';
-import { validateSelectorAndTemplate, workloadColumns, workloadWarnings } from './pod-template.ts';
+import { defaultReplicas, validateSelectorAndTemplate, validateSelectorKept, workloadColumns, workloadWarnings } from './pod-template.ts';
+import { validateCounts } from './replica-counts.ts';
 import { scaleSubresource } from './scale.ts';
 
 const percentWords = "a valid percent string must be a numeric string followed by an ending '%'";
 
 function defaults({ spec }: Deployment): void {
   if (!spec) return;
-  spec.template ??= {};
-  spec.template.spec ??= { containers: [] };
-  spec.replicas ??= 1;
+  defaultReplicas(spec);
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
   const strategy = spec.strategy ?? {};
   spec.strategy = strategy;
   strategy.type ||= 'RollingUpdate';
   if (strategy.type === 'RollingUpdate') strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...strategy.rollingUpdate };
-  if (spec.template?.spec) defaultPodSpec(spec.template.spec);
 }
 
 function amountOf(value: number | string | undefined): number {
@@ -75,13 +72,6 @@ function validateSpec({ spec }: Deployment): FieldError[] {
   return faults;
 }
 
-function validateChange(object: Deployment, old: Deployment): FieldError[] {
-  const faults = validateSpec(object);
-  const selector = object.spec?.selector;
-  if (!semanticEqual(selector, old.spec?.selector)) faults.push(invalid('spec.selector', selector, 'field is immutable'));
-  return faults;
-}
-
 const counters = [
   'observedGeneration',
   'replicas',
@@ -94,17 +84,10 @@ const counters = [
 ] as const;
 
 function validateStatus({ status = {} }: Deployment, { status: was = {} }: Deployment): FieldError[] {
-  const faults = counters.flatMap((field) => nonNegative(`status.${field}`, status[field]));
-  const amount = (field: (typeof counters)[number], of: DeploymentStatus = status): number => of[field] ?? 0;
-  for (const field of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const) {
-    if (amount(field) > amount('replicas'))
-      faults.push(invalid(`status.${field}`, amount(field), 'cannot be greater than status.replicas'));
-  }
-  if (amount('availableReplicas') > amount('readyReplicas')) {
-    faults.push(invalid('status.availableReplicas', amount('availableReplicas'), 'cannot be greater than readyReplicas'));
-  }
-  if (was?.collisionCount !== undefined && amount('collisionCount') < was.collisionCount) {
-    faults.push(invalid('status.collisionCount', amount('collisionCount'), 'cannot be decremented'));
+  const faults = validateCounts(status, counters, ['updatedReplicas', 'readyReplicas', 'availableReplicas']);
+  const { collisionCount = 0 } = status;
+  if (was?.collisionCount !== undefined && collisionCount < was.collisionCount) {
+    faults.push(invalid('status.collisionCount', collisionCount, 'cannot be decremented'));
   }
   return faults;
 }
@@ -122,7 +105,7 @@ const strategy: Strategy<Deployment> = {
     countGeneration(object, old, same);
   },
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
-  validateUpdate: validateChange,
+  validateUpdate: (object, old) => [...validateSpec(object), ...validateSelectorKept(object.spec ?? {}, old.spec)],
   warnings: workloadWarnings,
 };
 

@@ -3,7 +3,9 @@ import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
 import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
+import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { containerColumns } from '#registry/generic/columns.ts';
+import { semanticEqual } from '#registry/generic/json.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
 import { dnsLabel } from '#registry/validation/names.ts';
@@ -13,6 +15,14 @@ import { podWarnings } from '#registry/validation/pod-warnings.ts';
 interface WithTemplate {
   readonly selector?: LabelSelector;
   readonly template?: PodTemplateSpec;
+}
+
+/** One pod, of a template that is complete. */
+export function defaultReplicas(spec: { replicas?: number; template?: PodTemplateSpec }): void {
+  spec.replicas ??= 1;
+  spec.template ??= {};
+  spec.template.spec ??= { containers: [] };
+  defaultPodSpec(spec.template.spec);
 }
 
 /** Selector and template of a workload whose pods run for ever (apps/validation, ValidatePodTemplateSpecForReplicaSet). */
@@ -31,6 +41,11 @@ export function validateSelectorAndTemplate({ selector, template }: WithTemplate
     faults.push(invalid(`${at}.metadata.labels`, labels, '`selector` does not match template `labels`'));
   }
   return [...faults, ...validateLastingTemplate(template, at, 'ReplicaSet')];
+}
+
+/** @param spec a workload's whose selector may not change */
+export function validateSelectorKept({ selector }: WithTemplate, old: WithTemplate | undefined): FieldError[] {
+  return semanticEqual(selector, old?.selector) ? [] : [invalid('spec.selector', selector, 'field is immutable')];
 }
 
 /** What any template of pods has to be (core/validation, ValidatePodTemplateSpec). */

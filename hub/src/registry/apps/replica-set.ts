@@ -1,18 +1,16 @@
 import type { PodTemplateSpec, ReplicaSet, ReplicaSetStatus } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { invalid } from '@flotilla/shared/errors/field.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
-import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
 import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
-import { semanticEqual } from '#registry/generic/json.ts';
 import { countGeneration, metadataOf } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { subdomainName } from '#registry/validation/names.ts';
-import { validateSelectorAndTemplate, workloadColumns, workloadWarnings } from './pod-template.ts';
+import { defaultReplicas, validateSelectorAndTemplate, validateSelectorKept, workloadColumns, workloadWarnings } from './pod-template.ts';
+import { validateCounts } from './replica-counts.ts';
 import { scaleSubresource } from './scale.ts';
 
 function validateSpec({ spec }: ReplicaSet): FieldError[] {
@@ -34,26 +32,16 @@ const counters = [
 
 /** The counts of a ReplicaSet or of a ReplicationController. */
 export function validateReplicaCounts({ status }: Pick<ReplicaSet, 'status'>): FieldError[] {
-  const faults = counters.flatMap((field) => nonNegative(`status.${field}`, status?.[field]));
-  const amount = (field: (typeof counters)[number]): number => status?.[field] ?? 0;
-  for (const field of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
-    if (amount(field) > amount('replicas'))
-      faults.push(invalid(`status.${field}`, amount(field), 'cannot be greater than status.replicas'));
-  }
-  if (amount('availableReplicas') > amount('readyReplicas')) {
-    faults.push(invalid('status.availableReplicas', amount('availableReplicas'), 'cannot be greater than readyReplicas'));
-  }
-  return faults;
+  return validateCounts(status, counters, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']);
 }
 
-const strategy: Strategy<ReplicaSet> = {
-  default({ spec }) {
-    if (!spec) return;
-    spec.replicas ??= 1;
-    spec.template ??= {};
-    spec.template.spec ??= { containers: [] };
-    if (spec.template?.spec) defaultPodSpec(spec.template.spec);
-  },
+interface Replicated extends KubeObject {
+  spec?: { readonly replicas?: number; readonly template?: PodTemplateSpec };
+  status?: ReplicaSetStatus;
+}
+
+/** What is written of pods that are kept at a number. */
+export const replicaStrategy: Pick<Strategy<Replicated>, 'prepareForCreate' | 'prepareForUpdate' | 'warnings'> = {
   prepareForCreate(object) {
     object.status = { replicas: 0 };
     metadataOf(object).generation = 1;
@@ -62,19 +50,17 @@ const strategy: Strategy<ReplicaSet> = {
     object.status = old.status ?? { replicas: 0 };
     countGeneration(object, old);
   },
-  validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
-  validateUpdate(object, old) {
-    const selector = object.spec?.selector;
-    const fixed = semanticEqual(selector, old.spec?.selector) ? [] : [invalid('spec.selector', selector, 'field is immutable')];
-    return [...validateSpec(object), ...fixed];
-  },
   warnings: workloadWarnings,
 };
 
-interface Replicated extends KubeObject {
-  readonly spec?: { readonly replicas?: number; readonly template?: PodTemplateSpec };
-  readonly status?: ReplicaSetStatus;
-}
+const strategy: Strategy<ReplicaSet> = {
+  default({ spec }) {
+    if (spec) defaultReplicas(spec);
+  },
+  ...replicaStrategy,
+  validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
+  validateUpdate: (object, old) => [...validateSpec(object), ...validateSelectorKept(object.spec ?? {}, old.spec)],
+};
 
 /** What `kubectl get` shows of pods that are kept at a number. */
 export function replicaColumns<T extends Replicated>(selector: (object: T) => string): TableColumn<T>[] {

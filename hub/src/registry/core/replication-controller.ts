@@ -1,10 +1,10 @@
 import type { ReplicationController } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid, required } from '@flotilla/shared/errors/field.js';
-import { validateLastingTemplate, workloadWarnings } from '#registry/apps/pod-template.ts';
-import { replicaColumns, validateReplicaCounts } from '#registry/apps/replica-set.ts';
+import { validateLastingTemplate } from '#registry/apps/pod-template.ts';
+import { replicaColumns, replicaStrategy, validateReplicaCounts } from '#registry/apps/replica-set.ts';
 import { scaleSubresource } from '#registry/apps/scale.ts';
-import { countGeneration, metadataOf } from '#registry/generic/object-meta.ts';
+import { metadataOf } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
@@ -47,17 +47,9 @@ const strategy: Strategy<ReplicationController> = {
     if (isEmpty(spec.selector)) spec.selector = { ...labels };
     if (isEmpty(object.metadata?.labels)) metadataOf(object).labels = { ...labels };
   },
-  prepareForCreate(object) {
-    object.status = { replicas: 0 };
-    metadataOf(object).generation = 1;
-  },
-  prepareForUpdate(object, old) {
-    object.status = old.status ?? { replicas: 0 };
-    countGeneration(object, old);
-  },
+  ...replicaStrategy,
   validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateSpec(object)],
   validateUpdate: validateSpec,
-  warnings: workloadWarnings,
 };
 
 const kind = { group: '', version: 'v1', kind: 'ReplicationController' };
