@@ -1,7 +1,7 @@
 import type { ControllerRevision } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid, required } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { isMap, jsonEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { nonNegative } from '#registry/validation/fields.ts';
@@ -49,8 +49,8 @@ export const controllerRevisions: ResourceDefinition<ControllerRevision> = {
   },
   columns: [
     nameColumn,
-    { name: 'Controller', type: 'string', description: 'The workload that it belongs to.', value: controllerOf },
-    { name: 'Revision', type: 'string', description: 'The number of the revision.', value: ({ revision }) => revision },
+    textColumn('Controller', 'The workload that it belongs to.', controllerOf),
+    textColumn('Revision', 'The number of the revision.', ({ revision }) => revision),
     ageColumn,
   ],
 };

@@ -2,7 +2,7 @@ import type { Deployment, DeploymentStrategy } from '@flotilla/shared/api/genera
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
@@ -122,24 +122,9 @@ export const deployments: ResourceDefinition<Deployment> = {
   strategy,
   columns: [
     nameColumn,
-    {
-      name: 'Ready',
-      type: 'string',
-      description: 'Number of the pod with ready state',
-      value: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
-    },
-    {
-      name: 'Up-to-date',
-      type: 'string',
-      description: 'How many pods have the newest template.',
-      value: ({ status }) => status?.updatedReplicas ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'string',
-      description: 'How many pods are available.',
-      value: ({ status }) => status?.availableReplicas ?? 0,
-    },
+    textColumn('Ready', 'Number of the pod with ready state', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`),
+    textColumn('Up-to-date', 'How many pods have the newest template.', ({ status }) => status?.updatedReplicas ?? 0),
+    textColumn('Available', 'How many pods are available.', ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
     ...workloadColumns<Deployment>(
       ({ spec }) => spec?.template?.spec?.containers ?? [],

@@ -4,7 +4,7 @@ import { forbiddenField, invalid, notSupported, required } from '@flotilla/share
 import type { KubeObject, LabelSelector } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { defaultPodSpec } from '#registry/core/pod-defaults.ts';
-import { containerColumns } from '#registry/generic/columns.ts';
+import { containerColumns, wideColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 import { validateAnnotations, validateLabelSelector, validateLabels } from '#registry/validation/metadata.ts';
@@ -87,8 +87,5 @@ export function workloadColumns<T extends KubeObject>(
   containers: (object: T) => readonly Container[],
   selector: (object: T) => string,
 ): TableColumn<T>[] {
-  return [
-    ...containerColumns(containers),
-    { name: 'Selector', type: 'string', priority: 1, description: 'Which pods belong to it.', value: selector },
-  ];
+  return [...containerColumns(containers), wideColumn('Selector', 'Which pods belong to it.', selector)];
 }

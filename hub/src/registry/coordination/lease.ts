@@ -1,7 +1,7 @@
 import type { Lease } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { subdomainName } from '#registry/validation/names.ts';
@@ -37,11 +37,7 @@ export const leases: ResourceDefinition<Lease> = {
     validate: (lease) => [...validateMetadata(lease, { namespaced: true, name: subdomainName }), ...validateSpec(lease)],
     validateUpdate: validateSpec,
   },
-  columns: [
-    nameColumn,
-    { name: 'Holder', type: 'string', description: 'Who holds the lease.', value: ({ spec }) => spec?.holderIdentity ?? '' },
-    ageColumn,
-  ],
+  columns: [nameColumn, textColumn('Holder', 'Who holds the lease.', ({ spec }) => spec?.holderIdentity ?? ''), ageColumn],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
 };

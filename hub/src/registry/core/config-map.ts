@@ -1,7 +1,7 @@
 import type { ConfigMap } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, tooLong } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -51,12 +51,11 @@ export const configMaps: ResourceDefinition<ConfigMap> = {
   },
   columns: [
     nameColumn,
-    {
-      name: 'Data',
-      type: 'string',
-      description: 'The number of keys of data and binaryData.',
-      value: ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length,
-    },
+    textColumn(
+      'Data',
+      'The number of keys of data and binaryData.',
+      ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length,
+    ),
     ageColumn,
   ],
 };

@@ -1,7 +1,7 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid, required } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { each, named, requiredOneOf } from '#registry/validation/fields.ts';
@@ -79,10 +79,6 @@ export const endpoints: ResourceDefinition<Endpoints> = {
       );
     },
   },
-  columns: [
-    nameColumn,
-    { name: 'Endpoints', type: 'string', description: 'The addresses that are ready, with their ports.', value: addressText },
-    ageColumn,
-  ],
+  columns: [nameColumn, textColumn('Endpoints', 'The addresses that are ready, with their ports.', addressText), ageColumn],
   allowCreateOnUpdate: true,
 };

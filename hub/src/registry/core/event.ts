@@ -1,8 +1,9 @@
 import type { Event } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid, required } from '@flotilla/shared/errors/field.js';
+import { textColumn, wideColumn } from '#registry/generic/columns.ts';
 import { since } from '#registry/generic/human-duration.ts';
-import type { ResourceDefinition, TableColumn } from '#registry/generic/types.ts';
+import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { named } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { byteLength, dnsSubdomain, qualifiedName } from '#registry/validation/names.ts';
@@ -58,14 +59,6 @@ function source({ source: from, reportingComponent, reportingInstance }: Event):
   return host ? `${component}, ${host}` : component;
 }
 
-const column = (name: string, priority: number, description: string, value: TableColumn<Event>['value']): TableColumn<Event> => ({
-  name,
-  type: 'string',
-  ...(priority > 0 ? { priority } : {}),
-  description,
-  value,
-});
-
 export const events: ResourceDefinition<Event> = {
   group: '',
   version: 'v1',
@@ -80,18 +73,18 @@ export const events: ResourceDefinition<Event> = {
     validateUpdate: (event) => validateEvent(event),
   },
   columns: [
-    column('Last Seen', 0, 'When it was seen last, as the time that has passed since.', lastSeen),
-    column('Type', 0, 'Normal or Warning.', ({ type }) => type ?? ''),
-    column('Reason', 0, 'Why it happened, in one word.', ({ reason }) => reason ?? ''),
-    column('Object', 0, 'What it is about.', subject),
-    column('Subobject', 1, 'The part it is about.', ({ involvedObject }) => involvedObject?.fieldPath ?? ''),
-    column('Source', 1, 'Who reports it.', source),
-    column('Message', 0, 'What happened.', ({ message }) => (message ?? '').trim()),
-    column('First Seen', 1, 'When it was seen first, as the time that has passed since.', (event, nowMs) =>
+    textColumn('Last Seen', 'When it was seen last, as the time that has passed since.', lastSeen),
+    textColumn('Type', 'Normal or Warning.', ({ type }) => type ?? ''),
+    textColumn('Reason', 'Why it happened, in one word.', ({ reason }) => reason ?? ''),
+    textColumn('Object', 'What it is about.', subject),
+    wideColumn('Subobject', 'The part it is about.', ({ involvedObject }) => involvedObject?.fieldPath ?? ''),
+    wideColumn('Source', 'Who reports it.', source),
+    textColumn('Message', 'What happened.', ({ message }) => (message ?? '').trim()),
+    wideColumn('First Seen', 'When it was seen first, as the time that has passed since.', (event, nowMs) =>
       since(event.firstTimestamp || event.eventTime, nowMs),
     ),
-    column('Count', 1, 'How often it was seen.', ({ series, count }) => series?.count ?? (count || 1)),
-    { ...column('Name', 1, 'The name of the event.', ({ metadata }) => metadata?.name ?? ''), format: 'name' },
+    wideColumn('Count', 'How often it was seen.', ({ series, count }) => series?.count ?? (count || 1)),
+    { ...wideColumn('Name', 'The name of the event.', ({ metadata }) => metadata?.name ?? ''), format: 'name' },
   ],
   selectableFields: {
     'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',

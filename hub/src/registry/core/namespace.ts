@@ -1,7 +1,7 @@
 import type { Namespace } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { invalid } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { keepField } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
 import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
@@ -83,11 +83,7 @@ export const namespaces: ResourceDefinition<Namespace> = {
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   schema: 'io.k8s.api.core.v1.Namespace',
   strategy,
-  columns: [
-    nameColumn,
-    { name: 'Status', type: 'string', description: 'The status of the namespace', value: ({ status }) => status?.phase ?? '' },
-    ageColumn,
-  ],
+  columns: [nameColumn, textColumn('Status', 'The status of the namespace', ({ status }) => status?.phase ?? ''), ageColumn],
   subresources: [
     statusSubresource<Namespace>(kind, { validateUpdate: validatePhase }),
     {

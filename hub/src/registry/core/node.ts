@@ -2,11 +2,11 @@ import type { Node } from '@flotilla/shared/api/generated/types.js';
 import { nodeOfflineSince } from '@flotilla/shared/api/offline.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, forbiddenField, invalid } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn, withAbsence } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn, wideColumn, withAbsence } from '#registry/generic/columns.ts';
 import { jsonEqual } from '#registry/generic/json.ts';
 import { keepField } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
-import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { each } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { isIpAddress, subdomainName } from '#registry/validation/names.ts';
@@ -108,14 +108,6 @@ function addressOf({ status }: Node, type: string): string {
   return status?.addresses?.find((address) => address.type === type)?.address ?? '<none>';
 }
 
-const wide = (name: string, description: string, value: (node: Node) => string): TableColumn<Node> => ({
-  name,
-  type: 'string',
-  priority: 1,
-  description,
-  value,
-});
-
 const kind = { group: '', version: 'v1', kind: 'Node' };
 
 export const nodes: ResourceDefinition<Node> = {
@@ -128,25 +120,15 @@ export const nodes: ResourceDefinition<Node> = {
   strategy,
   columns: [
     nameColumn,
-    {
-      name: 'Status',
-      type: 'string',
-      description: 'The status of the node',
-      value: (node, nowMs) => withAbsence(statusOf(node), nodeOfflineSince(node), nowMs),
-    },
-    { name: 'Roles', type: 'string', description: 'The roles of the node', value: rolesOf },
+    textColumn('Status', 'The status of the node', (node, nowMs) => withAbsence(statusOf(node), nodeOfflineSince(node), nowMs)),
+    textColumn('Roles', 'The roles of the node', rolesOf),
     ageColumn,
-    {
-      name: 'Version',
-      type: 'string',
-      description: 'The version of the agent.',
-      value: ({ status }) => status?.nodeInfo?.kubeletVersion ?? '',
-    },
-    wide('Internal-IP', 'The address inside the site.', (node) => addressOf(node, 'InternalIP')),
-    wide('External-IP', 'The address from outside.', (node) => addressOf(node, 'ExternalIP')),
-    wide('OS-Image', 'The operating system.', ({ status }) => status?.nodeInfo?.osImage || '<unknown>'),
-    wide('Kernel-Version', 'The version of the kernel.', ({ status }) => status?.nodeInfo?.kernelVersion || '<unknown>'),
-    wide(
+    textColumn('Version', 'The version of the agent.', ({ status }) => status?.nodeInfo?.kubeletVersion ?? ''),
+    wideColumn('Internal-IP', 'The address inside the site.', (node) => addressOf(node, 'InternalIP')),
+    wideColumn('External-IP', 'The address from outside.', (node) => addressOf(node, 'ExternalIP')),
+    wideColumn('OS-Image', 'The operating system.', ({ status }) => status?.nodeInfo?.osImage || '<unknown>'),
+    wideColumn('Kernel-Version', 'The version of the kernel.', ({ status }) => status?.nodeInfo?.kernelVersion || '<unknown>'),
+    wideColumn(
       'Container-Runtime',
       'The container runtime and its version.',
       ({ status }) => status?.nodeInfo?.containerRuntimeVersion || '<unknown>',

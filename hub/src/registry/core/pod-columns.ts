@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from '@flotilla/shared/api/generated/types.js';
 import { podOfflineSince } from '@flotilla/shared/api/offline.js';
-import { ageColumn, nameColumn, withAbsence } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn, wideColumn, withAbsence } from '#registry/generic/columns.ts';
 import { since } from '#registry/generic/human-duration.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 
@@ -100,46 +100,28 @@ function readinessGates({ spec, status }: Pod): string {
   return `${met.length}/${gates.length}`;
 }
 
-const wide = (name: string, description: string, value: (pod: Pod) => string): TableColumn<Pod> => ({
-  name,
-  type: 'string',
-  priority: 1,
-  description,
-  value,
-});
-
 export const podColumns: readonly TableColumn<Pod>[] = [
   nameColumn,
-  {
-    name: 'Ready',
-    type: 'string',
-    description: 'The aggregate readiness state of this pod for accepting traffic.',
-    value: (pod) => {
-      const { ready, total } = summarize(pod);
-      return `${ready}/${total}`;
-    },
-  },
-  {
-    name: 'Status',
-    type: 'string',
-    description: 'The aggregate status of the containers in this pod.',
-    // What it says is what was known when its board went away.
-    value: (pod, nowMs) => withAbsence(summarize(pod).reason, podOfflineSince(pod), nowMs),
-  },
-  {
-    name: 'Restarts',
-    type: 'string',
-    description:
-      'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
-    value: (pod, nowMs) => {
+  textColumn('Ready', 'The aggregate readiness state of this pod for accepting traffic.', (pod) => {
+    const { ready, total } = summarize(pod);
+    return `${ready}/${total}`;
+  }),
+  // What it says is what was known when its board went away.
+  textColumn('Status', 'The aggregate status of the containers in this pod.', (pod, nowMs) =>
+    withAbsence(summarize(pod).reason, podOfflineSince(pod), nowMs),
+  ),
+  textColumn(
+    'Restarts',
+    'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
+    (pod, nowMs) => {
       const { restarts, restartedMs } = summarize(pod);
       if (restarts === 0 || restartedMs === 0) return String(restarts);
       return `${restarts} (${since(new Date(restartedMs).toISOString(), nowMs)} ago)`;
     },
-  },
+  ),
   ageColumn,
-  wide('IP', 'The address of the pod.', ({ status }) => status?.podIPs?.[0]?.ip || status?.podIP || '<none>'),
-  wide('Node', 'The node the pod was assigned to.', ({ spec }) => spec?.nodeName || '<none>'),
-  wide('Nominated Node', 'The node the pod waits for.', ({ status }) => status?.nominatedNodeName || '<none>'),
-  wide('Readiness Gates', 'How many of the further conditions for readiness are met.', readinessGates),
+  wideColumn('IP', 'The address of the pod.', ({ status }) => status?.podIPs?.[0]?.ip || status?.podIP || '<none>'),
+  wideColumn('Node', 'The node the pod was assigned to.', ({ spec }) => spec?.nodeName || '<none>'),
+  wideColumn('Nominated Node', 'The node the pod waits for.', ({ status }) => status?.nominatedNodeName || '<none>'),
+  wideColumn('Readiness Gates', 'How many of the further conditions for readiness are met.', readinessGates),
 ];

@@ -1,6 +1,6 @@
 import type { PodTemplate } from '@flotilla/shared/api/generated/types.js';
 import { validatePodTemplate } from '#registry/apps/pod-template.ts';
-import { containerColumns, nameColumn } from '#registry/generic/columns.ts';
+import { containerColumns, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { metadataOf } from '#registry/generic/object-meta.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
@@ -47,6 +47,6 @@ export const podTemplates: ResourceDefinition<PodTemplate> = {
   columns: [
     nameColumn,
     ...containerColumns<PodTemplate>(({ template }) => template?.spec?.containers ?? []).map((column) => ({ ...column, priority: 0 })),
-    { name: 'Pod Labels', type: 'string', description: 'The labels for the pod template.', value: labels },
+    textColumn('Pod Labels', 'The labels for the pod template.', labels),
   ],
 };

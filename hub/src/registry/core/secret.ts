@@ -2,7 +2,7 @@ import type { Secret } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, required, tooLong } from '@flotilla/shared/errors/field.js';
 import { decodeJson } from '#registry/decode/json-decode.ts';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -81,8 +81,8 @@ export const secrets: ResourceDefinition<Secret> = {
   },
   columns: [
     nameColumn,
-    { name: 'Type', type: 'string', description: 'What the secret holds.', value: ({ type }) => type ?? '' },
-    { name: 'Data', type: 'string', description: 'The number of keys of data.', value: ({ data = {} }) => Object.keys(data).length },
+    textColumn('Type', 'What the secret holds.', ({ type }) => type ?? ''),
+    textColumn('Data', 'The number of keys of data.', ({ data = {} }) => Object.keys(data).length),
     ageColumn,
   ],
   selectableFields: { type: ({ type }) => type ?? '' },

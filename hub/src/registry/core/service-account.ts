@@ -1,5 +1,5 @@
 import type { ServiceAccount } from '@flotilla/shared/api/generated/types.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { subdomainName } from '#registry/validation/names.ts';
@@ -26,12 +26,7 @@ export const serviceAccounts: ResourceDefinition<ServiceAccount> = {
   },
   columns: [
     nameColumn,
-    {
-      name: 'Secrets',
-      type: 'string',
-      description: 'The number of secrets pods of this account may use.',
-      value: ({ secrets = [] }) => secrets.length,
-    },
+    textColumn('Secrets', 'The number of secrets pods of this account may use.', ({ secrets = [] }) => secrets.length),
     ageColumn,
   ],
   subresources: [{ name: 'token', kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }, verbs: ['create'] }],

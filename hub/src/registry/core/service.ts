@@ -1,8 +1,8 @@
 import type { LoadBalancerStatus, Service, ServiceSpec } from '@flotilla/shared/api/generated/types.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn, wideColumn } from '#registry/generic/columns.ts';
 import { jsonEqual } from '#registry/generic/json.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
-import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { ipWarnings } from '#registry/validation/ip-address.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { serviceName } from '#registry/validation/names.ts';
@@ -117,13 +117,6 @@ function selectorText({ spec }: Service): string {
   return labels.sort().join(',') || '<none>';
 }
 
-const column = (name: string, description: string, value: (service: Service) => string): TableColumn<Service> => ({
-  name,
-  type: 'string',
-  description,
-  value,
-});
-
 const kind = { group: '', version: 'v1', kind: 'Service' };
 
 /** Services. Their addresses and ports of nodes are given out by the registry's `ServiceAllocator`. */
@@ -138,12 +131,12 @@ export const services: ResourceDefinition<Service> = {
   strategy,
   columns: [
     nameColumn,
-    column('Type', 'How it is reached.', ({ spec }) => spec?.type ?? ''),
-    column('Cluster-IP', 'The address that it has within the cluster.', ({ spec }) => spec?.clusterIPs?.[0] ?? '<none>'),
-    column('External-IP', 'The addresses by which it is reached from outside.', externalAddresses),
-    column('Port(s)', 'Its ports, with the ports of nodes that lead to them.', portTexts),
+    textColumn('Type', 'How it is reached.', ({ spec }) => spec?.type ?? ''),
+    textColumn('Cluster-IP', 'The address that it has within the cluster.', ({ spec }) => spec?.clusterIPs?.[0] ?? '<none>'),
+    textColumn('External-IP', 'The addresses by which it is reached from outside.', externalAddresses),
+    textColumn('Port(s)', 'Its ports, with the ports of nodes that lead to them.', portTexts),
     ageColumn,
-    { ...column('Selector', 'The labels of the pods that it leads to.', selectorText), priority: 1 },
+    wideColumn('Selector', 'The labels of the pods that it leads to.', selectorText),
   ],
   subresources: [
     statusSubresource<Service>(kind, {

@@ -1,10 +1,10 @@
 import type { DiscoveryEndpointPort, Endpoint, EndpointHints, EndpointSlice } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { duplicate, invalid, required, tooMany } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { metadataOf } from '#registry/generic/object-meta.ts';
-import type { ResourceDefinition, Strategy, TableColumn } from '#registry/generic/types.ts';
+import type { ResourceDefinition, Strategy } from '#registry/generic/types.ts';
 import { each, named, requiredOneOf } from '#registry/validation/fields.ts';
 import { ipWarnings, parseIp, validateEndpointIp, validateIp, validateStrictIp } from '#registry/validation/ip-address.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
@@ -154,13 +154,6 @@ function firstThree(texts: readonly string[]): string {
   return texts.length > 3 ? `${shown} + ${texts.length - 3} more...` : shown || '<unset>';
 }
 
-const column = (name: string, description: string, value: (slice: EndpointSlice) => string): TableColumn<EndpointSlice> => ({
-  name,
-  type: 'string',
-  description,
-  value,
-});
-
 export const endpointSlices: ResourceDefinition<EndpointSlice> = {
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -172,11 +165,11 @@ export const endpointSlices: ResourceDefinition<EndpointSlice> = {
   strategy,
   columns: [
     nameColumn,
-    column('AddressType', 'What its addresses are.', ({ addressType }) => addressType),
-    column('Ports', 'The ports that all its endpoints have.', ({ ports }) =>
+    textColumn('AddressType', 'What its addresses are.', ({ addressType }) => addressType),
+    textColumn('Ports', 'The ports that all its endpoints have.', ({ ports }) =>
       firstThree((ports ?? []).map(({ port, name }) => (port !== undefined ? String(port) : (name ?? '*')))),
     ),
-    column('Endpoints', 'The addresses of its endpoints.', ({ endpoints }) =>
+    textColumn('Endpoints', 'The addresses of its endpoints.', ({ endpoints }) =>
       firstThree((endpoints ?? []).flatMap(({ addresses }) => addresses)),
     ),
     ageColumn,

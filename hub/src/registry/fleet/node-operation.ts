@@ -1,7 +1,7 @@
 import { type NodeOperation, nodeOperationActions, nodeOperationPhases } from '@flotilla/shared/api/fleet/node-operation.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
 import { forbiddenField, invalid, required } from '@flotilla/shared/errors/field.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn, wideColumn } from '#registry/generic/columns.ts';
 import { semanticEqual } from '#registry/generic/json.ts';
 import { countGeneration, keepField, metadataOf } from '#registry/generic/object-meta.ts';
 import { statusSubresource } from '#registry/generic/status-subresource.ts';
@@ -78,24 +78,12 @@ export const nodeOperations: ResourceDefinition<NodeOperation> = {
   strategy,
   columns: [
     nameColumn,
-    { name: 'Node', type: 'string', description: 'The node whose board shall do it.', value: ({ spec }) => spec.nodeName },
-    { name: 'Action', type: 'string', description: 'What shall be done.', value: ({ spec }) => spec.action },
-    { name: 'Phase', type: 'string', description: 'How far it is.', value: ({ status }) => status?.phase ?? '' },
+    textColumn('Node', 'The node whose board shall do it.', ({ spec }) => spec.nodeName),
+    textColumn('Action', 'What shall be done.', ({ spec }) => spec.action),
+    textColumn('Phase', 'How far it is.', ({ status }) => status?.phase ?? ''),
     ageColumn,
-    {
-      name: 'Pod',
-      type: 'string',
-      priority: 1,
-      description: 'The pod to restart.',
-      value: ({ spec: { pod } }) => (pod ? `${pod.namespace}/${pod.name}` : '<none>'),
-    },
-    {
-      name: 'Message',
-      type: 'string',
-      priority: 1,
-      description: 'Why it is as it is.',
-      value: ({ status }) => status?.message ?? '',
-    },
+    wideColumn('Pod', 'The pod to restart.', ({ spec: { pod } }) => (pod ? `${pod.namespace}/${pod.name}` : '<none>')),
+    wideColumn('Message', 'Why it is as it is.', ({ status }) => status?.message ?? ''),
   ],
   subresources: [
     statusSubresource<NodeOperation>(kind, {

@@ -1,6 +1,6 @@
 import type { RoleRef, RbacSubject as Subject } from '@flotilla/shared/api/generated/types.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
-import { ageColumn, nameColumn } from '#registry/generic/columns.ts';
+import { ageColumn, nameColumn, textColumn, wideColumn } from '#registry/generic/columns.ts';
 import type { TableColumn } from '#registry/generic/types.ts';
 
 /** Roles show the time itself, not their age. */
@@ -16,21 +16,17 @@ export const roleColumns: readonly TableColumn[] = [
 
 type Binding = KubeObject & { readonly subjects?: readonly Subject[]; readonly roleRef: RoleRef };
 
-const subjectsColumn = (name: string, kind: string): TableColumn<Binding> => ({
-  name,
-  type: 'string',
-  priority: 1,
-  description: `The ${name} it is for.`,
-  value: ({ subjects = [] }) =>
+const subjectsColumn = (name: string, kind: string): TableColumn<Binding> =>
+  wideColumn(name, `The ${name} it is for.`, ({ subjects = [] }) =>
     subjects
       .filter((subject) => subject.kind === kind)
       .map((subject) => (kind === 'ServiceAccount' ? `${subject.namespace}/${subject.name}` : subject.name))
       .join(', '),
-});
+  );
 
 export const bindingColumns: readonly TableColumn<Binding>[] = [
   nameColumn,
-  { name: 'Role', type: 'string', description: 'The role it gives.', value: ({ roleRef }) => `${roleRef.kind}/${roleRef.name}` },
+  textColumn('Role', 'The role it gives.', ({ roleRef }) => `${roleRef.kind}/${roleRef.name}`),
   ageColumn,
   subjectsColumn('Users', 'User'),
   subjectsColumn('Groups', 'Group'),
