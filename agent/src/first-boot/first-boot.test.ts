@@ -149,8 +149,10 @@ test('the power is cut at every write: the next boot goes on, and ends where one
 
 test('no settings, wrong ones, and a step that fails: the report says what to do, and the next boot tries again', async () => {
   const none = await card(undefined);
-  await expect(firstBoot(none.doors, '/boot/firmware', facts)).rejects.toThrow('there is no flotilla.txt on the boot partition');
-  expect(await report(none.files)).toContain('settings: FAILED: there is no flotilla.txt');
+  // The unit tries again and again; the card is written once.
+  for (let tries = 0; tries < 3; tries++)
+    await expect(firstBoot(none.doors, '/boot/firmware', facts)).rejects.toThrow('there is no flotilla.txt on the boot partition');
+  expect((await report(none.files)).match(/settings: FAILED: there is no flotilla.txt/g)).toHaveLength(1);
   await none.files.writeAtomic('/boot/firmware/flotilla.txt', 'hub = here\n');
   await expect(firstBoot(none.doors, '/boot/firmware', facts)).rejects.toThrow('line 1, column 7: hub: "here" is not an address');
   await none.files.writeAtomic('/boot/firmware/flotilla.txt', settings);

@@ -169,8 +169,10 @@ class Report {
     const { files, clock } = this.#doors;
     try {
       const before = (await files.readText(this.#path)) ?? '';
-      const line = `${kubeTime(clock.wallMs())}  ${step}: ${what.replaceAll(/\s+/g, ' ').slice(0, 1000)}\n`;
-      await files.writeAtomic(this.#path, `${before.slice(-mostReportBytes)}${line}`);
+      const line = `  ${step}: ${what.replaceAll(/\s+/g, ' ').slice(0, 1000)}\n`;
+      // The unit tries again for as long as a fault stays: it is written once, for the card's sake.
+      if (before.endsWith(line)) return;
+      await files.writeAtomic(this.#path, `${before.slice(-mostReportBytes)}${kubeTime(clock.wallMs())}${line}`);
     } catch (error) {
       // Only a machine that loses its power ends here; a full or missing partition does not.
       if ((error as Error).name === 'PowerCut') throw error;

@@ -25,6 +25,19 @@ describe('what is in the repository', () => {
     }
   });
 
+  test.for(['flotilla-first-boot.service', 'flotilla-joined.service'])('%s outlives a boot partition that comes late', (unit) => {
+    const layer = parseDefinition('layers', 'first-boot', read('layers', 'first-boot'));
+    const lines = layer.files?.find(({ path }) => path === `/etc/systemd/system/${unit}`)?.lines ?? [];
+    const of = (key: string): string => lines.find((line) => line.startsWith(`${key}=`)) ?? '';
+    // A mount that is only wanted fails alone; the unit mounts it itself, and is tried until it can.
+    expect(of('RequiresMountsFor')).not.toContain('/boot');
+    for (const key of ['Wants', 'After']) expect(of(key)).toContain('boot-firmware.mount');
+    expect(of('ExecStartPre')).toContain('mountpoint -q /boot/firmware || mount /boot/firmware');
+    expect(lines).toEqual(expect.arrayContaining(['Restart=on-failure', 'RestartSec=20', 'StartLimitIntervalSec=0']));
+    if (unit === 'flotilla-first-boot.service')
+      expect(lines).toContain('ExecStartPost=-/usr/bin/systemctl --no-block start flotilla-agent.service');
+  });
+
   /** What the firmware of a board looks for. */
   test.for([
     [
