@@ -1,5 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { Exec, KubeConfig, type V1Status } from '@kubernetes/client-node';
+import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
+import { WebSocket } from 'ws';
 import { until } from './until.ts';
 
 export interface InTerminal {
@@ -21,11 +23,25 @@ export async function inTerminal(options: InTerminal): Promise<{ readonly shown:
   const [output, input] = [Object.assign(new PassThrough(), { rows: 33, columns: 101 }), new PassThrough()];
   let shown = '';
   output.on('data', (data: Buffer) => (shown += data.toString()));
-  const ended = new Promise<V1Status>((resolve, reject) => {
-    const command = ['sh', '-c', options.script];
-    new Exec(config).exec('default', options.pod, options.container, command, output, null, input, true, resolve).catch(reject);
+  const over = Promise.withResolvers<V1Status>();
+  const sockets = new WebSocketHandler(config, (uri, protocols, how) => {
+    const socket = new WebSocket(uri, protocols, how);
+    socket.on('unexpected-response', (_request, answer) => {
+      let words = '';
+      answer.on('data', (data: Buffer) => (words += data.toString()));
+      answer.on('close', () => over.reject(new Error(`refused with ${answer.statusCode}: ${words}`)));
+    });
+    return socket;
   });
-  await until('the terminal has its size', () => shown.includes('sized\r\n'));
+  const { pod, container, script } = options;
+  new Exec(config, sockets)
+    .exec('default', pod, container, ['sh', '-c', script], output, null, input, true, over.resolve)
+    .catch(over.reject);
+  const early = over.promise.then((status) => {
+    throw new Error(`it ended early: ${JSON.stringify(status)}, having shown ${JSON.stringify(shown)}`);
+  });
+  await Promise.race([until('the terminal has its size', () => shown.includes('sized\r\n')), early]);
+  early.catch(() => {});
   input.write(options.types);
-  return { status: await ended, shown };
+  return { status: await over.promise, shown };
 }

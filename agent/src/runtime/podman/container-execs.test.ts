@@ -1,10 +1,13 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeExec } from '@flotilla/shared/platform/fake-exec.js';
-import { expect, test } from 'vitest';
+import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ContainerExecs } from './container-execs.ts';
 import { belonging } from './process-table.ts';
 
@@ -42,4 +45,49 @@ test('without script there are no terminals, in plain words, and nothing is left
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+});
+
+describe('an OCI runtime', () => {
+  let dir: string;
+  let execs: ContainerExecs;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flotilla-test-execs-'));
+    const script = ['/usr/bin/script', '/bin/script'].find((file) => existsSync(file));
+    execs = new ContainerExecs({ clock: new SystemClock(), exec: new FakeExec({}), log: silentLogger, dir: join(dir, 'execs'), script });
+  });
+  afterEach(async () => {
+    await execs.close();
+    expect(await readdir(join(dir, 'execs'))).toEqual([]);
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** @param body a shell's, with `$pid` and `$log` for the runtime's files */
+  async function start(body: string, tty: boolean): Promise<PodStream> {
+    const file = join(dir, 'runc');
+    const files = 'while [ $# -gt 0 ]; do case $1 in --pid-file) pid=$2 ;; --log) log=$2 ;; esac; shift; done';
+    await writeFile(file, `${files}\n${body}\n`);
+    const runtime = { command: ['/bin/sh', file] };
+    const request = { containerId: 'c', firstPid: 0, runtime, command: ['true'], stdin: true, stdout: true, stderr: true, tty };
+    return execs.start(request, new AbortController().signal);
+  }
+
+  test.each([true, false])('that fails is told with all that its carrier said (terminal: %s)', async (tty) => {
+    await expect(start('echo "cannot enter: no such process" >&2; exit 9', tty)).rejects.toMatchObject({
+      code: 500,
+      message: expect.stringMatching(/error executing command in container: \S+ ended with status 9: cannot enter: no such process$/),
+    });
+    await expect(
+      start(`echo '{"level":"error","msg":"exec \\"x\\""}' > $log; echo '{"level":"warning","msg":"late"}' >> $log; exit 1`, tty),
+    ).rejects.toThrow(/container: exec "x"$/);
+    await expect(start('exit 1', tty)).rejects.toThrow(/ended with status 1 and said nothing$/);
+  });
+
+  test.each([true, false])('whose program is over at once has run all the same (terminal: %s)', async (tty) => {
+    const streams = await Promise.all(Array.from({ length: 12 }, () => start('printf %s $$ > $pid; echo done; exit 3', tty)));
+    for (const stream of streams) {
+      let shown = '';
+      for await (const { data } of stream.output) shown += data.toString();
+      expect([shown.trim(), await stream.result]).toEqual(['done', { exitCode: 3 }]);
+    }
+  });
 });

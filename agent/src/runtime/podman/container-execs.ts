@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '@flotilla/shared/clock/clock.js';
+import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { internalError, StatusError } from '@flotilla/shared/errors/status.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import type { ExecRequest } from '../types.ts';
 import { writeTo } from '../write-to.ts';
+import { lastWords } from './last-words.ts';
 import { mergedOutput } from './merged-output.ts';
 import type { OciCommand } from './oci-command.ts';
 import { belonging, homeOf, isIn, namespacesOf, type ProcessEntry, processEntry, processTable } from './process-table.ts';
@@ -46,6 +47,8 @@ interface Inside {
 
 const noScript = 'a terminal needs the program script on the board: install the package bsdutils (or util-linux)';
 const startWithinMs = 30_000;
+/** The folder is watched too, as far as that is to be had. */
+const lookAgainMs = 250;
 const killRounds = 100;
 const killAgainMs = 10;
 
@@ -88,16 +91,27 @@ export class ContainerExecs {
     const home = await homeOf(containerId, request.firstPid);
     if (home !== undefined) await writeFile(join(dir, 'home'), home);
     const child = await this.#spawn(request, dir);
+    let failure: Error | undefined;
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, killed) => resolve(code ?? (killed === 'SIGKILL' ? 137 : 255)));
-      child.once('error', () => resolve(255));
+      child.once('error', (error) => {
+        failure = error;
+        resolve(255);
+      });
     });
     let ending: Promise<void> | undefined;
     const end = (): void => {
       ending ??= this.#end(child, { containerId, home }, dir);
     };
+    // Its files are looked at before they go: a short program may have ended by then.
+    const begun = this.#started(dir, exited, end).then(async (pid) => {
+      const logFile = join(dir, 'log');
+      if (pid === undefined) return { words: await lastWords({ child, logFile, clock: this.#options.clock, failure }) };
+      return { pid };
+    });
     const over = exited.then(async () => {
       signal.removeEventListener('abort', end);
+      await begun;
       await ending;
       // In the container something may run on that the OCI runtime waits for no longer.
       if (ending !== undefined) await this.#kill({ containerId, home }, undefined, await readPid(dir));
@@ -108,12 +122,10 @@ export class ContainerExecs {
     this.#running.add(running);
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
-    const pid = await this.#started(dir, exited, end);
-    if (pid === undefined) {
-      const words = await lastWords(dir, child);
-      throw internalError(`error executing command in container: ${ending === undefined ? words : 'given up'}`);
-    }
-    return this.#stream(request, child, pid, exited);
+    const { pid, words } = await begun;
+    if (pid !== undefined) return this.#stream(request, child, pid, exited);
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
+    throw internalError(`error executing command in container: ${ending === undefined ? words : `given up: ${words}`}`);
   }
 
   #stream(request: ContainerExec, child: ChildProcess, pid: number, exited: Promise<number>): PodStream {
@@ -156,7 +168,7 @@ export class ContainerExecs {
       const file = join(dir, 'run');
       await writeFile(file, `stty raw -echo\nexec ${[program, ...args].map(quoted).join(' ')}\n`, { mode: 0o600 });
       const carried = ['--quiet', '--return', '--command', `sh ${quoted(file)}`, '/dev/null'];
-      child = spawn(this.#options.script ?? 'script', carried, { ...common, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'ignore'] });
+      child = spawn(this.#options.script ?? 'script', carried, { ...common, stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     } else {
       const [out, err] = [stdout, stderr].map((is) => (is ? 'pipe' : 'ignore') as 'pipe' | 'ignore');
       child = spawn(program, args, { ...common, stdio: [stdin ? 'pipe' : 'ignore', out, err] });
@@ -172,18 +184,22 @@ export class ContainerExecs {
   /** Resolves with the program's pid on the host when it runs, with undefined when it did not start. */
   async #started(dir: string, exited: Promise<number>, giveUp: () => void): Promise<number | undefined> {
     const { clock } = this.#options;
-    const written = Promise.withResolvers<void>();
-    const look = (): void => void readPid(dir).then((pid) => pid !== undefined && written.resolve());
-    const watcher = watch(dir, { persistent: false }, look);
-    watcher.on('error', () => {});
-    look();
+    const written = Promise.withResolvers<number>();
+    const look = (): void => void readPid(dir).then((pid) => pid !== undefined && written.resolve(pid));
+    const watcher = watched(dir, look);
+    let again: Timer | undefined;
+    const lookAgain = (): void => {
+      look();
+      again = clock.after('podman: whether a program runs', lookAgainMs, lookAgain);
+    };
+    lookAgain();
     const timer = clock.after('podman: a program starts', startWithinMs, giveUp);
     try {
-      await Promise.race([written.promise, exited]);
-      return await readPid(dir);
+      return await Promise.race([written.promise, exited.then(() => readPid(dir))]);
     } finally {
       timer.cancel();
-      watcher.close();
+      again?.cancel();
+      watcher?.close();
     }
   }
 
@@ -236,11 +252,13 @@ async function readPid(dir: string): Promise<number | undefined> {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** Why the OCI runtime did not start it. */
-async function lastWords(dir: string, child: ChildProcess): Promise<string> {
-  const log = await readFile(join(dir, 'log'), 'utf8').catch(() => '');
-  const said = /"msg":("(?:[^"\\]|\\.)*")/.exec(log.trimEnd().split('\n').at(-1) ?? '')?.[1];
-  return said ? (JSON.parse(said) as string) : `${child.spawnfile} ended with status ${child.exitCode ?? 'unknown'}`;
+/** undefined where this user may watch no more folders: then it is looked at now and then. */
+function watched(dir: string, look: () => void): FSWatcher | undefined {
+  try {
+    return watch(dir, { persistent: false }, look).on('error', () => {});
+  } catch {
+    return undefined;
+  }
 }
 
 function quoted(word: string): string {
