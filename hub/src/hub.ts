@@ -290,7 +290,7 @@ export function createHub(options: HubOptions, doors: HubDoors): Hub {
     const serve = installRoutes({ install: doors.install, client: linkClient, logger, pin });
     for (const path of [installScriptPath, agentPath]) api?.handle(path, serve);
   }
-  if (doors.images) api?.handle(imagesPath, imageRoutes({ images: doors.images, logger }));
+  if (doors.images) api?.handle(imagesPath, imageRoutes(doors.images, logger));
   api?.handle('/flotilla/v1', async (exchange) => {
     const body = exchange.method === 'POST' ? (await exchange.readBody(joinBodyLimit)).toString('utf8') : '';
     const answer = await join({ method: exchange.method, path: exchange.url.split('?')[0] ?? '', body, address: exchange.remoteAddress });

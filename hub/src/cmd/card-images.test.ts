@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 async function get(path: string, method = 'GET'): Promise<{ code: number; body: string }> {
-  const serve = imageRoutes({ images: cardImages(dir), logger: silentLogger });
+  const serve = imageRoutes(cardImages(dir), silentLogger);
   let answer = { code: 0, body: '' };
   await serve({
     method,

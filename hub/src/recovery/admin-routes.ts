@@ -1,6 +1,6 @@
-import { forbidden, notFound, StatusError, unauthorized } from '@flotilla/shared/errors/status.js';
-import { describeError } from '@flotilla/shared/log/logger.js';
-import type { Authenticator, PeerCertificate } from '#auth/authn/authenticator.ts';
+import { forbidden, notFound, StatusError } from '@flotilla/shared/errors/status.js';
+import type { Authenticator } from '#auth/authn/authenticator.ts';
+import { ownPage, type PageExchange, sendChunks, userOf } from '#auth/authn/own-page.ts';
 import type { Recovery } from './recovery.ts';
 
 export const adminPath = '/flotilla/v1/admin';
@@ -29,38 +29,16 @@ interface AdminPage {
   readonly body: string;
 }
 
-/** As much of an HTTP exchange as these need. */
-interface AdminExchange {
-  readonly method: string;
-  readonly url: string;
-  readonly peer: PeerCertificate | undefined;
-  header(name: string): string | undefined;
-  reply(code: number, contentType: string, body: string): void | Promise<void>;
-  stream(code: number, contentType: string): { write(data: Buffer): void; drained(): Promise<void>; end(): void; destroy(): void };
-}
-
 /** What only an administrator may ask of the hub itself, beside the Kubernetes API. */
-export function adminRoutes(options: AdminRoutesOptions): (exchange: AdminExchange) => Promise<void> {
-  return async (exchange) => {
-    try {
-      await authorize(options.authenticator, exchange);
-      await answer(options, exchange);
-    } catch (error) {
-      const status = error instanceof StatusError ? error : new StatusError(500, 'InternalError', describeError(error));
-      await exchange.reply(status.code, 'application/json', JSON.stringify(status.toStatus()));
-    }
-  };
+export function adminRoutes(options: AdminRoutesOptions): (exchange: PageExchange) => Promise<void> {
+  return ownPage(async (exchange) => {
+    const { groups } = await userOf(options.authenticator, exchange);
+    if (!groups.includes('system:masters')) throw forbidden({ group: '', resource: 'hub' }, '', 'only system:masters may do this');
+    await answer(options, exchange);
+  });
 }
 
-async function authorize(authenticator: Authenticator, exchange: AdminExchange): Promise<void> {
-  const bearer = /^Bearer (.+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
-  const { peer } = exchange;
-  const user = await authenticator.authenticate({ ...(peer ? { peer } : {}), ...(bearer === undefined ? {} : { bearer }) });
-  if (!user) throw unauthorized();
-  if (!user.groups.includes('system:masters')) throw forbidden({ group: '', resource: 'hub' }, '', 'only system:masters may do this');
-}
-
-async function answer({ recovery, backup, pages = {} }: AdminRoutesOptions, exchange: AdminExchange): Promise<void> {
+async function answer({ recovery, backup, pages = {} }: AdminRoutesOptions, exchange: PageExchange): Promise<void> {
   const path = exchange.url.split('?')[0];
   if (exchange.method === 'GET' && path === recoveryPath) {
     return exchange.reply(
@@ -90,19 +68,9 @@ async function answer({ recovery, backup, pages = {} }: AdminRoutesOptions, exch
   throw notFound({ group: '', resource: 'pages' }, path ?? '');
 }
 
-async function send(exchange: AdminExchange, backup: BackupStream): Promise<void> {
+async function send(exchange: PageExchange, backup: BackupStream): Promise<void> {
   try {
-    const stream = exchange.stream(200, 'application/octet-stream');
-    try {
-      for await (const chunk of backup.chunks) {
-        stream.write(chunk);
-        await stream.drained();
-      }
-      stream.end();
-    } catch {
-      // Half of it must not pass for the whole.
-      stream.destroy();
-    }
+    await sendChunks(exchange.stream(200, 'application/octet-stream'), backup.chunks);
   } finally {
     await backup.close();
   }

@@ -1,21 +1,15 @@
-import { badRequest, notFound, StatusError, unauthorized } from '@flotilla/shared/errors/status.js';
-import { describeError } from '@flotilla/shared/log/logger.js';
+import { badRequest, notFound } from '@flotilla/shared/errors/status.js';
 import { fingerprintOf, nodeNameFault } from '@flotilla/shared/protocol/join.js';
-import type { Authenticator, PeerCertificate } from '#auth/authn/authenticator.ts';
+import type { Authenticator } from '#auth/authn/authenticator.ts';
+import { ownPage, type PageExchange, requireMethod, userOf } from '#auth/authn/own-page.ts';
 import { type Authorizer, forbiddenError } from '#auth/authz/types.ts';
 import type { UserInfo } from '#registry/generic/types.ts';
 import type { EnrolmentDesk } from './enrolment-desk.ts';
 
 export const enrolmentPath = '/flotilla/v1/enrolment';
 
-/** As much of an HTTP exchange as these need. */
-interface EnrolmentExchange {
-  readonly method: string;
-  readonly url: string;
-  readonly peer: PeerCertificate | undefined;
-  header(name: string): string | undefined;
+interface EnrolmentExchange extends PageExchange {
   readBody(limitBytes?: number): Promise<Buffer>;
-  reply(code: number, contentType: string, body: string): void | Promise<void>;
 }
 
 export interface EnrolmentRoutesOptions {
@@ -73,28 +67,13 @@ export function enrolmentRoutes({
     }
     const act = acts[path.slice(enrolmentPath.length + 1)];
     if (!act) throw notFound({ group: '', resource: 'paths' }, path);
-    if (exchange.method !== 'POST') throw new StatusError(405, 'MethodNotAllowed', `${exchange.method} is not supported here; use POST`);
+    requireMethod(exchange, 'POST');
     const wish = readWish((await exchange.readBody(bodyLimit)).toString('utf8'));
     allow(user, 'update', wish.old ?? wish.node);
     const keyId = await act(wish, user.name);
     return { node: wish.old ?? wish.node, ...(keyId === undefined ? {} : { fingerprint: fingerprintOf(keyId) }) };
   };
-  return async (exchange) => {
-    try {
-      await exchange.reply(200, 'application/json', JSON.stringify(await answer(exchange)));
-    } catch (error) {
-      const status = error instanceof StatusError ? error : new StatusError(500, 'InternalError', describeError(error));
-      await exchange.reply(status.code, 'application/json', JSON.stringify(status.toStatus()));
-    }
-  };
-}
-
-async function userOf(authenticator: Authenticator, exchange: EnrolmentExchange): Promise<UserInfo> {
-  const bearer = /^Bearer (.+)$/i.exec(exchange.header('authorization') ?? '')?.[1];
-  const { peer } = exchange;
-  const user = await authenticator.authenticate({ ...(peer ? { peer } : {}), ...(bearer === undefined ? {} : { bearer }) });
-  if (!user) throw unauthorized();
-  return user;
+  return ownPage(async (exchange) => exchange.reply(200, 'application/json', JSON.stringify(await answer(exchange))));
 }
 
 interface Wish {
