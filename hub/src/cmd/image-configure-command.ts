@@ -15,7 +15,7 @@ import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { SystemDisks } from '@flotilla/shared/platform/disks.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
 import { readDevices, writeDevices } from './image-devices.ts';
-import { boardTokens } from './image-tokens.ts';
+import { boardTokens } from './join-tokens.ts';
 import { fileSettings, refuse } from './settings-flags.ts';
 
 export interface ConfigureOptions {

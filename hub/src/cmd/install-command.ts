@@ -1,13 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
-import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
-import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { nodeNameFault } from '@flotilla/shared/protocol/join.js';
 import { curlPin } from '#auth/pki/curl-pin.ts';
 import { installScriptPath } from '#nodesync/enrol/install-routes.ts';
-import { createJoinToken } from '#nodesync/enrol/join-token.ts';
 import { type ApiTarget, apiClient, apiTarget } from './api-client.ts';
+import { hubToken } from './join-tokens.ts';
 import { parseCount, parseDuration } from './parse.ts';
 
 export interface InstallCommandOptions {
@@ -25,12 +23,7 @@ export async function installCommand(options: InstallCommandOptions): Promise<vo
   const target = apiTarget(options.kubeconfig);
   const certificate = await servingCertificate(target);
   const hub = options.hub === undefined ? reachable(target.server, certificate) : given(options.hub);
-  const api = apiClient(options.kubeconfig);
-  const token = await createJoinToken({
-    createSecret: (namespace, secret) => api.post(`/api/v1/namespaces/${namespace}/secrets`, secret),
-    clock: new SystemClock(),
-    random: new SystemRandom(),
-    caKeyHash: api.caKeyHash,
+  const token = await hubToken(apiClient(options.kubeconfig), {
     ttlMs: parseDuration('--ttl', options.ttl),
     uses: parseCount('--uses', options.uses),
     ...(options.node === undefined ? {} : { node: options.node }),
