@@ -51,8 +51,11 @@ describe('a stream of 20 MB on a bad line', () => {
     const all: number[] = [];
     for (let seed = 1; seed <= 10; seed++) all.push(...(await delays({ seed, loss: 0.05 })));
     all.sort((a, b) => a - b);
-    const [median = Number.NaN, most = Number.NaN] = [all[all.length / 2], all[Math.ceil(all.length * 0.99) - 1]];
+    const [median = Number.NaN, nearly = Number.NaN, most = Number.NaN] = [0.5, 0.95, 0.99].map(
+      (part) => all[Math.ceil(all.length * part) - 1],
+    );
     expect(median).toBeLessThan(1_000);
+    expect(nearly).toBeLessThan(3_000);
     // Of a hundred one may meet three lost packets in a row.
     expect(most).toBeLessThanOrEqual(6_000);
   });

@@ -43,8 +43,8 @@ interface Waiting {
 
 /**
  * All that a board sends over one connection goes through here. Heartbeats and status go out at once; the other lanes wait for their
- * turn, the higher one first, while so much is under way that a heartbeat would have to wait behind it for more than a second
- * (line-pace.ts of the protocol). A lane is first in, first out. Frames of streams are cut to what the line carries in half a second.
+ * turn, the higher one first, while so much is under way that a heartbeat would have to wait behind it for more than 0.6 s
+ * (line-pace.ts of the protocol). A lane is first in, first out. Frames of streams are cut to what the line carries in 0.3 s.
  *
  * INVARIANTS: a lane never reorders; a lower lane sends nothing while a higher one waits; when the connection is over, all that waits is
  * rejected. Where nothing is measured (a pipe that cannot tell what arrived) only the drain of the connection holds senders up.

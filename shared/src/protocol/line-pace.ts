@@ -9,11 +9,13 @@ export interface LinePaceOptions {
 }
 
 /** How long a heartbeat may have to wait behind what was sent before it, beside the time that the line itself takes. */
-const queueMs = 1000;
+const queueMs = 600;
+/** The same until something has queued for the first time: what the line carries is found out sooner. */
+const firstQueueMs = 1000;
 const firstWindowBytes = 8 * 1024;
 const leastWindowBytes = 2 * 1024;
 const mostWindowBytes = 1024 * 1024;
-const leastShare = 0.5;
+const leastShare = 0.35;
 /** So little is sent without asking whether it arrived: an idle board asks nothing. */
 const unaskedBytes = 4 * 1024;
 const firstFrameBytes = 4 * 1024;
@@ -32,7 +34,7 @@ interface Mark {
 
 /**
  * Measures what the line carries, by asking now and then whether what was sent has arrived (MQTT's ping is answered in order), and says
- * how much more may go under way: what the line carries in its own round trip and one second. What the kernel's and the carrier's
+ * how much more may go under way: what the line carries in its own round trip and 0.6 s, less while it stalls. What the kernel's and the carrier's
  * buffers would swallow counts as under way; the drain of the socket would not show it.
  */
 export class LinePace {
@@ -44,6 +46,7 @@ export class LinePace {
   /** Of the line when nothing queues on it. */
   #roundTripMs: number | undefined;
   #bytesPerMs: number | undefined;
+  #queueMs = firstQueueMs;
   /** Of what the line could have under way; less while it stalls. */
   #share = 1;
 
@@ -51,7 +54,7 @@ export class LinePace {
     this.#options = options;
   }
 
-  /** So much data a frame should have: half a second of the line. */
+  /** So much data a frame should have: what the line carries in 0.3 s. */
   get frameBytes(): number {
     if (this.#options.arrived === undefined) return mostFrameBytes;
     if (this.#bytesPerMs === undefined) return firstFrameBytes;
@@ -94,10 +97,11 @@ export class LinePace {
     const tookMs = Math.max(1, this.#options.clock.monotonicMs() - mark.atMs);
     if (this.#roundTripMs === undefined || tookMs < this.#roundTripMs || mark.alone) this.#roundTripMs = tookMs;
     this.#measured((this.#arrivedBytes - mark.arrivedBytes) / tookMs, mark.full);
+    if (tookMs - this.#roundTripMs > queueMs) this.#queueMs = queueMs;
     // A line that stalls (lost packets) lets more queue than its rate tells.
     if (tookMs - this.#roundTripMs > 2 * queueMs) this.#share = Math.max(leastShare, this.#share * 0.6);
     else this.#share = Math.min(1, this.#share * 1.03);
-    const fullBytes = (this.#bytesPerMs ?? 0) * (this.#roundTripMs + queueMs);
+    const fullBytes = (this.#bytesPerMs ?? 0) * (this.#roundTripMs + this.#queueMs);
     this.#windowBytes = clamp(fullBytes * this.#share, leastWindowBytes, mostWindowBytes);
     this.#options.moved();
   }

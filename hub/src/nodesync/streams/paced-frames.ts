@@ -18,7 +18,7 @@ interface Waiting {
 
 /**
  * What the hub sends on the streams of one board: never so much under way that a manifest, or the answer to a ping, would wait behind it for
- * more than about a second. Frames are cut to what the line carries in half a second. First in, first out; a stream has one frame here.
+ * more than about 0.6 s. Frames are cut to what the line carries in half of that. First in, first out; a stream has one frame here.
  */
 export class PacedFrames {
   readonly #options: PacedFramesOptions;
