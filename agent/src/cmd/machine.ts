@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 
 /** The machine's serial number, at most 128 characters; empty when it has none. */
 export function machineSerial(): string {
@@ -8,6 +9,12 @@ export function machineSerial(): string {
 /** What its maker calls it; empty when it does not say. */
 export function machineModel(): string {
   return firstText(['/sys/firmware/devicetree/base/model', '/sys/class/dmi/id/product_name']);
+}
+
+/** Addresses under which others may reach this machine now. */
+export function machineAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:')).map(({ address }) => address);
 }
 
 function firstText(files: readonly string[]): string {

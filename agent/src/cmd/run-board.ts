@@ -15,6 +15,7 @@ import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
 import { LinkCounter } from '#budget/link-counter.ts';
 import type { AgentConfig } from '#config/agent-config.ts';
 import { linkProfileTable } from '#config/link-profiles.ts';
+import { type BoardFace, openBoardFace } from '#first-boot/board-face.ts';
 import { EnrolError, type EnrolOptions, enrol, type HubAddress, hubAddress, WaitsForApproval } from '#hublink/enrol.ts';
 import { type Enrolment, loadEnrolment } from '#hublink/enrolment.ts';
 import { createHubLink } from '#hublink/hub-link.ts';
@@ -32,6 +33,7 @@ import type { Runtime } from '#runtime/types.ts';
 import type { ShellDoor } from '#streams/board-shell.ts';
 import { createAgent } from '../agent.ts';
 import { serveLocally } from './local-socket.ts';
+import { machineAddresses, machineSerial } from './machine.ts';
 
 /** Loaded by the first shell. */
 const startShell: ShellDoor['start'] = async (shell, signal) => (await import('#streams/pty.ts')).startShell(shell, signal);
@@ -78,7 +80,8 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
     node: ownName,
     serial: machineSerial(),
   };
-  const enrolment = await enrolled(joining, { clock, random, logger }, stopping.signal);
+  const face = await openBoardFace({ files, hostname, addresses: machineAddresses });
+  const enrolment = await enrolled(joining, { clock, random, logger, face }, stopping.signal);
   if (!enrolment) {
     await runtime.close();
     return;
@@ -176,15 +179,20 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
 /** Tries until the hub can be reached; what trying again cannot mend is thrown. Undefined when told to stop first. */
 async function enrolled(
   options: EnrolOptions,
-  { clock, random, logger }: { clock: Clock; random: SystemRandom; logger: Logger },
+  { clock, random, logger, face }: { clock: Clock; random: SystemRandom; logger: Logger; face: BoardFace },
   signal: AbortSignal,
 ): Promise<Enrolment | undefined> {
   for (let failures = 0; !signal.aborted; failures++) {
     try {
-      return await enrol(options);
+      const enrolment = await enrol(options);
+      await face.show({ state: 'joined', step: `joined as ${enrolment.node}` });
+      return enrolment;
     } catch (error) {
-      if (error instanceof EnrolError) throw error;
       const waits = error instanceof WaitsForApproval;
+      const state = waits ? 'waiting' : error instanceof EnrolError ? 'fault' : 'joining';
+      const shown = waits ? { fingerprint: error.fingerprint } : { fault: describeError(error) };
+      await face.show({ state, step: `join ${options.hubs.join(' ')}`, ...shown });
+      if (error instanceof EnrolError) throw error;
       const ownMs = retryDelayMs(enrolRetry, failures, random);
       const waitMs = waits ? error.retryAfterMs * (1 + random.next() / 4) : ownMs;
       logger.warn('could not join yet', { hubs: options.hubs, error: describeError(error), retryInMs: Math.round(waitMs) });
@@ -200,18 +208,6 @@ function endpointsOf({ host, port }: HubAddress, mqttPort: number | undefined): 
     ...(mqttPort === undefined ? [] : [{ transport: 'mqtt', host, port: mqttPort } as const]),
     { transport: 'websocket', host, port },
   ];
-}
-
-function machineSerial(): string {
-  for (const file of ['/sys/firmware/devicetree/base/serial-number', '/sys/class/dmi/id/product_uuid', '/etc/machine-id']) {
-    try {
-      const text = readFileSync(file, 'utf8').replaceAll('\0', '').trim();
-      if (text) return text.slice(0, 128);
-    } catch {
-      // Not every machine has every one of these.
-    }
-  }
-  return '';
 }
 
 /** In memory, for what must not be written to the disk; an ordinary user without a session has no such place. */

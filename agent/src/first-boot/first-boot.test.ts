@@ -4,6 +4,7 @@ import type { Disks } from '@flotilla/shared/platform/disks.js';
 import { FakeExec } from '@flotilla/shared/platform/fake-exec.js';
 import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { expect, test } from 'vitest';
+import type { BoardStatus } from './board-face.ts';
 import { afterJoining, type FirstBootDoors, firstBoot } from './first-boot.ts';
 import { boardName, planFirstBoot } from './first-boot-plan.ts';
 
@@ -45,11 +46,15 @@ function disksOf(files: FakeFiles, erased: string[]): Disks {
   };
 }
 
-async function card(text: string | undefined): Promise<{ files: FakeFiles; exec: FakeExec; erased: string[]; doors: FirstBootDoors }> {
+async function card(
+  text: string | undefined,
+): Promise<{ files: FakeFiles; exec: FakeExec; erased: string[]; shown: BoardStatus[]; doors: FirstBootDoors }> {
   const [files, exec, erased] = [new FakeFiles(), programs(), [] as string[]];
   await files.mkdir('/boot/firmware');
   if (text !== undefined) await files.writeAtomic('/boot/firmware/flotilla.txt', text);
-  return { files, exec, erased, doors: { files, exec, clock: new FakeClock(), disks: disksOf(files, erased) } };
+  const shown: BoardStatus[] = [];
+  const face = { show: async (status: BoardStatus): Promise<void> => void shown.push(status) };
+  return { files, exec, erased, shown, doors: { files, exec, face, clock: new FakeClock(), disks: disksOf(files, erased) } };
 }
 
 const report = async (files: FakeFiles): Promise<string> => (await files.readText('/boot/firmware/flotilla-report.txt')) ?? '';
@@ -165,6 +170,9 @@ test('no settings, wrong ones, and a step that fails: the report says what to do
   expect(await report(failing.files)).toContain('name: FAILED: hostname kitchen-1: hostname: no');
   await firstBoot(failing.doors, '/boot/firmware', facts);
   expect(await report(failing.files)).toContain('first boot: done');
+  // Whoever stands before the board sees the same.
+  expect(failing.shown.map(({ state }) => state)).toEqual(['starting', 'fault', ...Array(5).fill('starting'), 'joining']);
+  expect(failing.shown[1]).toEqual({ state: 'fault', step: 'name', fault: 'hostname kitchen-1: hostname: no' });
 });
 
 test.for([

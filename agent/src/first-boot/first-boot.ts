@@ -19,6 +19,7 @@ import { type Clock, kubeTime } from '@flotilla/shared/clock/clock.js';
 import type { Disks } from '@flotilla/shared/platform/disks.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
+import type { BoardFace, BoardStatus } from './board-face.ts';
 import { type BoardFacts, joinTokenFile, planFirstBoot } from './first-boot-plan.ts';
 
 const firstBootDir = '/var/lib/flotilla-first-boot';
@@ -33,6 +34,8 @@ export interface FirstBootDoors {
   readonly disks: Disks;
   readonly exec: Exec;
   readonly clock: Clock;
+  /** Shows what the report says, to whoever stands before the board. */
+  readonly face: BoardFace;
 }
 
 interface Journal {
@@ -75,7 +78,7 @@ export async function firstBoot(doors: FirstBootDoors, bootDir: string, facts: B
     await writeJournal(files, journal);
     await report.say(name, 'done');
   }
-  await report.say('first boot', 'done; the agent starts and joins its hub');
+  await report.say('first boot', 'done; the agent starts and joins its hub', { state: 'joining' });
   await files.writeAtomic(doneFile, '');
   // The settings were in it.
   await writeJournal(files, { steps: journal.steps });
@@ -99,7 +102,7 @@ export async function afterJoining(doors: FirstBootDoors, bootDir: string): Prom
     await files.writeAtomic(settings, kept);
     if ((await files.readText(settings)) !== kept)
       await report.failed('joined', new Error('the settings on the boot partition could not be erased'));
-    await report.say('joined', 'the board is enrolled; what was secret here is erased');
+    await report.say('joined', 'the board is enrolled; what was secret here is erased', { state: 'joined' });
   }
   let fetched = true;
   for (const image of values['preload-image'] ?? []) {
@@ -108,6 +111,7 @@ export async function afterJoining(doors: FirstBootDoors, bootDir: string): Prom
     await report.say(
       'image',
       code === 0 ? `${image} is there` : `${image} could not be fetched: ${stderr.trim().split('\n').at(-1) ?? ''}`,
+      { state: 'joined' },
     );
   }
   // What could not be fetched is tried again at the next boot.
@@ -165,8 +169,9 @@ class Report {
     this.#path = join(bootDir, reportFileName);
   }
 
-  async say(step: string, what: string): Promise<void> {
-    const { files, clock } = this.#doors;
+  async say(step: string, what: string, status: Partial<BoardStatus> = {}): Promise<void> {
+    const { files, clock, face } = this.#doors;
+    await face.show({ state: 'starting', step: status.fault === undefined ? `${step}: ${what}` : step, ...status });
     try {
       const before = (await files.readText(this.#path)) ?? '';
       const line = `  ${step}: ${what.replaceAll(/\s+/g, ' ').slice(0, 1000)}\n`;
@@ -180,7 +185,7 @@ class Report {
   }
 
   async failed(step: string, error: Error): Promise<never> {
-    if (error.name !== 'PowerCut') await this.say(step, `FAILED: ${error.message}`);
+    if (error.name !== 'PowerCut') await this.say(step, `FAILED: ${error.message}`, { state: 'fault', fault: error.message });
     throw error;
   }
 }

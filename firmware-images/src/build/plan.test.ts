@@ -78,6 +78,8 @@ describe('what is in the repository', () => {
     expect(plan.kernelArguments).toMatch(
       /^root=LABEL=flotilla-root rw rootwait cgroup_enable=memory .*console=tty0 console=tty\w+,115200$/,
     );
+    const shown = JSON.parse(plan.files.find((file) => file.path === '/etc/flotilla/board.json')?.lines[0] ?? '');
+    expect(shown).toEqual({ led: name.startsWith('raspberry') ? 'ACT' : '', screen: '/dev/tty1' });
     const flags = plan.bootFiles.find(({ path }) => ['cmdline.txt', 'loader/entries/flotilla.conf'].includes(path))?.lines?.at(-1);
     expect(flags?.replace(/^options /, '')).toBe(plan.kernelArguments);
     const own = table === 'gpt' ? ['systemd-boot-efi'] : ['raspi-firmware', 'firmware-brcm80211', 'fdisk'];
