@@ -2,7 +2,7 @@ import type { Deployment, Pod, ReplicaSet } from '@flotilla/shared/api/generated
 import { controllerOf, objectKey } from '@flotilla/shared/meta/object.js';
 import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import type { Controller, ControllerEnv } from '../controller.ts';
-import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
+import { byController, claim, claimable, controllerRef, indexByController, onOwned, ownerKeys } from '../ownership.ts';
 import { isActive } from '../pod-state.ts';
 import { planDeployment } from './plan.ts';
 import { executeStep } from './steps.ts';
@@ -17,49 +17,15 @@ export function createDeploymentController(env: ControllerEnv): Controller {
   indexByController(replicaSets);
   indexByController(pods);
 
-  const ownersOf = (set: ReplicaSet): string[] => {
-    const owner = controllerOf(set);
-    const namespace = set.metadata?.namespace ?? '';
-    if (owner) return owner.kind === 'Deployment' ? [`${namespace}/${owner.name}`] : [];
-    return deployments
-      .list(namespace)
-      .filter(({ spec }) => labelSelector(spec?.selector).matches(set.metadata?.labels))
-      .map(objectKey);
-  };
-
-  /** The ReplicaSets of a Deployment, after adopting and releasing what its selector says. */
-  const claim = async (deployment: Deployment): Promise<readonly ReplicaSet[]> => {
-    const selector = labelSelector(deployment.spec?.selector);
-    const wanted = planClaim(deployment, claimable(replicaSets, deployment), (set) => selector.matches(set.metadata?.labels));
-    const ref = controllerRef(deployment, 'apps/v1', 'Deployment');
-    const namespace = deployment.metadata?.namespace ?? '';
-    for (const set of wanted.release) {
-      await resource.update(namespace, set.metadata?.name ?? '', (current) => released(current, deployment.metadata?.uid));
-    }
-    const taken: ReplicaSet[] = [];
-    for (const set of wanted.adopt) {
-      taken.push(await resource.update(namespace, set.metadata?.name ?? '', (current) => adopted(current, ref)));
-    }
-    return [...wanted.owned, ...taken];
-  };
+  const ownersOf = (set: ReplicaSet): string[] => ownerKeys(set, 'Deployment', (namespace) => deployments.list(namespace));
 
   return {
     workers: 5,
     watch(queue) {
-      deployments.on({
-        added: (it) => queue.add(objectKey(it)),
-        updated: (it) => queue.add(objectKey(it)),
-        deleted: (it) => queue.add(objectKey(it)),
-      });
+      const self = (deployment: Deployment): void => queue.add(objectKey(deployment));
+      deployments.on({ added: self, updated: self, deleted: self });
       const changed = (set: ReplicaSet): void => ownersOf(set).forEach(queue.add);
-      replicaSets.on({
-        added: changed,
-        updated: (set, old) => {
-          changed(set);
-          if (controllerOf(set)?.uid !== controllerOf(old)?.uid) changed(old);
-        },
-        deleted: changed,
-      });
+      onOwned(replicaSets, changed);
       // Only Recreate waits for pods to go; everything else it needs is in the ReplicaSets' status.
       pods.on({
         deleted: (pod) => {
@@ -78,7 +44,8 @@ export function createDeploymentController(env: ControllerEnv): Controller {
         recorder.event(deployment, 'Warning', 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.');
         return undefined;
       }
-      const sets = await claim(deployment);
+      const ref = controllerRef(deployment, 'apps/v1', 'Deployment');
+      const sets = await claim(resource, claimable(replicaSets, deployment), deployment, ref);
       const podsOf = (set: ReplicaSet): readonly Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '');
       const adoptable = ({ spec, metadata }: ReplicaSet): number => {
         const selector = labelSelector(spec?.selector);

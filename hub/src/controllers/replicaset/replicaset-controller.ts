@@ -1,9 +1,8 @@
 import type { Node, Pod, ReplicaSet } from '@flotilla/shared/api/generated/types.js';
 import { isNotFound } from '@flotilla/shared/errors/status.js';
 import { controllerOf, type KubeObject, objectKey } from '@flotilla/shared/meta/object.js';
-import { labelSelector } from '@flotilla/shared/meta/selector.js';
 import { type Controller, type ControllerEnv, errorMessage, isNamespaceTerminating } from '../controller.ts';
-import { adopted, byController, claimable, controllerRef, indexByController, planClaim, released } from '../ownership.ts';
+import { byController, claim, claimable, controllerRef, indexByController, onOwned, ownerKeys } from '../ownership.ts';
 import { isActive } from '../pod-state.ts';
 import { countedPods, lingering, settledReturns, type TaintsOf, wasReplaced, withoutReplaced } from './absence.ts';
 import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sameStatus, slowStart } from './plan.ts';
@@ -51,16 +50,7 @@ export function createReplicatingController<T extends KubeObject>(
   const taintsOf: TaintsOf = (node) => nodes.get(node ?? '')?.spec?.taints;
   indexByController(replicaSets);
 
-  const ownersOf = (pod: Pod): string[] => {
-    const owner = controllerOf(pod);
-    const namespace = pod.metadata?.namespace ?? '';
-    if (owner) return owner.kind === kind ? [`${namespace}/${owner.name}`] : [];
-    return replicaSets
-      .list(namespace)
-      .map(asReplicaSet)
-      .filter(({ spec }) => labelSelector(spec?.selector).matches(pod.metadata?.labels))
-      .map(objectKey);
-  };
+  const ownersOf = (pod: Pod): string[] => ownerKeys(pod, kind, (namespace) => replicaSets.list(namespace).map(asReplicaSet));
 
   const allPods = (set: ReplicaSet): readonly Pod[] => pods.byIndex(byController, set.metadata?.uid ?? '');
   const activePods = (set: ReplicaSet): Pod[] => countedPods(allPods(set), taintsOf);
@@ -70,17 +60,6 @@ export function createReplicatingController<T extends KubeObject>(
     for (const { metadata } of settledReturns(allPods(set), set.spec?.replicas ?? 1, taintsOf)) {
       await podResource.update(metadata?.namespace ?? '', metadata?.name ?? '', withoutReplaced);
     }
-  };
-
-  const claim = async (set: ReplicaSet): Promise<void> => {
-    const selector = labelSelector(set.spec?.selector);
-    const namespace = set.metadata?.namespace ?? '';
-    const wanted = planClaim(set, claimable(pods, set).filter(isActive), (pod) => selector.matches(pod.metadata?.labels));
-    const ref = controllerRef(set, set.apiVersion ?? '', kind);
-    for (const pod of wanted.release) {
-      await podResource.update(namespace, pod.metadata?.name ?? '', (current) => released(current, set.metadata?.uid));
-    }
-    for (const pod of wanted.adopt) await podResource.update(namespace, pod.metadata?.name ?? '', (current) => adopted(current, ref));
   };
 
   /** Of the pods of all ReplicaSets with this one's owner: how many active ones are on each node. */
@@ -145,14 +124,7 @@ export function createReplicatingController<T extends KubeObject>(
       const self = (set: T): void => queue.add(objectKey(set));
       replicaSets.on({ added: self, updated: self, deleted: self });
       const changed = (pod: Pod): void => ownersOf(pod).forEach(queue.add);
-      pods.on({
-        added: changed,
-        updated: (pod, old) => {
-          changed(pod);
-          if (controllerOf(pod)?.uid !== controllerOf(old)?.uid) changed(old);
-        },
-        deleted: changed,
-      });
+      onOwned(pods, changed);
       const returned = (node: Node): void => {
         for (const pod of pods.byIndex(byNode, objectKey(node))) if (wasReplaced(pod)) changed(pod);
       };
@@ -163,7 +135,8 @@ export function createReplicatingController<T extends KubeObject>(
       const found = replicaSets.get(key);
       const set = found && asReplicaSet(found);
       if (!set?.spec) return undefined;
-      await claim(set);
+      const ref = controllerRef(set, set.apiVersion ?? '', kind);
+      await claim(podResource, claimable(pods, set).filter(isActive), set, ref);
       const doubled = familyByNode(set);
       const sameNode = (pod: Pod): number => doubled.get(pod.spec?.nodeName ?? '') ?? 0;
       const step = planReplicas({
