@@ -1,26 +1,17 @@
 import type { NodeOperation } from '@flotilla/shared/api/fleet/node-operation.js';
 import type { Lease, Namespace, Node, Pod, ServiceAccount } from '@flotilla/shared/api/generated/types.js';
-import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import type { StatusError } from '@flotilla/shared/errors/status.js';
-import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { type RegistryFixture, registryFixture } from '#registry/generic/registry-fixture.ts';
+import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
 import type { RequestContext, ResourceRegistry } from '#registry/generic/types.ts';
-import { createAdmission } from './create-admission.ts';
+import { admissionFixture } from './admission-fixture.ts';
 
 let fixture: RegistryFixture;
 let pods: ResourceRegistry<Pod>;
 
 beforeEach(async () => {
-  const clock = new FakeClock();
-  fixture = await registryFixture(definitions, {
-    clock,
-    admission: (registry) => createAdmission({ registry, clock, random: new SeededRandom(2) }),
-  });
+  fixture = await admissionFixture();
   pods = fixture.registry.resource<Pod>('', 'pods');
-  await bootstrap(fixture.registry);
   await accounts().create(fixture.ctx, 'default', { metadata: { name: 'default' } });
 });
 afterEach(() => fixture.close());
@@ -46,7 +37,6 @@ async function refusal(promise: Promise<unknown>): Promise<StatusError> {
 
 describe('NamespaceLifecycle', () => {
   it('has the four namespaces of every cluster, twice over', async () => {
-    await bootstrap(fixture.registry);
     const { items } = await namespaces().list(fixture.ctx, '');
     expect(items.map(({ object }) => object.metadata?.name)).toEqual(['default', 'kube-node-lease', 'kube-public', 'kube-system']);
   });

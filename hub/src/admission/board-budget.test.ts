@@ -1,20 +1,10 @@
 import type { Node } from '@flotilla/shared/api/generated/types.js';
-import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
-import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { expect, it } from 'vitest';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { registryFixture } from '#registry/generic/registry-fixture.ts';
-import { createAdmission } from './create-admission.ts';
+import { admissionFixture } from './admission-fixture.ts';
 
 it('takes budgets that make sense, and names the annotation that does not', async () => {
-  const clock = new FakeClock();
-  const fixture = await registryFixture(definitions, {
-    clock,
-    admission: (registry) => createAdmission({ registry, clock, random: new SeededRandom(2) }),
-  });
+  const fixture = await admissionFixture();
   try {
-    await bootstrap(fixture.registry);
     const nodes = fixture.registry.resource<Node>('', 'nodes');
     await nodes.create(fixture.ctx, '', { metadata: { name: 'n' } });
     const annotate = (annotations: Record<string, string>) =>

@@ -1,23 +1,14 @@
 import type { Binding, Deployment, Namespace, Node, Pod } from '@flotilla/shared/api/generated/types.js';
-import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import type { StatusError } from '@flotilla/shared/errors/status.js';
-import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { type RegistryFixture, registryFixture } from '#registry/generic/registry-fixture.ts';
-import { createAdmission } from './create-admission.ts';
+import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
+import { admissionFixture } from './admission-fixture.ts';
 import type { DefaultTolerations } from './default-toleration-seconds.ts';
 
 const prefix = 'fleet.flotilla.dev';
 let fixture: RegistryFixture;
 async function start(tolerations?: DefaultTolerations): Promise<void> {
-  const clock = new FakeClock();
-  fixture = await registryFixture(definitions, {
-    clock,
-    admission: (registry) => createAdmission({ registry, clock, random: new SeededRandom(2), ...(tolerations ? { tolerations } : {}) }),
-  });
-  await bootstrap(fixture.registry);
+  fixture = await admissionFixture(tolerations);
   await fixture.registry.resource('', 'serviceaccounts').create(fixture.ctx, 'default', { metadata: { name: 'default' } });
   await nodes().create(fixture.ctx, '', { metadata: { name: 'n' } });
 }

@@ -1,21 +1,11 @@
 import type { Node } from '@flotilla/shared/api/generated/types.js';
-import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
-import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { expect, it } from 'vitest';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { registryFixture } from '#registry/generic/registry-fixture.ts';
 import type { RequestContext } from '#registry/generic/types.ts';
-import { createAdmission } from './create-admission.ts';
+import { admissionFixture } from './admission-fixture.ts';
 
 it('lets an operator say that a node may go on in another machine, and not the board', async () => {
-  const clock = new FakeClock();
-  const fixture = await registryFixture(definitions, {
-    clock,
-    admission: (registry) => createAdmission({ registry, clock, random: new SeededRandom(2) }),
-  });
+  const fixture = await admissionFixture();
   try {
-    await bootstrap(fixture.registry);
     const nodes = fixture.registry.resource<Node>('', 'nodes');
     const board = { ...fixture.ctx, user: { name: 'system:node:n', groups: ['system:nodes', 'system:authenticated'] } };
     await nodes.create(fixture.ctx, '', { metadata: { name: 'n' } });

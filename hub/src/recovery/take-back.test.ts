@@ -1,16 +1,13 @@
 import type { ConfigMap, Pod, Secret } from '@flotilla/shared/api/generated/types.js';
-import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAdmission } from '#admission/create-admission.ts';
+import { admissionFixture } from '#admission/admission-fixture.ts';
 import { createClient } from '#client/client.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { type RegistryFixture, registryFixture } from '#registry/generic/registry-fixture.ts';
+import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
 import type { BoardOutcome, Recalled } from './recalled.ts';
 import { TakeBack } from './take-back.ts';
 
@@ -20,12 +17,9 @@ let client: Client;
 let takeBack: TakeBack;
 
 beforeEach(async () => {
-  const clock = new FakeClock();
-  const random = new SeededRandom(1);
-  fixture = await registryFixture(definitions, { clock, admission: (registry) => createAdmission({ registry, clock, random }) });
-  const { registry } = fixture;
-  await bootstrap(registry);
-  informers = new Informers({ registry, clock, random, logger: silentLogger });
+  fixture = await admissionFixture();
+  const { registry, clock } = fixture;
+  informers = new Informers({ registry, clock, random: new SeededRandom(1), logger: silentLogger });
   client = createClient({ registry, informers, user: { name: 'admin', groups: ['system:masters'] }, logger: silentLogger });
 });
 afterEach(async () => {

@@ -16,6 +16,11 @@ afterEach(() => plane.stop());
 const node = () => plane.client.informer<Node>('', 'nodes').get('a');
 const ready = () => node()?.status?.conditions?.find(({ type }) => type === 'Ready');
 const getPod = (name: string) => plane.client.informer<Pod>('', 'pods').get(`default/${name}`);
+const uids = () =>
+  plane
+    .pods()
+    .map(({ metadata }) => metadata?.uid)
+    .sort();
 const podReady = (name: string) => getPod(name)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 
 describe('a board that goes away', () => {
@@ -23,10 +28,7 @@ describe('a board that goes away', () => {
     await start();
     await plane.client.resource('apps', 'deployments').create('default', deployment('web', 2));
     await plane.until('all run', () => plane.pods().length === 2 && plane.pods().every((it) => it.status?.phase === 'Running'));
-    const before = plane
-      .pods()
-      .map(({ metadata }) => metadata?.uid)
-      .sort();
+    const before = uids();
     plane.liveness.set('a', false, plane.clock.wallMs() - 50_000);
     const since = kubeTime(plane.clock.wallMs() - 50_000);
     await plane.until('it is known', () => ready()?.status === 'Unknown' && (node()?.spec?.taints?.length ?? 0) === 2);
@@ -54,12 +56,7 @@ describe('a board that goes away', () => {
     await plane.clock.advance(3600_000);
     // Written once, at the transition.
     expect(revisions()).toEqual(marked);
-    expect(
-      plane
-        .pods()
-        .map(({ metadata }) => metadata?.uid)
-        .sort(),
-    ).toEqual(before);
+    expect(uids()).toEqual(before);
     expect(plane.pods().every((it) => podReady(it.metadata?.name ?? '') === 'False' && !it.metadata?.deletionTimestamp)).toBe(true);
 
     plane.liveness.set('a', true);
@@ -71,12 +68,7 @@ describe('a board that goes away', () => {
       'it is back',
       () => node()?.spec?.taints === undefined && plane.pods().every((it) => podReady(it.metadata?.name ?? '') === 'True'),
     );
-    expect(
-      plane
-        .pods()
-        .map(({ metadata }) => metadata?.uid)
-        .sort(),
-    ).toEqual(before);
+    expect(uids()).toEqual(before);
     expect(plane.started).toHaveLength(2);
   });
 

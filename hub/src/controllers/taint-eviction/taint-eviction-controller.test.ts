@@ -42,6 +42,16 @@ const exclusive = (annotations: Record<string, string>): Deployment => {
   };
 };
 const running = (): boolean => plane.pods().length > 0 && plane.pods().every(({ status }) => status?.phase === 'Running');
+/** A pod that ran on one of two boards, which is away now. */
+async function leftAway(annotations: Record<string, string>): Promise<{ original: Pod['metadata']; name: string; away: string }> {
+  await start('a', 'b');
+  await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(annotations));
+  await plane.until('it runs', running);
+  const [{ metadata: original, spec } = {}] = plane.pods();
+  const away = spec?.nodeName ?? '';
+  plane.liveness.set(away, false);
+  return { original, name: original?.name ?? '', away };
+}
 /** The board is there again, and says so. */
 async function comesBack(node: string): Promise<void> {
   plane.liveness.set(node, true);
@@ -123,13 +133,7 @@ describe('a pod whose board is away', () => {
   });
 
   it('is replaced, and has its place back when its board is', async () => {
-    await start('a', 'b');
-    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Replace', '60s', 'KeepOriginal')));
-    await plane.until('it runs', running);
-    const [original] = plane.pods();
-    const name = original?.metadata?.name ?? '';
-    const away = original?.spec?.nodeName ?? '';
-    plane.liveness.set(away, false);
+    const { original, name, away } = await leftAway(when('Replace', '60s', 'KeepOriginal'));
     await plane.until(
       'another runs elsewhere',
       () => plane.pods().length === 2 && plane.pods().every(({ status }) => status?.phase === 'Running'),
@@ -142,7 +146,7 @@ describe('a pod whose board is away', () => {
     expect(status()).toMatchObject({ replicas: 1, readyReplicas: 1 });
     await comesBack(away);
     await plane.until('one is left', () => plane.pods().length === 1);
-    expect(plane.pods()[0]?.metadata?.uid).toBe(original?.metadata?.uid);
+    expect(plane.pods()[0]?.metadata?.uid).toBe(original?.uid);
     await plane.until('it is as any other', () => getPod(name)?.metadata?.annotations?.[`${prefix}/replaced-in-absence`] === undefined);
     // The next absence is another one, and counts from its own beginning.
     plane.liveness.set(away, false);
@@ -153,44 +157,29 @@ describe('a pod whose board is away', () => {
   });
 
   it('is given up when its last lease is over, and gone at once, for nothing of it can be running', async () => {
-    await start('a', 'b');
-    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Stop')));
-    await plane.until('it runs', running);
-    const [original] = plane.pods();
-    const away = original?.spec?.nodeName ?? '';
-    plane.liveness.set(away, false);
+    const { original, away } = await leftAway(when('Stop'));
     await plane.clock.advance(3600_000);
     expect(plane.pods()).toHaveLength(1);
     expect(givenUp).toEqual([]);
     leaseOverInMs = 0;
     await plane.until('another runs elsewhere', () => plane.pods().length === 1 && plane.pods()[0]?.spec?.nodeName !== away && running());
-    expect(givenUp).toEqual([original?.metadata?.uid]);
+    expect(givenUp).toEqual([original?.uid]);
   });
 
   it('that somebody deletes has no successor before its last lease is over', async () => {
-    await start('a', 'b');
-    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Stop')));
-    await plane.until('it runs', running);
-    const [original] = plane.pods();
-    const away = original?.spec?.nodeName ?? '';
-    plane.liveness.set(away, false);
+    const { original, name, away } = await leftAway(when('Stop'));
     await plane.clock.advance(10_000);
-    await pods().delete('default', original?.metadata?.name ?? '');
+    await pods().delete('default', name);
     await plane.clock.advance(600_000);
-    expect(plane.pods().map(({ metadata }) => metadata?.uid)).toEqual([original?.metadata?.uid]);
+    expect(plane.pods().map(({ metadata }) => metadata?.uid)).toEqual([original?.uid]);
     leaseOverInMs = 0;
     await plane.until('another runs elsewhere', () => plane.pods().length === 1 && plane.pods()[0]?.spec?.nodeName !== away && running());
   });
 
   it('waits for the replacement to be gone before it may run again, where it stops with its lease', async () => {
-    await start('a', 'b');
-    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive(when('Stop', '60s', 'KeepOriginal')));
-    await plane.until('it runs', running);
-    const [original] = plane.pods();
-    const marked = () => getPod(original?.metadata?.name ?? '')?.metadata?.annotations?.[`${prefix}/replaced-in-absence`] !== undefined;
-    const away = original?.spec?.nodeName ?? '';
+    const { original, name, away } = await leftAway(when('Stop', '60s', 'KeepOriginal'));
+    const marked = () => getPod(name)?.metadata?.annotations?.[`${prefix}/replaced-in-absence`] !== undefined;
     const other = away === 'a' ? 'b' : 'a';
-    plane.liveness.set(away, false);
     await plane.clock.advance(10_000);
     leaseOverInMs = 0;
     await plane.until('another runs elsewhere', () =>
@@ -209,7 +198,7 @@ describe('a pod whose board is away', () => {
     leaseOverInMs = 0;
     await plane.until('it is gone', () => plane.pods().length === 1);
     await plane.until('the original may run', () => !marked());
-    expect(plane.pods()[0]?.metadata?.uid).toBe(original?.metadata?.uid);
+    expect(plane.pods()[0]?.metadata?.uid).toBe(original?.uid);
   });
 });
 
@@ -224,13 +213,8 @@ describe('a NoExecute taint of an operator', () => {
   });
 
   it('`out-of-service` removes the pods of a board that is away, and not those of one that is there before they stopped', async () => {
-    await start('a', 'b');
     const taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }];
-    await plane.client.resource<Deployment>('apps', 'deployments').create('default', exclusive({}));
-    await plane.until('it runs', running);
-    const [original] = plane.pods();
-    const away = original?.spec?.nodeName ?? '';
-    plane.liveness.set(away, false);
+    const { original, away } = await leftAway({});
     await plane.clock.advance(60_000);
     expect(plane.pods()).toHaveLength(1);
     await nodes().update('', away, (current) => ({
@@ -241,7 +225,7 @@ describe('a NoExecute taint of an operator', () => {
       'it is gone and another runs',
       () => plane.pods().length === 1 && plane.pods()[0]?.spec?.nodeName !== away && running(),
     );
-    expect(plane.pods()[0]?.metadata?.uid).not.toBe(original?.metadata?.uid);
+    expect(plane.pods()[0]?.metadata?.uid).not.toBe(original?.uid);
     await plane.until('it is told who said so', () => plane.events('NodeFenced').length > 0);
     expect(plane.events('NodeFenced', away)[0]).toMatch(/^admin declared the node out of service at 2026-/);
     await nodes().update('', away, (current) => ({ ...current, spec: { ...current.spec, taints: [] } }));
