@@ -32,6 +32,7 @@ import { SystemHost } from '#node/system-host.ts';
 import type { Runtime } from '#runtime/types.ts';
 import type { ShellDoor } from '#streams/board-shell.ts';
 import { createAgent } from '../agent.ts';
+import { findHubs } from './find-hubs.ts';
 import { serveLocally } from './local-socket.ts';
 import { machineAddresses, machineSerial } from './machine.ts';
 
@@ -69,26 +70,29 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
   const wire = new WireCount();
   const counter = new LinkCounter();
   const keepAlive = new KeepAlive({ clock, bounds: linkProfileTable[config.profile].keepAlive, fixedMs: config.keepAliveMs });
+  const given = config.hubs.filter((hub) => hub !== 'auto');
   const joining: EnrolOptions = {
     files,
     dir: identityDir,
     http: (dial, request) => hubHttp({ ...dial, wire }, request),
     logger,
-    hubs: config.hubs,
+    hubs: given,
     proxy,
     ...(token ? { token } : {}),
     node: ownName,
     serial: machineSerial(),
   };
   const face = await openBoardFace({ files, hostname, addresses: machineAddresses });
-  const enrolment = await enrolled(joining, { clock, random, logger, face }, stopping.signal);
+  // Where a hub is may come from anybody; which hub it is, the token says.
+  const search = config.hubs.length > given.length ? () => findHubs({ clock, random }) : undefined;
+  const enrolment = await enrolled(joining, { clock, random, logger, face, search }, stopping.signal);
   if (!enrolment) {
     await runtime.close();
     return;
   }
   const { node } = enrolment;
   const time = await TrustedTime.open({ ...{ files, clock, logger }, dir: joining.dir, floorMs: enrolment.floorMs });
-  const hubs = config.hubs.length > 0 ? config.hubs.map(hubAddress) : [enrolment.hub];
+  const hubs = given.length > 0 ? given.map(hubAddress) : [enrolment.hub];
   const { promise: renamed, resolve: rename } = Promise.withResolvers<string>();
   const identity = keepRenewed(enrolment, { ...joining, clock, logger, time, hubs, renamed: rename });
 
@@ -176,14 +180,28 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
   await time.stop();
 }
 
+interface JoinDoors {
+  readonly clock: Clock;
+  readonly random: SystemRandom;
+  readonly logger: Logger;
+  readonly face: BoardFace;
+  /** Further addresses, asked for until the board has joined. */
+  readonly search: (() => Promise<string[]>) | undefined;
+}
+
 /** Tries until the hub can be reached; what trying again cannot mend is thrown. Undefined when told to stop first. */
 async function enrolled(
-  options: EnrolOptions,
-  { clock, random, logger, face }: { clock: Clock; random: SystemRandom; logger: Logger; face: BoardFace },
+  given: EnrolOptions,
+  { clock, random, logger, face, search }: JoinDoors,
   signal: AbortSignal,
 ): Promise<Enrolment | undefined> {
+  let options = given;
   for (let failures = 0; !signal.aborted; failures++) {
     try {
+      if (search && !(await loadEnrolment(given.files, given.dir))) {
+        options = { ...given, hubs: [...given.hubs, ...(await search())] };
+        if (options.hubs.length === 0) throw new Error('no hub answers on this network (flotilla hub --mdns does)');
+      }
       const enrolment = await enrol(options);
       await face.show({ state: 'joined', step: `joined as ${enrolment.node}` });
       return enrolment;

@@ -18,7 +18,7 @@ export interface Taint {
 }
 
 export interface AgentConfig {
-  /** Addresses of the hub, the first first. */
+  /** Addresses of the hub, the first first; `auto` stands for those that the local network names. */
   readonly hubs: readonly string[];
   readonly token: string | undefined;
   readonly tokenFile: string | undefined;
@@ -70,7 +70,8 @@ const options: { readonly [Name in keyof AgentConfig]: Option<AgentConfig[Name]>
     flag: 'hub',
     type: 'URL,…',
     fallback: '',
-    description: 'the hub, as https://HOST:6443; needed once, to join. Several addresses of one hub are tried in turn',
+    description:
+      'the hub, as https://HOST:6443; needed once, to join. Several addresses of one hub are tried in turn; auto asks the local network for it',
     multiple: true,
     parse: (text) => pairs(text).map(hubUrl),
   },
@@ -210,6 +211,7 @@ export function agentHelp(): string {
 }
 
 function hubUrl(text: string): string {
+  if (text === 'auto') return text;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:' || !url.hostname) throw new Error(`${JSON.stringify(text)} is not an address like https://HOST:6443`);
   return text;

@@ -29,6 +29,7 @@ program
   .option('--service-cluster-ip-range <cidr>', 'where cluster IPs of Services come from', '10.96.0.0/12')
   .option('--service-node-port-range <range>', 'which ports of nodes Services get', '30000-32767')
   .option('--advertise-address <ip>', "where the Service kubernetes finds this API; the machine's own address when left out")
+  .option('--mdns', 'tell boards on the local network that look for their hub where this one is')
   .option('--controllers <list>', 'which controllers to run: *, NAME, -NAME; separated by commas', '*')
   .option('--scheduler <on>', 'whether to schedule pods: true or false', 'true')
   .option('--default-not-ready-toleration-seconds <n>', 'how long new pods stay on a board that is not ready; for ever when left out')

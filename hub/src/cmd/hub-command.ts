@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import type { LogLevel } from '@flotilla/shared/log/logger.js';
+import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
+import { createLogger, type LogLevel } from '@flotilla/shared/log/logger.js';
 import { writeCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import { untilSignal } from '@flotilla/shared/platform/until-signal.js';
+import type { MdnsAnswerer } from './answer-mdns.ts';
 import { parseListen, parseSeconds } from './parse.ts';
 import { runHub } from './run-hub.ts';
 
@@ -16,6 +18,7 @@ export interface HubCommandOptions {
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
   readonly advertiseAddress?: string;
+  readonly mdns?: boolean;
   readonly controllers: string;
   readonly scheduler: string;
   readonly defaultNotReadyTolerationSeconds?: string;
@@ -44,12 +47,21 @@ export async function hubCommand(options: HubCommandOptions): Promise<void> {
     },
     logLevel: options.logLevel,
   });
+  const mdns = options.mdns && hub.apiPort !== undefined ? await startMdns(hub.apiPort, options.logLevel) : undefined;
   process.stdout.write(`API: https://127.0.0.1:${hub.apiPort}\n`);
   if (hub.mqttPort !== undefined) process.stdout.write(`MQTT: port ${hub.mqttPort}\n`);
   process.stdout.write(`kubeconfig: ${kubeconfig}\nThe hub is ready\n`);
   writeCompiled();
   await stopped;
+  await mdns?.close();
   await hub.stop();
+}
+
+async function startMdns(port: number, level: LogLevel): Promise<MdnsAnswerer> {
+  const { answerMdns } = await import('./answer-mdns.ts');
+  const clock = new SystemClock();
+  const logger = createLogger({ level, wallMs: () => clock.wallMs(), write: (line) => void process.stderr.write(line) });
+  return await answerMdns({ clock, logger, port });
 }
 
 const list = (text: string): string[] =>

@@ -24,8 +24,9 @@ export const boardSettings: readonly Setting[] = [
     name: 'hub',
     value: 'URL',
     many: true,
-    description: 'the hub, as https://HOST:6443; several addresses of one hub are tried in turn',
-    fault: (text) => (isUrl(text, ['https:']) ? undefined : 'is not an address like https://HOST:6443'),
+    description:
+      'the hub, as https://HOST:6443, or auto: the one on this network that the token is from; several addresses are tried in turn',
+    fault: (text) => (text === 'auto' || isUrl(text, ['https:']) ? undefined : 'is not an address like https://HOST:6443'),
   },
   {
     name: 'token',
