@@ -1,6 +1,7 @@
 import type { NodeStatus } from '@flotilla/shared/api/generated/types.js';
 import { describe, expect, it } from 'vitest';
 import { type Board, makeBoard, makeContainer, makePod } from './agent-harness.ts';
+import { plainSandbox } from './runtime/runtime.contract.ts';
 
 async function containersOf(board: Board, name: string): Promise<{ name: string; attempt: number; status: string; id: string }[]> {
   const sandboxes = (await board.runtime.list()).filter((sandbox) => sandbox.name === name);
@@ -347,20 +348,7 @@ describe('deletion', () => {
     board.hub.cutOff();
     const stray = { ...makePod('stray').metadata };
     await board.runtime.setPodCidr('10.213.7.0/26');
-    const base = {
-      hostname: 'x',
-      labels: {},
-      hostNetwork: false,
-      hostPid: false,
-      hostIpc: false,
-      sharePid: false,
-      ip: undefined,
-      ports: [],
-      hostAliases: [],
-      dns: undefined,
-      sysctls: {},
-    };
-    await board.runtime.createSandbox({ ...base, namespace: 'default', name: 'stray', uid: stray.uid ?? '' });
+    await board.runtime.createSandbox({ ...plainSandbox, name: 'stray', uid: stray.uid ?? '' });
     await board.pass(600_000);
     expect(await board.runtime.list()).toHaveLength(1);
     board.hub.comeBack();

@@ -14,7 +14,7 @@ import type { HubLink } from '@flotilla/agent/hublink/types.js';
 import { openPki, type Pki } from '@flotilla/hub/auth/pki/pki.js';
 import { EmbeddedBroker } from '@flotilla/hub/broker/embedded/embedded-broker.js';
 import { createHub, type Hub } from '@flotilla/hub/hub.js';
-import { createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
+import { createJoinToken, type JoinTokenOptions } from '@flotilla/hub/nodesync/enrol/join-token.js';
 import { MemoryStore } from '@flotilla/hub/store/memory/memory-store.js';
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
@@ -95,7 +95,7 @@ export interface TrustHub {
   readonly renewals: () => number;
   /** The look at the hub's certificates, now; resolves when new ones are in use. */
   renewed(): Promise<void>;
-  token(): Promise<string>;
+  token(options?: Partial<JoinTokenOptions>): Promise<string>;
   /** A board of this hub, with a directory of its own. */
   join(node: string, options?: JoinOptions): Promise<Enrolment>;
   board(enrolment: Enrolment, options?: BoardOptions): Promise<TrustBoard>;
@@ -138,7 +138,8 @@ export async function openTrustHub(
   await hub.start();
   const address = `https://127.0.0.1:${hub.apiPort}`;
   const createSecret = (namespace: string, secret: object) => hub.admin.resource('', 'secrets').create(namespace, secret);
-  const token = () => createJoinToken({ createSecret, clock, random, caKeyHash: pki.caKeyHash, ttlMs: 3_600_000 });
+  const token = (wish: Partial<JoinTokenOptions> = {}) =>
+    createJoinToken({ createSecret, clock, random, caKeyHash: pki.caKeyHash, ttlMs: 3_600_000, ...wish });
   const boards: TrustBoard[] = [];
   return {
     hub,

@@ -8,19 +8,16 @@ import { writeKubeconfig } from '@flotilla/hub/auth/pki/admin-kubeconfig.js';
 import { apiClient } from '@flotilla/hub/cmd/api-client.js';
 import { approveCommand, denyCommand, replaceCommand, retireCommand } from '@flotilla/hub/cmd/node-enrolment-commands.js';
 import { enrolmentPath, type ShownWaitingBoard } from '@flotilla/hub/nodesync/enrol/enrolment-routes.js';
-import { createJoinToken } from '@flotilla/hub/nodesync/enrol/join-token.js';
 import type { Event, Node, Pod } from '@flotilla/shared/api/generated/types.js';
-import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { SystemFiles } from '@flotilla/shared/platform/files.js';
-import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../harness/until.ts';
 import { openTrustHub, type TrustHub } from './trust-world.ts';
 
 /** Boards that an operator decides about, over real TLS and with the commands he types. */
 
-const [clock, random, files] = [new SystemClock(), new SystemRandom(), new SystemFiles()];
+const files = new SystemFiles();
 let dir: string;
 let world: TrustHub;
 let kubeconfig: string;
@@ -47,11 +44,6 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const token = (options: { readonly ttlMs?: number; readonly uses?: number; readonly node?: string } = {}): Promise<string> =>
-  createJoinToken({
-    createSecret: (namespace, secret) => world.hub.admin.resource('', 'secrets').create(namespace, secret),
-    ...{ clock, random, caKeyHash: world.pki.caKeyHash, ttlMs: 3_600_000, ...options },
-  });
 const ask = (node: string, text: string, { folder = node, serial = '' } = {}) =>
   enrol({ files, dir: join(dir, folder), http: hubHttp, logger: silentLogger, hubs: [world.address], node, serial, token: text });
 const waiting = async (): Promise<readonly ShownWaitingBoard[]> =>
@@ -69,7 +61,7 @@ const makeNode = (name: string) =>
   world.hub.admin.resource<Node>('', 'nodes').create('', { apiVersion: 'v1', kind: 'Node', metadata: { name } });
 
 test('a board whose token expired waits until somebody approves it, by its key; then the same token does', async () => {
-  const expired = await token({ ttlMs: -1000, uses: 1, node: 'shed' });
+  const expired = await world.token({ ttlMs: -1000, uses: 1, node: 'shed' });
   await expect(ask('shed', expired, { serial: 'S-1' })).rejects.toThrow(/expired at .* flotilla node approve shed --fingerprint SHA256:/);
   await expect(ask('shed', expired, { serial: 'S-1' })).rejects.toMatchObject({ name: 'WaitsForApproval', retryAfterMs: 30_000 });
   // Another one says that it has that name.
@@ -91,19 +83,19 @@ test('a board whose token expired waits until somebody approves it, by its key; 
 });
 
 test('a token without uses lets nobody in by itself, a stranger and another board’s token not even wait', async () => {
-  const asking = await token({ uses: 0 });
+  const asking = await world.token({ uses: 0 });
   await expect(ask('asks', asking)).rejects.toMatchObject({ name: 'WaitsForApproval' });
   await approveCommand('asks', { kubeconfig });
   expect((await ask('asks', asking)).node).toBe('asks');
   const before = (await waiting()).length;
   await expect(ask('stranger', asking.replace(/^f1\.[0-9a-f]{10}/, 'f1.0000000000'))).rejects.toMatchObject({ name: 'EnrolError' });
-  await expect(ask('stranger', await token({ node: 'other', ttlMs: -1000 }))).rejects.toMatchObject({ name: 'EnrolError' });
+  await expect(ask('stranger', await world.token({ node: 'other', ttlMs: -1000 }))).rejects.toMatchObject({ name: 'EnrolError' });
   expect(await waiting()).toHaveLength(before);
 });
 
 test('a card flashed anew gets its name back only when the operator says so', async () => {
-  const old = await ask('cellar', await token());
-  const again = () => token().then((text) => ask('cellar', text, { folder: 'cellar-2' }));
+  const old = await ask('cellar', await world.token());
+  const again = () => world.token().then((text) => ask('cellar', text, { folder: 'cellar-2' }));
   await expect(again()).rejects.toThrow(/another board is enrolled under this name.*waits to be approved/);
   await expect(approveCommand('cellar', { kubeconfig })).rejects.toThrow(/say --take-over/);
   const board = await world.board(old, { dir: join(dir, 'cellar') });
@@ -117,7 +109,7 @@ test('a card flashed anew gets its name back only when the operator says so', as
 
 /** A card that was moved from the machine OLD to NEW; resolves when the node shows it. */
 async function movedCard(name: string) {
-  const enrolment = await ask(name, await token(), { serial: 'OLD' });
+  const enrolment = await ask(name, await world.token(), { serial: 'OLD' });
   await makeNode(name);
   const pending = () => node(name)?.status?.conditions?.find(({ type }) => type === 'PendingRebind');
   const on = (serial: string, bootId: string) => world.board(enrolment, { dir: join(dir, name), serial, bootId });
@@ -150,7 +142,7 @@ test('a card in another machine: nothing is pending when the one that is registe
 });
 
 test('a card in another machine goes on at once where the node says so', async () => {
-  const enrolment = await ask('mobile', await token(), { serial: 'OLD' });
+  const enrolment = await ask('mobile', await world.token(), { serial: 'OLD' });
   const annotations = { 'fleet.flotilla.dev/rebind': 'Approve' };
   await world.hub.admin
     .resource<Node>('', 'nodes')
@@ -164,7 +156,7 @@ test('a card in another machine goes on at once where the node says so', async (
 });
 
 test('nobody decides without a role: no stranger, no board', async () => {
-  const { node: name, certificate, key } = await ask('nosy', await token());
+  const { node: name, certificate, key } = await ask('nosy', await world.token());
   const status = (credentials: { readonly cert?: string; readonly key?: string }): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
       const options = { method: 'POST', ca: world.pki.caCertPem, agent: false, ...credentials };
@@ -176,9 +168,9 @@ test('nobody decides without a role: no stranger, no board', async () => {
 });
 
 test('a new board takes the place of an old one: its key, its name, and it learns so by itself', async () => {
-  const old = await ask('kitchen', await token());
+  const old = await ask('kitchen', await world.token());
   await makeNode('kitchen');
-  const spare = await ask('spare', await token(), { serial: 'SPARE' });
+  const spare = await ask('spare', await world.token(), { serial: 'SPARE' });
   await makeNode('spare');
   const pod: Pod = {
     apiVersion: 'v1',
@@ -214,15 +206,15 @@ test('a new board takes the place of an old one: its key, its name, and it learn
 });
 
 test('a board that waits takes the place of an old one', async () => {
-  await ask('hall', await token());
-  const text = await token({ uses: 0 });
+  await ask('hall', await world.token());
+  const text = await world.token({ uses: 0 });
   await expect(ask('new-hall', text)).rejects.toMatchObject({ name: 'WaitsForApproval' });
   await replaceCommand('hall', 'new-hall', { kubeconfig, yes: true });
   expect(await ask('new-hall', text)).toMatchObject({ node: 'hall', assigned: true });
 });
 
 test('a node is retired: nothing of it is left, and its key opens nothing', async () => {
-  const enrolment = await ask('leaver', await token());
+  const enrolment = await ask('leaver', await world.token());
   await makeNode('leaver');
   const pod: Pod = {
     apiVersion: 'v1',

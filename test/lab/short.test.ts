@@ -1,9 +1,7 @@
-import { expect, it } from 'vitest';
-import { goals } from './goals.ts';
-import { runGoal } from './run-goal.ts';
+import { shortForm } from './short-form.ts';
 
 /** The short form of every goal that needs no process of its own: `npm run lab` is the long one. */
-const short: readonly { readonly id: string; readonly rounds: number }[] = [
+shortForm([
   { id: 'faults', rounds: 8 },
   { id: 'R9', rounds: 10 },
   { id: 'restore', rounds: 4 },
@@ -15,16 +13,4 @@ const short: readonly { readonly id: string; readonly rounds: number }[] = [
   { id: 'R12', rounds: 1 },
   { id: 'R17', rounds: 4 },
   { id: 'R4-small', rounds: 2 },
-];
-
-it.each(short)(
-  '$id holds for $rounds rounds, and its planted mistakes are noticed',
-  async ({ id, rounds }) => {
-    const goal = await goals[id]?.();
-    if (!goal) throw new Error(`no goal is called ${id}`);
-    const { failures, missing } = await runGoal(goal, { rounds, seed: 1 });
-    expect([...failures.map(({ seed, error }) => `seed ${seed}: ${error}`), ...missing]).toEqual([]);
-    // Computing takes as long as the machine takes.
-  },
-  900_000,
-);
+]);
