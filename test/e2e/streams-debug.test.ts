@@ -8,6 +8,7 @@ import type { Board } from '../harness/board.ts';
 import { OrdinaryUser } from '../harness/ordinary-user.ts';
 import { Program } from '../harness/program.ts';
 import { flotilla, useStack } from '../harness/stack.ts';
+import { inTerminal, untilSized } from '../harness/terminal.ts';
 import { until } from '../harness/until.ts';
 
 const image = 'localhost/flotilla-demo:1';
@@ -131,9 +132,13 @@ describe('a board whose agent is an ordinary user', () => {
   };
   const inside = (container: string, script: string): string[] => ['exec', '-i', 'plain', '-c', container, '--', 'sh', '-c', script];
 
-  test('runs programs with input and exit codes, and ends them with their clients', async () => {
+  test('runs programs with input, exit codes and terminals, and ends them with their clients', async () => {
     const said = await stack.kubectl.run(inside('other', 'tr a-z A-Z; id -u >&2; exit 7'), { input: 'up' });
     expect(said).toEqual({ code: 7, stdout: 'UP', stderr: '1234\ncommand terminated with exit code 7\n' });
+    const script = `${untilSized}; read line; echo "got $line"; exit 3`;
+    const { shown, status } = await inTerminal({ kubeconfig: stack.kubeconfig, pod: 'plain', container: 'main', script, types: 'this\n' });
+    expect(status).toMatchObject({ status: 'Failure', details: { causes: [{ message: '3' }] } });
+    expect(shown).toContain('got this\r\n');
     const long = new Program('kubectl', stack.kubectl.start(inside('other', '(sleep 4326 &); echo up; sleep 4327')));
     await long.says(/^up$/m);
     await long.end('SIGKILL');

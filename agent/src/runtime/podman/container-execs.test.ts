@@ -82,8 +82,24 @@ describe('an OCI runtime', () => {
     await expect(start('exit 1', tty)).rejects.toThrow(/ended with status 1 and said nothing$/);
   });
 
+  const runs = 'printf %s $$ > $pid; echo done; exit 3';
+  /** The first time it does this, then it runs. */
+  const atFirst = (body: string): string => `if [ ! -e ${dir}/again ]; then : > ${dir}/again; ${body}; fi; ${runs}`;
+  const logged = (msg: string): string => `echo '{"level":"error","msg":"${msg}"}' > $log; exit 1`;
+
+  test.each([
+    ['its carrier failed', 'exit 1', true],
+    ['the kernel had no room', logged('exec failed: fork/exec: resource temporarily unavailable'), true],
+    ['the program is not there', logged('exec: not found'), false],
+    ['it may have been begun', 'kill -9 $$', false],
+  ])('is called a second time only where that may help: %s', async (_why, body, helps) => {
+    const started = start(atFirst(body), true);
+    if (helps) expect(await (await started).result).toEqual({ exitCode: 3 });
+    else await expect(started).rejects.toMatchObject({ code: 500 });
+  });
+
   test.each([true, false])('whose program is over at once has run all the same (terminal: %s)', async (tty) => {
-    const streams = await Promise.all(Array.from({ length: 12 }, () => start('printf %s $$ > $pid; echo done; exit 3', tty)));
+    const streams = await Promise.all(Array.from({ length: 12 }, () => start(runs, tty)));
     for (const stream of streams) {
       let shown = '';
       for await (const { data } of stream.output) shown += data.toString();

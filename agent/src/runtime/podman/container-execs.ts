@@ -9,7 +9,7 @@ import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { PodStream, TerminalSize } from '@flotilla/shared/protocol/stream-messages.js';
 import type { ExecRequest } from '../types.ts';
 import { writeTo } from '../write-to.ts';
-import { lastWords } from './last-words.ts';
+import { type LastWords, lastWords } from './last-words.ts';
 import { mergedOutput } from './merged-output.ts';
 import type { OciCommand } from './oci-command.ts';
 import { belonging, homeOf, isIn, namespacesOf, type ProcessEntry, processEntry, processTable } from './process-table.ts';
@@ -82,9 +82,20 @@ export class ContainerExecs {
     await Promise.all(running.map(({ over }) => over));
   }
 
-  /** Resolves when the program runs. @throws StatusError with the OCI runtime's words */
+  /** Resolves when the program runs; what never ran for a reason that may pass is tried a second time. @throws StatusError with the OCI runtime's words */
   async start(request: ContainerExec, signal: AbortSignal): Promise<PodStream> {
     if (request.tty && this.#options.script === undefined) throw new StatusError(501, 'NotImplemented', noScript);
+    const first = await this.#attempt(request, signal);
+    if ('output' in first) return first;
+    const { words, mayPass } = first;
+    if (!mayPass || signal.aborted) throw notStarted(words);
+    this.#options.log.warn('a program in a container could not be started, once more', { container: request.containerId, error: words });
+    const second = await this.#attempt(request, signal);
+    if ('output' in second) return second;
+    throw notStarted(second.words);
+  }
+
+  async #attempt(request: ContainerExec, signal: AbortSignal): Promise<PodStream | LastWords> {
     const dir = join(this.#options.dir, `${process.pid}-${++this.#lastId}.${request.containerId}`);
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const { containerId } = request;
@@ -106,8 +117,7 @@ export class ContainerExecs {
     // Its files are looked at before they go: a short program may have ended by then.
     const begun = this.#started(dir, exited, end).then(async (pid) => {
       const logFile = join(dir, 'log');
-      if (pid === undefined) return { words: await lastWords({ child, logFile, clock: this.#options.clock, failure }) };
-      return { pid };
+      return pid ?? lastWords({ child, logFile, clock: this.#options.clock, failure });
     });
     const over = exited.then(async () => {
       signal.removeEventListener('abort', end);
@@ -122,10 +132,11 @@ export class ContainerExecs {
     this.#running.add(running);
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
-    const { pid, words } = await begun;
-    if (pid !== undefined) return this.#stream(request, child, pid, exited);
+    const came = await begun;
+    if (typeof came === 'number') return this.#stream(request, child, came, exited);
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
-    throw internalError(`error executing command in container: ${ending === undefined ? words : `given up: ${words}`}`);
+    await over;
+    return ending === undefined ? came : { words: `given up: ${came.words}`, mayPass: false };
   }
 
   #stream(request: ContainerExec, child: ChildProcess, pid: number, exited: Promise<number>): PodStream {
@@ -237,6 +248,10 @@ export class ContainerExecs {
     }
     this.#options.log.error('a program in a container cannot be killed', { container: containerId });
   }
+}
+
+function notStarted(words: string): StatusError {
+  return internalError(`error executing command in container: ${words}`);
 }
 
 function endProcess(pid: number): void {

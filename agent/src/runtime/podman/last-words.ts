@@ -18,19 +18,34 @@ const mostBytes = 2_000;
 /** Something may hold the ends of its pipes open. */
 const readWithinMs = 2_000;
 
+export interface LastWords {
+  readonly words: string;
+  /** The program did not run, and what stood in the way may be gone the next moment. */
+  readonly mayPass: boolean;
+}
+
+/** What OCI runtimes say when the kernel or the way between their own processes failed them, before the program was there. */
+const passing = /resource temporarily unavailable|interrupted system call|connection reset|broken pipe|setns process|quota exceeded/i;
+/** From here on a shell says what became of the OCI runtime itself. */
+const firstOfRuntime = 126;
+
 /**
  * Why a program was not started: the OCI runtime's own words; where it has none, how its carrier ended and what that said. Call it when the carrier has
  * ended and nobody has read its output.
  */
-export async function lastWords({ child, logFile, clock, failure }: EndedCarrier): Promise<string> {
+export async function lastWords({ child, logFile, clock, failure }: EndedCarrier): Promise<LastWords> {
   const said = lastMessage(await readFile(logFile, 'utf8').catch(() => ''));
-  if (said !== undefined) return said;
-  if (failure) return failure.message;
+  if (said !== undefined) return { words: said, mayPass: passing.test(said) };
+  if (failure) return { words: failure.message, mayPass: 'code' in failure && failure.code === 'EAGAIN' };
   const { exitCode, signalCode, spawnfile, stdout, stderr } = child;
   const [printed, complained] = await Promise.all([stdout, stderr].map((stream) => (stream ? tailOf(stream, clock) : '')));
   const words = [complained, printed].filter(Boolean).join('; ');
   const end = signalCode === null ? `status ${exitCode ?? 'unknown'}` : `signal ${signalCode}`;
-  return `${spawnfile} ended with ${end}${words === '' ? ' and said nothing' : `: ${words}`}`;
+  return {
+    words: `${spawnfile} ended with ${end}${words === '' ? ' and said nothing' : `: ${words}`}`,
+    // The OCI runtime logs why it fails: it never ran.
+    mayPass: exitCode !== null && exitCode > 0 && exitCode < firstOfRuntime,
+  };
 }
 
 /** The last complaint; where there is none, there is nothing that explains a failure. */

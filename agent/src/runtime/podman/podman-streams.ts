@@ -9,12 +9,15 @@ import { attach } from './container-attach.ts';
 import { ContainerExecs } from './container-execs.ts';
 import type { HostFacts } from './host-facts.ts';
 import { InsideConnector } from './inside-connector.ts';
-import type { LibpodAnswer, LibpodCall } from './libpod-client.ts';
+import { type LibpodAnswer, type LibpodCall, LibpodError } from './libpod-client.ts';
 import type { LibpodInspect } from './libpod-types.ts';
 import { ociCommand } from './oci-command.ts';
 import { connectTo } from './pod-connection.ts';
 import { isIn } from './process-table.ts';
 import { statusOf } from './sandbox-states.ts';
+
+const inspectAgain = 2;
+const inspectAgainMs = 200;
 
 export interface PodmanStreamsOptions {
   readonly clock: Clock;
@@ -89,8 +92,22 @@ export class PodmanStreams {
     return infra && pid && (await isIn(infra, pid)) ? pid : undefined;
   }
 
+  /** What podman fails at once, with much else to do, it may well answer when it is asked again: nothing changes by it. */
+  async #inspected(containerId: string, signal: AbortSignal): Promise<LibpodInspect | undefined> {
+    const { clock, inspect, log } = this.#options;
+    for (let left = inspectAgain; ; left -= 1) {
+      try {
+        return await inspect(containerId, signal);
+      } catch (error) {
+        if (left === 0 || !(error instanceof LibpodError) || error.status < 500) throw error;
+        log.warn('podman could not tell of a container, once more', { container: containerId, error });
+        await clock.sleep('podman: asked again', inspectAgainMs);
+      }
+    }
+  }
+
   async #running(containerId: string, signal: AbortSignal): Promise<LibpodInspect> {
-    const inspected = await this.#options.inspect(containerId, signal);
+    const inspected = await this.#inspected(containerId, signal);
     if (!inspected || statusOf(inspected.State.Status) !== 'running')
       throw new RuntimeError('NotFound', `container ${containerId} does not run`);
     return inspected;
