@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
@@ -27,6 +27,9 @@ let board: Board;
 let lan: Lan | undefined;
 let door: LinkProxy | undefined;
 let onBoard: LanPlace;
+/** Found among all that runs on this machine. */
+const answer = `/tmp/answer-${process.pid}`;
+const sleeps = `sleep 1${process.pid}`;
 const hubArgs: string[] = [];
 beforeAll(async () => {
   lan = await Lan.open();
@@ -80,7 +83,7 @@ const box: Pod = {
       {
         name: 'echo',
         image,
-        command: ['sh', '-c', `echo '${answersWithTheMethod}' > /tmp/answer; exec nc -ll -p 8081 -e sh /tmp/answer`],
+        command: ['sh', '-c', `echo '${answersWithTheMethod}' > ${answer}; exec nc -ll -p 8081 -e sh ${answer}`],
         ports: [{ name: 'echo', containerPort: 8081 }],
       },
       { name: 'talk', image, stdin: true, command: ['sh', '-c', 'for n in 1 2 3; do echo line $n; done; exec cat'] },
@@ -288,6 +291,45 @@ function overSocket(socketPath: string, path: string): Promise<string> {
     asked.once('error', reject);
     asked.end();
   });
+}
+
+test('a hub that is killed ends streams at both ends, leaves nothing on the board, and carries new ones when it is back', async () => {
+  const start = (...args: string[]): Program => new Program('kubectl', stack.kubectl.start(args));
+  const exec = start('exec', '-i', 'box', '-c', 'web', '--', 'sh', '-c', `echo up; ${sleeps} & wait`);
+  const logs = start('logs', '-f', 'box', '-c', 'web');
+  const forward = start('port-forward', 'box', ':8081');
+  await Promise.all([exec.says(/^up$/m), logs.says(/^web speaks$/m)]);
+  const [, local] = await forward.says(/^Forwarding from 127.0.0.1:(\d+) -> 8081$/m);
+  // The program behind this port waits for the rest of it.
+  const open = connect(Number(local), '127.0.0.1');
+  open.on('error', () => {});
+  open.resume().write('GET /half HTTP/1.1\r\n');
+  const ofTheBoard = (): string[] => running().filter((line) => line === sleeps || line === `sh ${answer}`);
+  await until('both run', () => ofTheBoard().length === 2);
+  const closed = once(open, 'close');
+  await stack.hub.end('SIGKILL');
+  expect(await exec.ended).not.toBe(0);
+  await Promise.all([logs.ended, forward.ended, closed]);
+  await until('nothing is left of them', () => ofTheBoard().length === 0);
+  await stack.startHub();
+  const again = async (): Promise<boolean> => (await stack.kubectl.run(['exec', 'box', '-c', 'web', '--', 'true'])).code === 0;
+  await until('the board is back', again);
+  expect(await stack.kubectl.ok(['logs', 'box', '-c', 'web'])).toBe('web speaks');
+});
+
+/** The command lines of what runs on this machine, which is the board's too. */
+function running(): string[] {
+  const lineOf = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    } catch {
+      // It has ended.
+      return '';
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(lineOf);
 }
 
 test('a board that goes away ends its streams, and says since when it is away', async () => {
