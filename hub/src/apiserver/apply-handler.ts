@@ -3,27 +3,22 @@ import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { serverSideApply } from '#patch/server-side-apply.ts';
 import { DuplicateKeyError } from '#patch/structured-merge.ts';
-import type { ResourceDefinition, ResourceRegistry, Subresource } from '#registry/generic/types.ts';
+import type { ResourceDefinition } from '#registry/generic/types.ts';
 import { checkObject } from '#registry/schema/decode-object.ts';
 import { readConfiguration, untypable } from './apply-configuration.ts';
 import { readWriteOptions } from './query-options.ts';
 import { viewOf } from './read-handlers.ts';
 import type { ResourceTarget } from './request-info.ts';
-import { replyWritten, shapeOf, type WriteRequest } from './write-handlers.ts';
+import type { StoredRequest } from './stored-request.ts';
+import { replyWritten, shapeOf } from './write-handlers.ts';
 
 /** PATCH with `application/apply-patch+yaml`: the body is what its manager wants to own; an object that is not there is created. */
-export async function handleApply(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  subresource: Subresource | undefined,
-  nowMs: number,
-): Promise<void> {
-  const { exchange, info, ctx } = request;
+export async function handleApply(request: StoredRequest): Promise<void> {
+  const { exchange, info, ctx, resource, target, subresource, nowMs } = request;
   const { definition } = resource;
-  viewOf(request, definition, nowMs);
+  viewOf(request);
   const options = readWriteOptions(info.query, 'PatchOptions', true);
-  const configuration = readConfiguration(ctx, await exchange.readBody(), shapeOf(definition, subresource), options.fieldValidation);
+  const configuration = readConfiguration(ctx, await exchange.readBody(), shapeOf(request), options.fieldValidation);
   const own = subresource?.view ? ofParent(configuration, definition) : configuration;
   const applied = named(own, target);
   const { group, version, schema } = definition;
@@ -49,7 +44,7 @@ export async function handleApply(
     createIfMissing: () => merge(undefined),
     ...(subresource ? { subresource: subresource.name } : {}),
   });
-  await replyWritten(request, created ? 201 : 200, resource, subresource, object, nowMs);
+  await replyWritten(request, created ? 201 : 200, object);
 }
 
 /** The configuration of a Scale as one of what is scaled. */

@@ -10,16 +10,9 @@ import { handlePatch } from './patch-handler.ts';
 import { readWriteOptions } from './query-options.ts';
 import { handleGet, handleGetView, handleList } from './read-handlers.ts';
 import type { ResourceTarget } from './request-info.ts';
+import type { StoredRequest, WriteRequest } from './stored-request.ts';
 import { handleWatch, type WatchDependencies } from './watch-handler.ts';
-import {
-  type DeleteNotice,
-  handleCreate,
-  handleCreateView,
-  handleDelete,
-  handleDeleteCollection,
-  handleUpdate,
-  type WriteRequest,
-} from './write-handlers.ts';
+import { type DeleteNotice, handleCreate, handleCreateView, handleDelete, handleDeleteCollection, handleUpdate } from './write-handlers.ts';
 
 export interface DispatchOptions {
   readonly endpoints: Endpoints;
@@ -47,39 +40,40 @@ export function createDispatch({ endpoints, clock, random, deleteNotice }: Dispa
       setWarnings(request.exchange, request.ctx.warnings);
     }
     if (target.subresource) return handleSubresource(request, target, endpoint, clock.wallMs());
-    return handleVerb(request, target, endpoint, { clock, random, frames, turns, deleteNotice });
+    return handleVerb(
+      { ...request, resource: endpoint.stored, target, nowMs: clock.wallMs() },
+      { clock, random, frames, turns, deleteNotice },
+    );
   };
 }
 
 function handleVerb(
-  request: WriteRequest,
-  target: ResourceTarget,
-  { stored }: StoredEndpoint,
+  request: StoredRequest,
   dependencies: WatchDependencies & { readonly deleteNotice: DeleteNotice },
 ): void | Promise<void> {
-  const { verb } = request.info;
-  const nowMs = dependencies.clock.wallMs();
-  if (stored.definition.verbs && !stored.definition.verbs.includes(verb)) throw methodNotAllowed();
+  const { info, resource, target } = request;
+  const { verb } = info;
+  if (resource.definition.verbs && !resource.definition.verbs.includes(verb)) throw methodNotAllowed();
   switch (verb) {
     case 'get':
-      return handleGet(request, stored, target, nowMs);
+      return handleGet(request);
     case 'list':
-      return handleList(request, stored, target, nowMs);
+      return handleList(request);
     case 'watch':
-      return handleWatch(request, stored, target, dependencies);
+      return handleWatch(request, dependencies);
     case 'create':
       if (target.name) throw methodNotAllowed();
-      return handleCreate(request, stored, target, nowMs);
+      return handleCreate(request);
     case 'update':
       if (!target.name) throw methodNotAllowed();
-      return handleUpdate(request, stored, target, undefined, nowMs);
+      return handleUpdate(request);
     case 'patch':
       if (!target.name) throw methodNotAllowed();
-      return handlePatch(request, stored, target, undefined, nowMs);
+      return handlePatch(request);
     case 'delete':
-      return handleDelete(request, stored, target, { nowMs, notice: dependencies.deleteNotice });
+      return handleDelete(request, dependencies.deleteNotice);
     case 'deletecollection':
-      return handleDeleteCollection(request, stored, target, { nowMs, notice: dependencies.deleteNotice });
+      return handleDeleteCollection(request, dependencies.deleteNotice);
     default:
       throw methodNotAllowed();
   }
@@ -99,15 +93,16 @@ function handleSubresource(
   if (!verbs.includes(verb) && !own?.hasPaths) throw methodNotAllowed();
   if (own) return own.handle(request, stored, target);
   if (!known) throw noSuchResource();
+  const about = { ...request, resource: stored, target, subresource: known, nowMs };
   switch (verb) {
     case 'get':
-      return handleGetView(request, stored, known, target, nowMs);
+      return handleGetView(about);
     case 'create':
-      return handleCreateView(request, stored, target, known);
+      return handleCreateView(about);
     case 'update':
-      return handleUpdate(request, stored, target, known, nowMs);
+      return handleUpdate(about);
     case 'patch':
-      return handlePatch(request, stored, target, known, nowMs);
+      return handlePatch(about);
     default:
       throw methodNotAllowed();
   }

@@ -7,15 +7,15 @@ import { applyMergePatch } from '#patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '#patch/strategic-merge.ts';
 import { DecodeError, decodeJson } from '#registry/decode/json-decode.ts';
 import { encodeJson } from '#registry/decode/json-encode.ts';
-import type { FieldValidation, ResourceRegistry, Subresource } from '#registry/generic/types.ts';
+import type { FieldValidation } from '#registry/generic/types.ts';
 import { checkObject } from '#registry/schema/decode-object.ts';
 import { handleApply } from './apply-handler.ts';
 import type { BodyShape } from './body.ts';
 import { mediaType, unsupportedPatch } from './negotiation.ts';
 import { readWriteOptions } from './query-options.ts';
 import { viewOf } from './read-handlers.ts';
-import type { ResourceTarget } from './request-info.ts';
-import { merged, replyWritten, shapeOf, type WriteRequest } from './write-handlers.ts';
+import type { StoredRequest, WriteRequest } from './stored-request.ts';
+import { merged, replyWritten, shapeOf } from './write-handlers.ts';
 
 type ApplyPatch = (object: KubeObject, patch: unknown, schema: string) => KubeObject;
 
@@ -31,22 +31,16 @@ const mergeType = 'application/merge-patch+json';
 const strategicType = 'application/strategic-merge-patch+json';
 
 /** PATCH: what stands now, or its view, is patched anew in every attempt of the update. */
-export async function handlePatch(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  subresource: Subresource | undefined,
-  nowMs: number,
-): Promise<void> {
-  const { exchange, info, ctx } = request;
+export async function handlePatch(request: StoredRequest): Promise<void> {
+  const { exchange, info, ctx, resource, target, subresource } = request;
   const type = mediaType(exchange.header('content-type'));
-  if (type === applyType) return handleApply(request, resource, target, subresource, nowMs);
+  if (type === applyType) return handleApply(request);
   const apply = patches[type];
   if (!apply) throw unsupportedPatch();
-  viewOf(request, resource.definition, nowMs);
+  viewOf(request);
   const options = readWriteOptions(info.query, 'PatchOptions');
   const patch = readPatch(await exchange.readBody(), type);
-  const shape = shapeOf(resource.definition, subresource);
+  const shape = shapeOf(request);
   const { object } = await resource.update(
     ctx,
     target.namespace,
@@ -69,7 +63,7 @@ export async function handlePatch(
     },
     { ...options, ...(subresource ? { subresource: subresource.name } : {}) },
   );
-  await replyWritten(request, 200, resource, subresource, object, nowMs);
+  await replyWritten(request, 200, object);
 }
 
 interface ReadPatch {

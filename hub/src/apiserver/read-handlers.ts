@@ -2,20 +2,19 @@ import { forbiddenField } from '@flotilla/shared/errors/field.js';
 import { badRequest, StatusError } from '@flotilla/shared/errors/status.js';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
 import { refuseOptions } from '#registry/generic/list-objects.ts';
-import type { ResourceRegistry, Subresource } from '#registry/generic/types.ts';
 import type { CachedObject } from '#store/cache.ts';
 import { replyObject } from './answers.ts';
-import type { ApiRequest, Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { negotiate, notAcceptable } from './negotiation.ts';
 import { messageOf } from './protobuf/messages.ts';
 import { readListOptions } from './query-options.ts';
 import { type IncludeObject, listText, objectText, type View } from './representation.ts';
-import type { ResourceTarget } from './request-info.ts';
+import type { StoredRequest } from './stored-request.ts';
 
 /** Text gathered before it is written: large enough for few writes, small enough not to hold up the loop. */
 const chunkLength = 64 * 1024;
 
-export function viewOf({ exchange, info }: ApiRequest, definition: View['definition'], nowMs: number): View {
+export function viewOf({ exchange, info, resource: { definition }, nowMs }: StoredRequest): View {
   const representation = negotiate(exchange.header('accept'), {
     typed: isTyped(definition),
     streams: info.verb === 'list' || info.verb === 'watch',
@@ -33,8 +32,9 @@ function isTyped({ group, version, kind }: View['definition']): boolean {
   return messageOf(group ? `${group}/${version}` : version, kind) !== undefined;
 }
 
-export function handleGet(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): void | Promise<void> {
-  const view = viewOf(request, resource.definition, nowMs);
+export function handleGet(request: StoredRequest): void | Promise<void> {
+  const { resource, target } = request;
+  const view = viewOf(request);
   checkVersion(request.info.query.get('resourceVersion'));
   const { as, isList } = view.representation;
   if (as === 'PartialObjectMetadata' && isList) {
@@ -54,28 +54,17 @@ export function checkVersion(version: string | null): void {
 }
 
 /** A subresource that is read like an object: the object itself (status) or its view (scale). */
-export function handleGetView(
-  request: ApiRequest,
-  resource: ResourceRegistry,
-  subresource: Subresource,
-  target: ResourceTarget,
-  nowMs: number,
-): void | Promise<void> {
-  const cached = resource.get(request.ctx, target.namespace, target.name);
-  return replyView(request, 200, resource, subresource, cached, nowMs);
+export function handleGetView(request: StoredRequest): void | Promise<void> {
+  const { resource, target, ctx } = request;
+  return replyStored(request, 200, resource.get(ctx, target.namespace, target.name));
 }
 
-export function replyView(
-  request: ApiRequest,
-  code: number,
-  resource: ResourceRegistry,
-  subresource: Subresource,
-  cached: CachedObject,
-  nowMs: number,
-): void | Promise<void> {
-  const view = viewOf(request, resource.definition, nowMs);
-  if (subresource.hasTable === false && view.representation.as === 'Table') throw notAcceptable();
-  if (!subresource.view) return replyCached(request.exchange, code, view, cached);
+/** The object, or what its subresource shows of it. */
+export function replyStored(request: StoredRequest, code: number, cached: CachedObject): void | Promise<void> {
+  const { subresource } = request;
+  const view = viewOf(request);
+  if (subresource?.hasTable === false && view.representation.as === 'Table') throw notAcceptable();
+  if (!subresource?.view) return replyCached(request.exchange, code, view, cached);
   if (view.representation.as !== 'Object') throw notAcceptable();
   return replyObject(request.exchange, code, subresource.view(cached.object), view.representation.format);
 }
@@ -86,9 +75,9 @@ export function replyCached(exchange: Exchange, code: number, view: View, cached
   return replyObject(exchange, code, as === 'Object' ? cached.object : decodeStored(objectText(view, cached)), format);
 }
 
-export async function handleList(request: ApiRequest, resource: ResourceRegistry, target: ResourceTarget, nowMs: number): Promise<void> {
-  const { exchange, info, ctx } = request;
-  const view = viewOf(request, resource.definition, nowMs);
+export async function handleList(request: StoredRequest): Promise<void> {
+  const { exchange, info, ctx, resource, target } = request;
+  const view = viewOf(request);
   if (view.representation.as === 'PartialObjectMetadata' && !view.representation.isList) {
     const { kind } = resource.definition;
     throw misasked(`you requested PartialObjectMetadata, but the requested object is a list (*core.${kind}List)`);

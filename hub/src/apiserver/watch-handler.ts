@@ -2,16 +2,16 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { decodeStored } from '#registry/decode/decode-stored.ts';
-import type { ResourceRegistry, WatchEvent } from '#registry/generic/types.ts';
+import type { WatchEvent } from '#registry/generic/types.ts';
 import { asStatusError, protobufOf, protobufType } from './answers.ts';
-import type { AnswerStream, ApiRequest, Exchange } from './exchange.ts';
+import type { AnswerStream, Exchange } from './exchange.ts';
 import type { FlushTurns } from './flush-turns.ts';
 import type { FrameCache } from './frame-cache.ts';
 import { encodeFrame } from './protobuf/encode-protobuf.ts';
 import { readWatchOptions } from './query-options.ts';
 import { checkVersion, viewOf } from './read-handlers.ts';
 import { eventObjectText, objectText, type View } from './representation.ts';
-import type { ResourceTarget } from './request-info.ts';
+import type { StoredRequest } from './stored-request.ts';
 import { firstProtocol } from './streams/sub-protocols.ts';
 import { webSocketAnswer } from './streams/web-socket-answer.ts';
 
@@ -28,15 +28,10 @@ export interface WatchDependencies {
 }
 
 /** Streams events as JSON, one a line; those of one commit go out in one write. Resolves when the watch is over. */
-export async function handleWatch(
-  request: ApiRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  dependencies: WatchDependencies,
-): Promise<void> {
-  const { exchange, info, ctx } = request;
-  const { clock, random } = dependencies;
-  const view = viewOf(request, resource.definition, clock.wallMs());
+export async function handleWatch(request: StoredRequest, dependencies: WatchDependencies): Promise<void> {
+  const { exchange, info, ctx, resource, target } = request;
+  const { random } = dependencies;
+  const view = viewOf(request);
   checkVersion(info.query.get('resourceVersion'));
   const asked = readWatchOptions(info.query);
   const timeoutSeconds = asked.timeoutSeconds || Math.floor(defaultTimeoutSeconds * (1 + random.next()));

@@ -5,52 +5,33 @@ import type { CachedObject } from '#store/cache.ts';
 import { replyObject, setWarnings, successStatus } from './answers.ts';
 import { type BodyShape, decodeBody } from './body.ts';
 import { readDeleteOptions } from './delete-options.ts';
-import type { ApiRequest } from './exchange.ts';
 import { negotiate } from './negotiation.ts';
 import { readListOptions, readWriteOptions } from './query-options.ts';
-import { replyCached, replyList, replyView, viewOf } from './read-handlers.ts';
-import type { ResourceTarget } from './request-info.ts';
+import { replyCached, replyList, replyStored, viewOf } from './read-handlers.ts';
+import type { StoredRequest } from './stored-request.ts';
 import type { WarningContext } from './warning-context.ts';
 
-export interface WriteRequest extends ApiRequest {
-  readonly ctx: WarningContext;
-}
-
-export async function handleCreate(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  nowMs: number,
-): Promise<void> {
-  const { exchange, info, ctx } = request;
-  const view = viewOf(request, resource.definition, nowMs);
+export async function handleCreate(request: StoredRequest): Promise<void> {
+  const { exchange, info, ctx, resource, target } = request;
+  const view = viewOf(request);
   const options = readWriteOptions(info.query, 'CreateOptions');
-  const object = await readObject(request, resource.definition, options);
+  const object = await readObject(request, options);
   const created = await resource.create(ctx, target.namespace, object, options);
   setWarnings(exchange, ctx.warnings);
   await replyCached(exchange, 201, view, created);
 }
 
 /** @throws StatusError when the body is no such object, in the words of the decoder */
-async function readObject(
-  { exchange, ctx }: WriteRequest,
-  shape: BodyShape,
-  { fieldValidation }: Pick<UpdateOptions, 'fieldValidation'>,
-): Promise<KubeObject> {
-  return decodeBody(ctx, await exchange.readBody(), exchange.header('content-type'), shape, fieldValidation);
+async function readObject(request: StoredRequest, { fieldValidation }: Pick<UpdateOptions, 'fieldValidation'>): Promise<KubeObject> {
+  const { exchange, ctx } = request;
+  return decodeBody(ctx, await exchange.readBody(), exchange.header('content-type'), shapeOf(request), fieldValidation);
 }
 
-export async function handleUpdate(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  subresource: Subresource | undefined,
-  nowMs: number,
-): Promise<void> {
-  const { info, ctx } = request;
-  viewOf(request, resource.definition, nowMs);
+export async function handleUpdate(request: StoredRequest): Promise<void> {
+  const { info, ctx, resource, target, subresource } = request;
+  viewOf(request);
   const options = readWriteOptions(info.query, 'UpdateOptions');
-  const decoded = await readObject(request, shapeOf(resource.definition, subresource), options);
+  const decoded = await readObject(request, options);
   const own = decoded.metadata?.name;
   if (!own) throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
   if (own !== target.name) {
@@ -70,7 +51,7 @@ export async function handleUpdate(
     (current) => merged(subresource, current, decoded),
     update,
   );
-  await replyWritten(request, created ? 201 : 200, resource, subresource, object, nowMs);
+  await replyWritten(request, created ? 201 : 200, object);
 }
 
 /** The object that shall stand when a client sent `sent` for it, or for a view of it. */
@@ -81,30 +62,17 @@ export function merged(subresource: Subresource | undefined, current: KubeObject
   return { ...object, metadata: { ...object.metadata, ...(resourceVersion ? { resourceVersion } : {}) } };
 }
 
-export async function replyWritten(
-  request: WriteRequest,
-  code: number,
-  resource: ResourceRegistry,
-  subresource: Subresource | undefined,
-  object: CachedObject,
-  nowMs: number,
-): Promise<void> {
+export async function replyWritten(request: StoredRequest, code: number, object: CachedObject): Promise<void> {
   setWarnings(request.exchange, request.ctx.warnings);
-  if (subresource) return replyView(request, code, resource, subresource, object, nowMs);
-  return replyCached(request.exchange, code, viewOf(request, resource.definition, nowMs), object);
+  return replyStored(request, code, object);
 }
 
 /** POST to a subresource: it changes the object and answers with a Status (`pods/binding`). */
-export async function handleCreateView(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  subresource: Subresource,
-): Promise<void> {
-  const { exchange, info, ctx } = request;
+export async function handleCreateView(request: StoredRequest & { readonly subresource: Subresource }): Promise<void> {
+  const { exchange, info, ctx, resource, target, subresource } = request;
   const { format } = negotiate(exchange.header('accept'));
   const options = readWriteOptions(info.query, 'CreateOptions');
-  const decoded = await readObject(request, shapeOf(resource.definition, subresource), options);
+  const decoded = await readObject(request, options);
   const own = decoded.metadata?.name;
   if (own && own !== target.name) throw badRequest('name in URL does not match name in Binding object');
   await resource.update(ctx, target.namespace, target.name, (current) => merged(subresource, current, decoded), {
@@ -120,14 +88,9 @@ export async function handleCreateView(
 /** What whoever deleted something should know; undefined mostly. */
 export type DeleteNotice = (definition: ResourceDefinition, object: KubeObject) => string | undefined;
 
-export async function handleDelete(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  { nowMs, notice }: { readonly nowMs: number; readonly notice: DeleteNotice },
-): Promise<void> {
-  const { exchange, info, ctx } = request;
-  const view = viewOf(request, resource.definition, nowMs);
+export async function handleDelete(request: StoredRequest, notice: DeleteNotice): Promise<void> {
+  const { exchange, info, ctx, resource, target } = request;
+  const view = viewOf(request);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const { object, deleted } = await resource.delete(ctx, target.namespace, target.name, options);
   warnOf(ctx, deleted ? resource.definition.strategy.deleteNotice?.(object.object) : notice(resource.definition, object.object));
@@ -142,14 +105,9 @@ function warnOf(ctx: WarningContext, notice: string | undefined): void {
   if (notice !== undefined) ctx.warn(notice);
 }
 
-export async function handleDeleteCollection(
-  request: WriteRequest,
-  resource: ResourceRegistry,
-  target: ResourceTarget,
-  { nowMs, notice }: { readonly nowMs: number; readonly notice: DeleteNotice },
-): Promise<void> {
-  const { exchange, info, ctx } = request;
-  const view = viewOf(request, resource.definition, nowMs);
+export async function handleDeleteCollection(request: StoredRequest, notice: DeleteNotice): Promise<void> {
+  const { exchange, info, ctx, resource, target } = request;
+  const view = viewOf(request);
   const options = readDeleteOptions(info.query, await exchange.readBody(), exchange.header('content-type'));
   const removed = await resource.deleteCollection(ctx, target.namespace, readListOptions(info.query), options);
   for (const { object } of removed) warnOf(ctx, resource.definition.strategy.deleteNotice?.(object));
@@ -170,8 +128,8 @@ function noticeOfLeft(resource: ResourceRegistry, ctx: WarningContext, { metadat
 }
 
 /** What a body has to be: the kind itself, or the subresource's own kind (Scale, Binding). */
-export function shapeOf(definition: ResourceDefinition, subresource: Subresource | undefined): BodyShape {
-  if (!subresource?.apply) return definition;
+export function shapeOf({ resource, subresource }: StoredRequest): BodyShape {
+  if (!subresource?.apply) return resource.definition;
   return { ...subresource.kind, schema: schemaName(subresource.kind) };
 }
 
