@@ -14,6 +14,7 @@ import { bundle } from './bundle.ts';
 import type { Report } from './figure.ts';
 import { median } from './figure.ts';
 import { type BareLine, openBareLine } from './streams-bare.ts';
+import { openSshLine, type SshLine } from './streams-ssh.ts';
 import { BenchTerminal } from './streams-terminal.ts';
 import { thousand } from './streams-thousand.ts';
 
@@ -27,7 +28,7 @@ const rounds = 2;
 const echoes = 20;
 const atOnce = 100;
 
-/** What streams to a pod cost: copies and echoes against bare TLS over the same line, and a hundred of them at once. */
+/** What streams to a pod cost: copies and echoes against OpenSSH and bare TLS over the same line, and a hundred of them at once. */
 export async function run(report: Report): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
   let hub: BenchHub | undefined;
@@ -91,6 +92,10 @@ interface Parts {
 
 async function measure({ dir, hub, link, kubectl, report }: Parts): Promise<void> {
   const bare = await openBareLine(dir);
+  const ssh = await openSshLine().catch((error: Error) => {
+    process.stderr.write(`there is no sshd to compare with: ${error.message}\n`);
+    return undefined;
+  });
   const copy = (bytes: number): Copier => new Copier(kubectl, dir, bytes);
   try {
     const plain = copy(plainBytes);
@@ -108,13 +113,14 @@ async function measure({ dir, hub, link, kubectl, report }: Parts): Promise<void
     }
     await many(hub, report);
     await thousand({ hub, bundleDir: join(dir, 'agent'), kubectl, report });
-    for (const one of [link, bare.link]) one.shape(line);
+    for (const one of [link, bare.link, ...(ssh ? [ssh.link] : [])]) one.shape(line);
     const shaped = copy(shapedBytes);
     await shaped.prepare();
-    for (const way of ['in', 'out'] as const) await compareCopies(shaped, bare, way, report);
-    await compareEchoes(hub, bare, report);
+    for (const way of ['in', 'out'] as const) await compareCopies({ copier: shaped, bare, ssh, way, report });
+    await compareEchoes({ hub, bare, ssh, report });
   } finally {
     link.shape({});
+    await ssh?.close();
     await bare.close();
   }
 }
@@ -122,63 +128,89 @@ async function measure({ dir, hub, link, kubectl, report }: Parts): Promise<void
 /** Copies one file into the pod and back with kubectl. */
 class Copier {
   readonly #kubectl: Kubectl;
-  readonly #file: string;
+  readonly file: string;
   readonly #bytes: number;
 
   constructor(kubectl: Kubectl, dir: string, bytes: number) {
     this.#kubectl = kubectl;
-    this.#file = join(dir, `copy-${bytes}`);
+    this.file = join(dir, `copy-${bytes}`);
     this.#bytes = bytes;
   }
 
   async prepare(): Promise<void> {
-    await writeFile(this.#file, randomBytes(this.#bytes));
+    await writeFile(this.file, randomBytes(this.#bytes));
   }
 
   /** Bytes a second, kubectl's start included. */
   async rate(way: 'in' | 'out'): Promise<number> {
     const there = 'box:/tmp/copy';
-    const back = `${this.#file}.back`;
+    const back = `${this.file}.back`;
     const beganMs = performance.now();
-    await this.#kubectl.ok(['cp', ...(way === 'in' ? [this.#file, there] : [there, back])]);
+    await this.#kubectl.ok(['cp', ...(way === 'in' ? [this.file, there] : [there, back])]);
     const tookMs = performance.now() - beganMs;
-    if (way === 'out' && !(await readFile(back)).equals(await readFile(this.#file))) throw new Error('what came back is not what was sent');
+    if (way === 'out' && !(await readFile(back)).equals(await readFile(this.file))) throw new Error('what came back is not what was sent');
     return (this.#bytes / tookMs) * 1000;
   }
 }
 
-async function compareCopies(copier: Copier, bare: BareLine, way: 'in' | 'out', report: Report): Promise<void> {
-  const [ours, theirs, ratios]: [number[], number[], number[]] = [[], [], []];
-  for (let round = 0; round < rounds; round++) {
-    const value = await copier.rate(way);
-    const beganMs = performance.now();
-    await bare.carry(shapedBytes, way);
-    const baseline = (shapedBytes / (performance.now() - beganMs)) * 1000;
-    ours.push(value);
-    theirs.push(baseline);
-    ratios.push(value / baseline);
-  }
-  report({
-    ...{ suite: 'streams', id: 'streams', name: `kubectl cp ${way}, 8 MB over 1 MB/s and 50 ms, against bare TLS`, unit: 'MB/s' },
-    ...{ value: median(ours) / 1e6, baseline: median(theirs) / 1e6, ratio: median(ratios), aim: 0.8, better: 'higher' },
-  });
+interface Copies {
+  readonly copier: Copier;
+  readonly bare: BareLine;
+  readonly ssh: SshLine | undefined;
+  readonly way: 'in' | 'out';
+  readonly report: Report;
 }
 
-async function compareEchoes(hub: BenchHub, bare: BareLine, report: Report): Promise<void> {
+async function compareCopies({ copier, bare, ssh, way, report }: Copies): Promise<void> {
+  const others: Record<string, () => Promise<void>> = {
+    'bare TLS': () => bare.carry(shapedBytes, way),
+    ...(ssh ? { scp: () => ssh.copy(way === 'in' ? copier.file : `${copier.file}.scp`, way) } : {}),
+  };
+  const ours: number[] = [];
+  const theirs = new Map<string, number[]>(Object.keys(others).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    ours.push(await copier.rate(way));
+    for (const [name, carry] of Object.entries(others)) {
+      const beganMs = performance.now();
+      await carry();
+      theirs.get(name)?.push((shapedBytes / (performance.now() - beganMs)) * 1000);
+    }
+  }
+  for (const [name, rates] of theirs) {
+    const ratio = median(ours.map((value, round) => value / (rates[round] ?? Number.NaN)));
+    report({
+      ...{ suite: 'streams', id: 'streams', name: `kubectl cp ${way}, 8 MB over 1 MB/s and 50 ms, against ${name}`, unit: 'MB/s' },
+      ...{ value: median(ours) / 1e6, baseline: median(rates) / 1e6, ratio, aim: 0.8, better: 'higher' },
+    });
+  }
+}
+
+interface Echoes {
+  readonly hub: BenchHub;
+  readonly bare: BareLine;
+  readonly ssh: SshLine | undefined;
+  readonly report: Report;
+}
+
+async function compareEchoes({ hub, bare, ssh, report }: Echoes): Promise<void> {
   const terminal = await BenchTerminal.open(hub.kubeconfig);
-  const echo = await bare.openEcho();
-  const [ours, theirs]: [number[], number[]] = [[], []];
+  const others = { 'bare TLS': await bare.openEcho(), ...(ssh ? { ssh: await ssh.openEcho() } : {}) };
+  const ours: number[] = [];
+  const theirs = new Map<string, number[]>(Object.keys(others).map((name) => [name, []]));
   for (let round = 0; round < echoes; round++) {
     ours.push(await terminal.echo('x'));
-    theirs.push(await echo.echo('x'));
+    for (const [name, other] of Object.entries(others)) theirs.get(name)?.push(await other.echo('x'));
   }
   terminal.close();
-  echo.close();
-  const [value, baseline] = [median(ours), median(theirs)];
-  report({
-    ...{ suite: 'streams', id: 'streams', name: 'exec -it: a key and its echo over 50 ms, against bare TLS', value, unit: 'ms' },
-    ...{ baseline, ratio: value / baseline, aim: 1.5, better: 'lower' },
-  });
+  for (const other of Object.values(others)) other.close();
+  const value = median(ours);
+  for (const [name, times] of theirs) {
+    const baseline = median(times);
+    report({
+      ...{ suite: 'streams', id: 'streams', name: `exec -it: a key and its echo over 50 ms, against ${name}`, value, unit: 'ms' },
+      ...{ baseline, ratio: value / baseline, aim: 1.5, better: 'lower' },
+    });
+  }
 }
 
 /** A hundred terminals on one board: each answers. */

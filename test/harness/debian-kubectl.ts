@@ -1,12 +1,6 @@
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SystemExec } from '@flotilla/shared/platform/exec.js';
+import { debianPackages, run } from './debian-package.ts';
 import { findKubectls } from './kubectl.ts';
-
-const exec = new SystemExec();
-const timeoutMs = 120_000;
 
 /**
  * The newest kubectl on this machine, and beside it the one of Debian 12 (1.20, which knows streams by SPDY only): fetched once through apt,
@@ -23,33 +17,7 @@ export async function streamingKubectls(): Promise<{ readonly newest: string; re
 }
 
 async function debianKubectl(): Promise<string> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'flotilla');
-  const kept = join(cache, `kubectl-debian-${process.arch}`);
-  const path = join(kept, 'usr/bin/kubectl');
-  if (existsSync(path)) return path;
-  await mkdir(cache, { recursive: true });
-  const dir = await mkdtemp(join(cache, 'fetching-'));
-  try {
-    const fetched = (): Promise<boolean> => run(dir, 'apt-get', 'download', '-qq', 'kubernetes-client').then(() => true);
-    // The lists of a machine that was just made are empty.
-    await fetched().catch(async () => {
-      await run(dir, 'apt-get', 'update', '-qq');
-      await fetched();
-    });
-    const archive = (await readdir(dir)).find((name) => name.endsWith('.deb')) ?? '';
-    const unpacked = join(dir, 'unpacked');
-    await run(dir, 'dpkg-deb', '--extract', archive, unpacked);
-    await run(dir, join(unpacked, 'usr/bin/kubectl'), 'version', '--client');
-    // Whoever was first has the same.
-    await rename(unpacked, kept).catch(() => {});
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-  if (!existsSync(path)) throw new Error(`${path} is not there`);
-  return path;
-}
-
-async function run(cwd: string, program: string, ...args: string[]): Promise<void> {
-  const { code, stderr } = await exec.run(program, args, { cwd, timeoutMs });
-  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr.trim()}`);
+  const file = 'usr/bin/kubectl';
+  const check = (dir: string): Promise<void> => run(dir, join(dir, file), 'version', '--client');
+  return join(await debianPackages({ name: 'kubectl-debian', packages: ['kubernetes-client'], file, check }), file);
 }
