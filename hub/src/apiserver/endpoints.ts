@@ -94,16 +94,7 @@ export class Endpoints {
     }
     for (const question of questions) {
       this.#endpoints.set(keyOf(question), { question });
-      const { group, version, kind, resource, singular, namespaced } = question;
-      resources.push({
-        group,
-        version,
-        name: resource,
-        singularName: singular,
-        namespaced,
-        kind: { group, version, kind },
-        verbs: ['create'],
-      });
+      resources.push(...describe({ ...question, verbs: ['create'] }));
     }
     for (const connect of connects) {
       this.#endpoints.set(keyOf(connect), { connect });
@@ -124,11 +115,14 @@ export class Endpoints {
   }
 }
 
+type Described = Pick<ResourceDefinition, 'group' | 'version' | 'kind' | 'resource' | 'singular' | 'namespaced' | 'verbs'> &
+  Partial<Pick<ResourceDefinition, 'shortNames' | 'categories' | 'subresources'>>;
+
 function keyOf({ group, version, resource }: Pick<ResourceTarget, 'group' | 'version' | 'resource'>): string {
   return `${group}/${version}/${resource}`;
 }
 
-function describe(definition: ResourceDefinition, special: readonly SpecialSubresource[]): ApiResource[] {
+function describe(definition: Described, special: readonly SpecialSubresource[] = []): ApiResource[] {
   const { group, version, kind, resource, singular, namespaced, shortNames, categories, verbs = storedVerbs } = definition;
   const main: ApiResource = {
     group,

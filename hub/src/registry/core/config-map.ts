@@ -1,9 +1,9 @@
 import type { ConfigMap } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { forbiddenField, invalid, tooLong } from '@flotilla/shared/errors/field.js';
+import { invalid, tooLong } from '@flotilla/shared/errors/field.js';
 import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
-import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
+import { validateImmutable } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { byteLength, configMapKey, subdomainName } from '#registry/validation/names.ts';
 
@@ -26,16 +26,6 @@ function validateContent({ data = {}, binaryData = {} }: ConfigMap): FieldError[
   return faults;
 }
 
-function validateImmutable(object: ConfigMap, old: ConfigMap): FieldError[] {
-  if (!old.immutable) return [];
-  const faults: FieldError[] = [];
-  if (!object.immutable) faults.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'));
-  for (const field of ['data', 'binaryData'] as const) {
-    if (!semanticEqual(object[field], old[field])) faults.push(forbiddenField(field, 'field is immutable when `immutable` is set'));
-  }
-  return faults;
-}
-
 export const configMaps: ResourceDefinition<ConfigMap> = {
   group: '',
   version: 'v1',
@@ -47,7 +37,7 @@ export const configMaps: ResourceDefinition<ConfigMap> = {
   schema: 'io.k8s.api.core.v1.ConfigMap',
   strategy: {
     validate: (object) => [...validateMetadata(object, { namespaced: true, name: subdomainName }), ...validateContent(object)],
-    validateUpdate: (object, old) => [...validateImmutable(object, old), ...validateContent(object)],
+    validateUpdate: (object, old) => [...validateImmutable(object, old, ['data', 'binaryData']), ...validateContent(object)],
   },
   columns: [
     nameColumn,

@@ -1,10 +1,10 @@
 import type { Secret } from '@flotilla/shared/api/generated/types.js';
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { forbiddenField, invalid, required, tooLong } from '@flotilla/shared/errors/field.js';
+import { invalid, required, tooLong } from '@flotilla/shared/errors/field.js';
 import { decodeJson } from '#registry/decode/json-decode.ts';
 import { ageColumn, nameColumn, textColumn } from '#registry/generic/columns.ts';
-import { semanticEqual } from '#registry/generic/json.ts';
 import type { ResourceDefinition } from '#registry/generic/types.ts';
+import { validateImmutable } from '#registry/validation/fields.ts';
 import { validateMetadata } from '#registry/validation/metadata.ts';
 import { configMapKey, subdomainName } from '#registry/validation/names.ts';
 
@@ -52,12 +52,8 @@ function validateContent(secret: Secret): FieldError[] {
 }
 
 function validateChange(secret: Secret, old: Secret): FieldError[] {
-  const faults: FieldError[] = [];
-  if (secret.type !== old.type) faults.push(invalid('type', secret.type, 'field is immutable'));
-  if (!old.immutable) return faults;
-  if (!secret.immutable) faults.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'));
-  if (!semanticEqual(secret.data, old.data)) faults.push(forbiddenField('data', 'field is immutable when `immutable` is set'));
-  return faults;
+  const sameType = secret.type === old.type ? [] : [invalid('type', secret.type, 'field is immutable')];
+  return [...sameType, ...validateImmutable(secret, old, ['data'])];
 }
 
 export const secrets: ResourceDefinition<Secret> = {

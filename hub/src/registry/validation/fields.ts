@@ -1,5 +1,6 @@
 import type { FieldError } from '@flotilla/shared/errors/field.js';
-import { invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { forbiddenField, invalid, notSupported, required } from '@flotilla/shared/errors/field.js';
+import { semanticEqual } from '#registry/generic/json.ts';
 import { inclusiveRange } from './names.ts';
 
 /** Rules for single fields that every kind shares; a field that is absent breaks none of them. */
@@ -30,6 +31,18 @@ export function named(path: string, value: string, rule: (value: string) => read
 
 export function requiredName(path: string, value: string | undefined, rule: (value: string) => readonly string[]): FieldError[] {
   return value ? named(path, value, rule) : [required(path)];
+}
+
+/** What an object that is `immutable` may not change any more: that it is, and these fields. */
+export function validateImmutable<T extends { readonly immutable?: boolean }>(
+  object: T,
+  old: T,
+  fields: readonly (keyof T & string)[],
+): FieldError[] {
+  if (!old.immutable) return [];
+  const changed = fields.filter((field) => !semanticEqual(object[field], old[field]));
+  const faults = object.immutable ? changed : ['immutable', ...changed];
+  return faults.map((field) => forbiddenField(field, 'field is immutable when `immutable` is set'));
 }
 
 /** Runs a rule over a list with the path of each element. */
