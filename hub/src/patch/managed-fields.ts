@@ -116,9 +116,14 @@ function outcomeOf<T extends KubeObject>(managers: Managers, update: ManagedUpda
   let outcome = outcomes.get(key);
   if (!outcome) {
     outcome = workOut(managers, update, compare(before, after, type));
-    outcomes.set(key, outcome);
+    outcomes.set(inOnePiece(key), outcome);
   }
   return outcome;
+}
+
+/** What `+=` made is a tree of its parts, at 32 bytes each for as long as it is kept. */
+function inOnePiece(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
 }
 
 function workOut<T extends KubeObject>(managers: Managers, update: ManagedUpdate<T>, compared: Comparison): Outcome {

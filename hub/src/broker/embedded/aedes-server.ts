@@ -1,5 +1,6 @@
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import mqttPacket from 'mqtt-packet';
 import { brokerLimits } from '../types.ts';
 
 /** What is decided about MQTT's packets. Called in the order in which a client comes, speaks and goes. */
@@ -20,6 +21,8 @@ export interface MqttHooks {
 
 /** MQTT's framing and keep-alive by aedes; nothing a client says is stored or routed to another. */
 export async function createAedes(hooks: MqttHooks, logger: Logger): Promise<Aedes> {
+  // It would fill a table of 65,536 buffers otherwise, of 7 MB.
+  mqttPacket.writeToStream.cacheNumbers = false;
   let clientNumber = 0;
   const aedes = await Aedes.createBroker({
     concurrency: 1000,
