@@ -50,8 +50,12 @@ function makeHost(name: string, { systemd = true, podman = true } = {}) {
   if (installed.status !== 0) throw new Error(`no root of one's own can be had here: ${installed.said}`);
   const log = join(root, 'asked');
   writeFileSync(log, '');
-  const stub = (program: string, body: string): void =>
-    writeFileSync(join(root, 'bin', program), `#!/bin/sh\necho "${program} $*" >>/asked\n${body}\n`, { mode: 0o755 });
+  const stub = (program: string, body: string): void => {
+    const path = join(root, 'bin', program);
+    // Programs of busybox are links to /bin/busybox: seen from here that is this machine's own, which must not be written through.
+    rmSync(path, { force: true });
+    writeFileSync(path, `#!/bin/sh\necho "${program} $*" >>/asked\n${body}\n`, { mode: 0o755, flag: 'wx' });
+  };
   stub(
     'systemctl',
     'case "$1" in restart) mkdir -p /var/lib/flotilla-agent/identity; : >/var/lib/flotilla-agent/identity/enrolment.json ;; esac',
@@ -62,7 +66,7 @@ function makeHost(name: string, { systemd = true, podman = true } = {}) {
     (readdirSync(root, { recursive: true }) as string[])
       .filter((path) => path.includes('flotilla') && !path.startsWith('flotilla-agent-'))
       .sort();
-  return { root, run, left, asked: (): string[] => readFileSync(log, 'utf8').split('\n').filter(Boolean) };
+  return { root, run, stub, left, asked: (): string[] => readFileSync(log, 'utf8').split('\n').filter(Boolean) };
 }
 
 test('a script that was cut off anywhere runs nothing', async () => {
@@ -151,6 +155,29 @@ test('what a host lacks is said before anything is changed', () => {
   expect(install(bare)).toEqual({ status: 1, said: expect.stringContaining('podman is missing') });
   expect(install(unknown)).toEqual({ status: 1, said: expect.stringContaining('the key of the hub is not known') });
   expect([...old.left(), ...bare.left(), ...unknown.left()]).toEqual([]);
+});
+
+test('podman comes from the packages that were carried, whole and of this release, and nothing is made older', () => {
+  const host = makeHost('offline', { podman: false });
+  const carried = join(host.root, 'carried');
+  mkdirSync(join(carried, 'packages'), { recursive: true });
+  writeFileSync(join(carried, 'install.sh'), installScript({ pin: '' }));
+  writeFileSync(join(carried, 'packages/podman.deb'), 'a package');
+  host.stub('dpkg', 'printf "#!/bin/sh\\n" >/bin/podman; chmod 755 /bin/podman');
+  const machine = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const sum = createHash('sha256').update('a package').digest('hex');
+  const install = (release: string, checksum: string): { readonly status: number | null; readonly said: string } => {
+    writeFileSync(join(carried, 'packages/SHA256SUMS'), `${checksum}  podman.deb\n`);
+    writeFileSync(join(carried, 'packages/release'), `${release} ${machine}\n`);
+    return host.run('/bin/sh', '/carried/install.sh', '--hub', 'https://hub:6443', '--token', token, '--from', '/carried/agent.tar.gz');
+  };
+  writeFileSync(join(host.root, 'etc/os-release'), 'VERSION_CODENAME=bookworm\n');
+  expect(install('bookworm', createHash('sha256').update('another').digest('hex')).said).toContain('beside this script are damaged');
+  expect(install('trixie', sum).said).toContain(`are for trixie ${machine}, and this host is bookworm ${machine}`);
+  expect(host.asked()).toEqual([]);
+  // There is no agent to install here.
+  expect(install('bookworm', sum).said).toContain('agent.tar.gz');
+  expect(host.asked()).toEqual(['dpkg --refuse-downgrade --skip-same-version --install /carried/packages/podman.deb']);
 });
 
 test('the hub prints a line whose key curl insists on, and gives the agent only to who has a token', async () => {

@@ -65,7 +65,12 @@ need_podman() {
   packages=$(dirname "$0")/packages
   if [ -n "$from" ] && [ -d "$packages" ] && have dpkg; then
     say 'installing podman from the packages beside this script'
-    dpkg --install "$packages"/*.deb
+    (cd "$packages" && { [ ! -e SHA256SUMS ] || sha256sum -c SHA256SUMS >/dev/null; }) || die 'the packages beside this script are damaged'
+    release=$( (. /etc/os-release && printf '%s' "$VERSION_CODENAME") 2>/dev/null || true)
+    [ ! -e "$packages/release" ] || [ "$(cat "$packages/release")" = "$release $arch" ] ||
+      die "the packages beside this script are for $(cat "$packages/release"), and this host is $release $arch"
+    # What the host has newer stays.
+    DEBIAN_FRONTEND=noninteractive dpkg --refuse-downgrade --skip-same-version --install "$packages"/*.deb
   elif have apt-get; then
     say 'installing podman with apt-get'
     export DEBIAN_FRONTEND=noninteractive

@@ -17,8 +17,7 @@ export function addPackageCommands(program: Command): void {
   command('hub', 'a Debian package of the hub').addOption(
     new Option('--agents <names...>', 'for which machines it serves agents').choices(architectures).default([...architectures]),
   );
-  command('bundle', 'agent and installer in one file, for hosts that reach no package source').option(
-    '--packages <dir>',
-    'a directory of Debian packages (podman and what it needs) to put in',
-  );
+  command('bundle', 'agent and installer in one file, for hosts that reach no package source')
+    .option('--with-podman', "put podman in and what it needs, of this machine's Debian release, from its package sources")
+    .option('--packages <dir>', 'a directory of Debian packages to put in, when they are not to be fetched');
 }
