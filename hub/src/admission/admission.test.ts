@@ -4,7 +4,7 @@ import type { StatusError } from '@flotilla/shared/errors/status.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
 import type { RequestContext, ResourceRegistry } from '#registry/generic/types.ts';
-import { admissionFixture } from './admission-fixture.ts';
+import { admissionFixture } from '../../../test/harness/admission-fixture.ts';
 
 let fixture: RegistryFixture;
 let pods: ResourceRegistry<Pod>;

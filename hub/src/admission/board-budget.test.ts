@@ -1,6 +1,6 @@
 import type { Node } from '@flotilla/shared/api/generated/types.js';
 import { expect, it } from 'vitest';
-import { admissionFixture } from './admission-fixture.ts';
+import { admissionFixture } from '../../../test/harness/admission-fixture.ts';
 
 it('takes budgets that make sense, and names the annotation that does not', async () => {
   const fixture = await admissionFixture();

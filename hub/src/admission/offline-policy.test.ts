@@ -2,7 +2,7 @@ import type { Binding, Deployment, Namespace, Node, Pod } from '@flotilla/shared
 import type { StatusError } from '@flotilla/shared/errors/status.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
-import { admissionFixture } from './admission-fixture.ts';
+import { admissionFixture } from '../../../test/harness/admission-fixture.ts';
 import type { DefaultTolerations } from './default-toleration-seconds.ts';
 
 const prefix = 'fleet.flotilla.dev';

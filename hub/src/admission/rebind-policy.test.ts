@@ -1,7 +1,7 @@
 import type { Node } from '@flotilla/shared/api/generated/types.js';
 import { expect, it } from 'vitest';
 import type { RequestContext } from '#registry/generic/types.ts';
-import { admissionFixture } from './admission-fixture.ts';
+import { admissionFixture } from '../../../test/harness/admission-fixture.ts';
 
 it('lets an operator say that a node may go on in another machine, and not the board', async () => {
   const fixture = await admissionFixture();

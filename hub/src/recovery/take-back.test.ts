@@ -3,11 +3,11 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import type { KubeObject } from '@flotilla/shared/meta/object.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { admissionFixture } from '#admission/admission-fixture.ts';
 import { createClient } from '#client/client.ts';
 import { Informers } from '#client/informers.ts';
 import type { Client } from '#client/types.ts';
 import type { RegistryFixture } from '#registry/generic/registry-fixture.ts';
+import { admissionFixture } from '../../../test/harness/admission-fixture.ts';
 import type { BoardOutcome, Recalled } from './recalled.ts';
 import { TakeBack } from './take-back.ts';
 

@@ -1,10 +1,10 @@
+import { createAdmission } from '@flotilla/hub/admission/create-admission.js';
+import type { DefaultTolerations } from '@flotilla/hub/admission/default-toleration-seconds.js';
+import { definitions } from '@flotilla/hub/registry/definitions.js';
+import { bootstrap } from '@flotilla/hub/registry/generic/bootstrap.js';
+import { type RegistryFixture, registryFixture } from '@flotilla/hub/registry/generic/registry-fixture.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { SeededRandom } from '@flotilla/shared/platform/random.js';
-import { definitions } from '#registry/definitions.ts';
-import { bootstrap } from '#registry/generic/bootstrap.ts';
-import { type RegistryFixture, registryFixture } from '#registry/generic/registry-fixture.ts';
-import { createAdmission } from './create-admission.ts';
-import type { DefaultTolerations } from './default-toleration-seconds.ts';
 
 /** For tests: all kinds behind the admission of a hub, with the namespaces that are always there. */
 export async function admissionFixture(tolerations?: DefaultTolerations): Promise<RegistryFixture> {
