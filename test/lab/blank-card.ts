@@ -138,6 +138,8 @@ export class CardBoard {
       if (before !== undefined && now[part] !== before)
         throw new Error(`${this.name} is another board now: ${part} was ${before}, is ${now[part] ?? 'gone'}`);
     }
+    // Of a boot that nobody waited for, too: what the hub remembers of it is not the next one's.
+    this.#bootId = node?.status?.nodeInfo?.bootID || this.#bootId;
     this.#identity = { ...(now.keyId ? { keyId: now.keyId } : {}), ...(now.nodeUid ? { nodeUid: now.nodeUid } : {}) };
   }
 
