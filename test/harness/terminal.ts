@@ -1,7 +1,6 @@
-import { PassThrough } from 'node:stream';
-import { Exec, KubeConfig, type V1Status } from '@kubernetes/client-node';
-import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
-import { WebSocket } from 'ws';
+import { ChannelClient } from '@flotilla/hub/apiserver/streams/channel-client-fixture.js';
+import type { Status } from '@flotilla/shared/errors/status.js';
+import { KubeConfig } from '@kubernetes/client-node';
 import { until } from './until.ts';
 
 export interface InTerminal {
@@ -16,32 +15,31 @@ export interface InTerminal {
 /** Waits for a terminal of 33 rows and 101 columns. */
 export const untilSized = 'until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; echo sized >&2';
 
-/** `exec -it`, for kubectl wants a terminal of its own: what was shown, and how the program ended. */
-export async function inTerminal(options: InTerminal): Promise<{ readonly shown: string; readonly status: V1Status }> {
+const [stdin, stdout, error, resize] = [0, 1, 3, 4];
+
+/**
+ * `exec -it`, for kubectl wants a terminal of its own: what was shown, and how the program ended.
+ * @throws Error at once when it is refused, with the server's words, or when the program ends before it was asked for its line
+ */
+export async function inTerminal(options: InTerminal): Promise<{ readonly shown: string; readonly status: Status }> {
   const config = new KubeConfig();
   config.loadFromFile(options.kubeconfig);
-  const [output, input] = [Object.assign(new PassThrough(), { rows: 33, columns: 101 }), new PassThrough()];
-  let shown = '';
-  output.on('data', (data: Buffer) => (shown += data.toString()));
-  const over = Promise.withResolvers<V1Status>();
-  const sockets = new WebSocketHandler(config, (uri, protocols, how) => {
-    const socket = new WebSocket(uri, protocols, how);
-    socket.on('unexpected-response', (_request, answer) => {
-      let words = '';
-      answer.on('data', (data: Buffer) => (words += data.toString()));
-      answer.on('close', () => over.reject(new Error(`refused with ${answer.statusCode}: ${words}`)));
-    });
-    return socket;
+  const [cluster, user] = [config.getCurrentCluster(), config.getCurrentUser()];
+  const text = (data: string | undefined): string => Buffer.from(data ?? '', 'base64').toString();
+  const identity = { ca: text(cluster?.caData), cert: text(user?.certData), key: text(user?.keyData) };
+  const query = new URLSearchParams({ container: options.container, stdin: '1', stdout: '1', tty: '1' });
+  for (const word of ['sh', '-c', options.script]) query.append('command', word);
+  const url = `${cluster?.server.replace('https:', 'wss:')}/api/v1/namespaces/default/pods/${options.pod}/exec?${query}`;
+  const client = await ChannelClient.open(url, ['v5.channel.k8s.io'], identity);
+  client.send(Buffer.from(`${String.fromCharCode(resize)}{"Width":101,"Height":33}`));
+  let over = false;
+  void client.closed.then(() => {
+    over = true;
   });
-  const { pod, container, script } = options;
-  new Exec(config, sockets)
-    .exec('default', pod, container, ['sh', '-c', script], output, null, input, true, over.resolve)
-    .catch(over.reject);
-  const early = over.promise.then((status) => {
-    throw new Error(`it ended early: ${JSON.stringify(status)}, having shown ${JSON.stringify(shown)}`);
-  });
-  await Promise.race([until('the terminal has its size', () => shown.includes('sized\r\n')), early]);
-  early.catch(() => {});
-  input.write(options.types);
-  return { status: await over.promise, shown };
+  const asked = (): boolean => client.on(stdout).includes('sized\r\n');
+  await until('the terminal has its size', () => asked() || over);
+  if (!asked()) throw new Error(`the terminal ended early with ${client.on(error)}, having shown ${client.on(stdout)}`);
+  client.send(Buffer.from(`${String.fromCharCode(stdin)}${options.types}`));
+  await client.closed;
+  return { status: JSON.parse(client.on(error)) as Status, shown: client.on(stdout) };
 }
