@@ -30,6 +30,7 @@ export function wasReplaced({ metadata }: Pod): boolean {
  * beside them. Until then a pod that stops with its lease is granted none.
  */
 export function settledReturns(pods: readonly Pod[], replicas: number, taintsOf: TaintsOf): Pod[] {
+  if (!pods.some(wasReplaced)) return [];
   const present = pods.filter((pod) => !isFinished(pod) && !isReplaced(pod, taintsOf(pod.spec?.nodeName)));
   return present.length > replicas ? [] : present.filter((pod) => wasReplaced(pod) && isActive(pod));
 }

@@ -46,6 +46,29 @@ describe('replicaset controller', () => {
     expect(on.events('SuccessfulDelete', 'web').length).toBeGreaterThan(0);
   });
 
+  it('counts the pods of a large set once for many that change', async () => {
+    const on = await start();
+    const pods = Array.from({ length: 500 }, (_, index) => ({
+      ...pod(`web-${index}`),
+      metadata: { name: `web-${index}`, labels: { app: 'web' } },
+    }));
+    await Promise.all(pods.map((one) => on.client.resource<Pod>('', 'pods').create('default', one)));
+    let written = 0;
+    on.client.informer<ReplicaSet>('apps', 'replicasets').on({ updated: () => written++ });
+    await sets(on).create('default', replicaSet(500));
+    await on.until('all are adopted', () => get(on)?.status?.replicas === 500);
+    written = 0;
+    for (const { metadata } of pods) {
+      await on.client.resource<Pod>('', 'pods').updateStatus('default', metadata.name, (current) => ({
+        ...current,
+        status: { ...current.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+      }));
+      await on.clock.advance(1);
+    }
+    await on.until('all are ready', () => get(on)?.status?.readyReplicas === 500);
+    expect(written).toBeLessThan(60);
+  });
+
   it('adopts what it selects, and releases what it no longer does', async () => {
     const on = await start();
     await on.client.resource<Pod>('', 'pods').create('default', { ...pod('stray'), metadata: { name: 'stray', labels: { app: 'web' } } });
