@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import type { Pod, PodSpec } from '@flotilla/shared/api/generated/types.js';
 import { expect, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
+import { podsSeenFrom } from '../harness/pods-seen-from.ts';
 import { useStack } from '../harness/stack.ts';
 
 let board: Board;
@@ -16,29 +16,12 @@ const idle = (name: string, more: Partial<PodSpec>): Pod => ({
   spec: { ...more, containers: [{ name: 'main', image: 'localhost/flotilla-demo:1', command: ['sleep', '1000'] }] },
 });
 
-/** What a client library does in a pod, from the pod's own network, with what the pod has: environment, hosts file, token and certificate. */
-const client = `
-const [env, hosts, token, ca] = JSON.parse(process.argv[1]);
-const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
-const address = hosts.split('\\n').find((line) => line.split(/\\s+/).includes(host)).split(/\\s+/)[0];
-const options = { host: address, port, servername: host, path: '/api/v1/namespaces/default/pods', headers: { authorization: 'Bearer ' + token }, ca };
-require('node:https').get(options, (response) => {
-  response.setEncoding('utf8').on('data', (text) => process.stdout.write(text));
-}).on('error', (error) => console.log('failed: ' + error.message));
-`;
-
 const refused = 'User \\"system:serviceaccount:default:default\\" cannot list resource \\"pods\\"';
 
 async function callFrom(pod: string): Promise<string> {
   const { id } = await board.container(pod, 'main');
-  const podman = (...args: string[]): Promise<string> => board.place.podman(...args);
-  const read = (file: string): Promise<string> => podman('exec', id, 'cat', file);
-  const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
-  const env = Object.fromEntries((await podman('exec', id, 'env')).split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
-  const facts = [env, await read('/etc/hosts'), await read(`${mounted}/token`), await read(`${mounted}/ca.crt`)];
-  const pid = (await podman('inspect', '--format', '{{.State.Pid}}', id)).trim();
-  const args = ['--target', pid, '--net', process.execPath, '-e', client, JSON.stringify(facts)];
-  return spawnSync('nsenter', args, { encoding: 'utf8', timeout: 60_000 }).stdout;
+  const pid = (await board.place.podman('inspect', '--format', '{{.State.Pid}}', id)).trim();
+  return podsSeenFrom(pid, (...command) => board.place.podman('exec', id, ...command));
 }
 
 test('a program in a pod speaks to the API as its own service account, over the one connection of its board', async () => {

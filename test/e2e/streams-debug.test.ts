@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { demoImage } from '@flotilla/agent/cmd/demo-image.js';
@@ -6,6 +6,7 @@ import type { ContainerStatus, EventList, Pod } from '@flotilla/shared/api/gener
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Board } from '../harness/board.ts';
 import { OrdinaryUser } from '../harness/ordinary-user.ts';
+import { podsSeenFrom } from '../harness/pods-seen-from.ts';
 import { Program } from '../harness/program.ts';
 import { flotilla, useStack } from '../harness/stack.ts';
 import { inTerminal, untilSized } from '../harness/terminal.ts';
@@ -159,6 +160,19 @@ describe('a board whose agent is an ordinary user', () => {
     await forward.end('SIGTERM');
     await stack.kubectl.ok(debug('plain', '-q', '--target=main', '-c', 'look', '--', 'ps'));
     await until('the debugger has looked', async () => /^ *1 .*sleep 4325$/m.test(await logsOf('plain', '-c', 'look')));
+  });
+
+  test('lets its pods call the API, also on the network that podman makes when all pods were gone', async () => {
+    const seen = (): Promise<string> => {
+      const pid = execFileSync('pgrep', ['--newest', '--full', '^sleep 4325$'], { encoding: 'utf8' }).trim();
+      return podsSeenFrom(pid, (...command) => stack.kubectl.ok(['exec', 'plain', '-c', 'main', '--', ...command]));
+    };
+    const refused = 'system:serviceaccount:default:default\\" cannot list resource \\"pods\\"';
+    expect(await seen()).toContain(refused);
+    await stack.kubectl.ok(['delete', 'pod', 'plain']);
+    await stack.kubectl.ok(['create', '-f', '-'], { input: JSON.stringify(pod) });
+    await stack.waitFor('condition=Ready', 'pod/plain');
+    expect(await seen()).toContain(refused);
   });
 });
 

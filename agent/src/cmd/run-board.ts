@@ -8,7 +8,6 @@ import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
 import { writeCompiled } from '@flotilla/shared/platform/compile-cache.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
 import type { Files } from '@flotilla/shared/platform/files.js';
-import { SystemListeners } from '@flotilla/shared/platform/listeners.js';
 import { SystemMounts } from '@flotilla/shared/platform/mounts.js';
 import { SystemRandom } from '@flotilla/shared/platform/random.js';
 import { retryDelayMs } from '@flotilla/shared/workqueue/retry-schedule.js';
@@ -119,8 +118,9 @@ export async function runBoard(config: AgentConfig, doors: BoardDoors): Promise<
       traffic: { counter, wire, keepAlive },
       reported: () => process.send?.('reported'),
       guard: new SystemGuard({ files, exec }),
-      // Without root the pod network and mounts are out of this process's reach.
-      ...(process.getuid?.() === 0 ? { listeners: new SystemListeners(), mounts: new SystemMounts(exec) } : {}),
+      ...(runtime.listeners ? { listeners: runtime.listeners } : {}),
+      // Without root mounts are out of this process's reach.
+      ...(process.getuid?.() === 0 ? { mounts: new SystemMounts(exec) } : {}),
       exec,
       ...(config.allowShell ? { shell: { user: config.shellUser, start: startShell } } : {}),
       host: new SystemHost({

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { FakeListeners } from '@flotilla/shared/platform/fake-listeners.js';
+import type { Listeners } from '@flotilla/shared/platform/listeners.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LinkChannel } from '#hublink/types.ts';
 import { ApiDoor } from './api-door.ts';
@@ -51,6 +52,25 @@ describe('api door', () => {
     stream.end();
     expect(Buffer.concat(await pod.toArray()).toString()).toBe('answer');
     expect(() => door.take(1, never)).toThrow('no call 1 waits here');
+  });
+
+  it('listens anew, once, when the network it listened on was made anew', async () => {
+    let [opened, there] = [0, true];
+    const changing: Listeners = {
+      listen: async (at, accept) => {
+        opened++;
+        return { ...(await listeners.listen(at, accept)), current: async () => there };
+      },
+    };
+    door = new ApiDoor({ clock, logger: silentLogger, listeners: changing });
+    for (let pod = 0; pod < 3; pod++) await door.ensure(gateway);
+    expect(opened).toBe(1);
+    there = false;
+    await Promise.all([1, 2, 3].map(() => door.ensure(gateway)));
+    expect(opened).toBe(2);
+    door.begin(channel());
+    listeners.connect(gateway, port);
+    expect(called).toEqual([1]);
   });
 
   it('hangs up where there is no hub, when the link ends, and when the hub does not answer', async () => {

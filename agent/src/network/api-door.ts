@@ -63,6 +63,12 @@ export class ApiDoor implements LinkPart {
   /** Listens at this address, if it does not already. It may not be there before the first pod on the network: then it is tried again. */
   async ensure(address: string): Promise<void> {
     const { listeners, logger } = this.#options;
+    const before = this.#listeners.get(address);
+    const listener = await before;
+    if (listener?.current && !(await listener.current()) && this.#listeners.get(address) === before) {
+      listener.close();
+      this.#listeners.delete(address);
+    }
     const listening =
       this.#listeners.get(address) ??
       listeners

@@ -1,3 +1,4 @@
+import type { Listeners } from '@flotilla/shared/platform/listeners.js';
 import type { LogOptions } from '@flotilla/shared/protocol/log-options.js';
 import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
 
@@ -67,6 +68,8 @@ export interface Runtime {
   attach(containerId: string, request: AttachRequest, signal: AbortSignal): Promise<PodStream>;
   /** A TCP connection to a port of the sandbox's own network, or of the host with `hostNetwork`. @throws RuntimeError with the system's words */
   connect(sandbox: SandboxState, port: number, signal: AbortSignal): Promise<PodStream>;
+  /** Takes connections of pods, on the pod network's own address and on the host's loopback. Left out where this process cannot. */
+  readonly listeners?: Listeners | undefined;
 }
 
 export interface AttachRequest {

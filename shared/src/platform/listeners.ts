@@ -10,6 +10,8 @@ export interface Listeners {
 export interface Listener {
   /** Takes no more; what is open stays. */
   close(): void;
+  /** Whether the network that it was opened on is still there: one with the same addresses may have been made since. Left out where it stays. */
+  current?(): Promise<boolean>;
 }
 
 export class SystemListeners implements Listeners {

@@ -42,6 +42,7 @@ export function inUsersOf(pid: number): readonly string[] {
   return [`--user=/proc/${pid}/ns/user`, '--preserve-credentials'];
 }
 
-async function isCarrier(pid: number, containerId: string): Promise<boolean> {
+/** Whether this process is the conmon of this container. */
+export async function isCarrier(pid: number, containerId: string): Promise<boolean> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(containerId);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { Logger } from '@flotilla/shared/log/logger.js';
 import type { Exec } from '@flotilla/shared/platform/exec.js';
+import type { Listeners } from '@flotilla/shared/platform/listeners.js';
 import type { PodStream } from '@flotilla/shared/protocol/stream-messages.js';
 import type { RuntimeLogOptions } from '../log-filter.ts';
 import type { AttachRequest, ExecRequest, SandboxSpec, SandboxState } from '../types.ts';
@@ -21,6 +22,7 @@ import { PodmanService } from './podman-service.ts';
 import { PodmanStreams } from './podman-streams.ts';
 import { preflight, shortcomings } from './preflight.ts';
 import { isIn } from './process-table.ts';
+import { podListeners } from './rootless-listeners.ts';
 import { SandboxMaker } from './sandbox-maker.ts';
 import { containerState, inspectedContainer, inspectedTimes, listedKey, sandboxStates, statusOf } from './sandbox-states.ts';
 import { UnnoticedEnds } from './unnoticed-ends.ts';
@@ -68,6 +70,7 @@ export class PodmanRuntime implements Runtime {
   readonly #maker: SandboxMaker;
   readonly #unnoticed: UnnoticedEnds;
   readonly #streams: PodmanStreams;
+  readonly listeners: Listeners | undefined;
   #swept: Promise<void> | undefined;
 
   constructor(options: PodmanRuntimeOptions) {
@@ -108,6 +111,12 @@ export class PodmanRuntime implements Runtime {
       socketPath: this.#service.socketPath,
       inspect: (id, signal) => this.#inspect(id, signal),
       call: (method, path, call) => this.#call(method, path, call),
+    });
+    this.listeners = podListeners({
+      clock,
+      facts: this.#facts,
+      running: async () => (await this.#call('GET', '/containers/json')).body as LibpodContainer[],
+      inspect: (id) => this.#inspect(id, undefined),
     });
     this.#unnoticed = new UnnoticedEnds({ clock, inspect: (id) => this.#inspect(id, undefined) });
   }
