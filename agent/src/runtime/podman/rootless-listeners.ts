@@ -80,7 +80,9 @@ class RootlessListeners implements Listeners {
       });
       server.on('error', () => {});
       server.unref();
-      const current = async (): Promise<boolean> => (await this.#networks()).some(({ id }) => id === network.id);
+      const isThere = (now: readonly UserNetwork[]): boolean => now.some(({ id }) => id === network.id);
+      // When podman cannot tell, it is what it was.
+      const current = (): Promise<boolean> => this.#networks().then(isThere, () => true);
       return { current, close: () => void server.close() };
     }
     throw Object.assign(new Error(`listen EADDRNOTAVAIL: address not available ${at.host}:${at.port}`), { code: 'EADDRNOTAVAIL' });
