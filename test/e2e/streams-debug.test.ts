@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { demoImage } from '@flotilla/agent/cmd/demo-image.js';
 import type { ContainerStatus, EventList, Pod } from '@flotilla/shared/api/generated/types.js';
@@ -163,8 +163,18 @@ describe('a board whose agent is an ordinary user', () => {
   });
 
   test('lets its pods call the API, also on the network that podman makes when all pods were gone', async () => {
+    const commandOf = (pid: string): string => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      } catch {
+        return '';
+      }
+    };
     const seen = (): Promise<string> => {
-      const pid = execFileSync('pgrep', ['--newest', '--full', '^sleep 4325$'], { encoding: 'utf8' }).trim();
+      const pid =
+        readdirSync('/proc')
+          .filter((name) => /^\d+$/.test(name) && commandOf(name) === 'sleep 4325')
+          .at(-1) ?? '';
       return podsSeenFrom(pid, (...command) => stack.kubectl.ok(['exec', 'plain', '-c', 'main', '--', ...command]));
     };
     const refused = 'system:serviceaccount:default:default\\" cannot list resource \\"pods\\"';
