@@ -50,6 +50,7 @@ test('without script there are no terminals, in plain words, and nothing is left
 describe('an OCI runtime', () => {
   let dir: string;
   let execs: ContainerExecs;
+  let programs = 0;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'flotilla-test-execs-'));
     const script = ['/usr/bin/script', '/bin/script'].find((file) => existsSync(file));
@@ -63,7 +64,8 @@ describe('an OCI runtime', () => {
 
   /** @param body a shell's, with `$pid` and `$log` for the runtime's files */
   async function start(body: string, tty: boolean): Promise<PodStream> {
-    const file = join(dir, 'runc');
+    // One for each: a shell that reads a file while it is written anew finds it empty.
+    const file = join(dir, `runc-${++programs}`);
     const files = 'while [ $# -gt 0 ]; do case $1 in --pid-file) pid=$2 ;; --log) log=$2 ;; esac; shift; done';
     await writeFile(file, `${files}\n${body}\n`);
     const runtime = { command: ['/bin/sh', file] };
