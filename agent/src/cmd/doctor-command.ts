@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SystemClock } from '@flotilla/shared/clock/system-clock.js';
 import { silentLogger } from '@flotilla/shared/log/logger.js';
@@ -11,6 +10,7 @@ import { hubHttp } from '#hublink/mqtt-door.ts';
 import { proxyFor } from '#hublink/mqtt-proxy.ts';
 import { createRuntime } from './create-runtime.ts';
 import { examine, exitCodeOf, findingLines } from './doctor-checks.ts';
+import { machineAddresses } from './machine.ts';
 
 const hubTimeoutMs = 10_000;
 
@@ -33,11 +33,7 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
       );
       if (status !== 200) throw new Error(`${hub.host}:${hub.port} answered with status ${status}`);
     },
-    addresses: () =>
-      Object.values(networkInterfaces())
-        .flatMap((all) => all ?? [])
-        .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
-        .map(({ address }) => address),
+    addresses: machineAddresses,
   });
   const shown = args.includes('--json') ? [JSON.stringify(findings)] : findingLines(findings);
   process.stdout.write(`${shown.join('\n')}\n`);

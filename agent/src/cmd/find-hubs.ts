@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { networkInterfaces } from 'node:os';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { interfaceAddresses } from '@flotilla/shared/platform/interface-addresses.js';
 import type { Random } from '@flotilla/shared/platform/random.js';
 import { hubsInAnswer, mdnsGroup, mdnsQuestion } from '@flotilla/shared/protocol/mdns-messages.js';
 
@@ -60,8 +60,7 @@ function open(address?: string): Socket {
 }
 
 function ownAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all
+  return interfaceAddresses()
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address)
     .slice(0, mostNetworks);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { interfaceAddresses } from '@flotilla/shared/platform/interface-addresses.js';
 
 /** The machine's serial number, at most 128 characters; empty when it has none. */
 export function machineSerial(): string {
@@ -13,8 +13,9 @@ export function machineModel(): string {
 
 /** Addresses under which others may reach this machine now. */
 export function machineAddresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:')).map(({ address }) => address);
+  return interfaceAddresses()
+    .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
+    .map(({ address }) => address);
 }
 
 function firstText(files: readonly string[]): string {

@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os';
 import type { TLSSocket } from 'node:tls';
+import { interfaceAddresses } from '@flotilla/shared/platform/interface-addresses.js';
 
 const lookEveryMs = 2_000;
 
@@ -21,7 +21,6 @@ export function watchAddress(socket: TLSSocket, addresses: () => ReadonlySet<str
 }
 
 function ownAddresses(): ReadonlySet<string> {
-  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   // A dual-stack socket shows IPv4 addresses in IPv6's clothes.
-  return new Set(entries.flatMap(({ address, family }) => (family === 'IPv4' ? [address, `::ffff:${address}`] : [address])));
+  return new Set(interfaceAddresses().flatMap(({ address, family }) => (family === 'IPv4' ? [address, `::ffff:${address}`] : [address])));
 }

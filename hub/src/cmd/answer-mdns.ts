@@ -1,8 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { BlockList } from 'node:net';
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import type { NetworkInterfaceInfo } from 'node:os';
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { describeError, type Logger } from '@flotilla/shared/log/logger.js';
+import { interfaceAddresses } from '@flotilla/shared/platform/interface-addresses.js';
 import { mdnsAnswer, mdnsGroup } from '@flotilla/shared/protocol/mdns-messages.js';
 
 /** A hundred boards that are switched on at once ask three times each; nobody makes a louder noise of this hub. */
@@ -76,8 +77,7 @@ export async function answerMdns(options: AnswerMdnsOptions): Promise<MdnsAnswer
 }
 
 function ownInterfaces(): NetworkInterfaceInfo[] {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.filter(({ family, internal }) => family === 'IPv4' && !internal);
+  return interfaceAddresses().filter(({ family, internal }) => family === 'IPv4' && !internal);
 }
 
 /** Whether somebody is on the same network as this interface. */
