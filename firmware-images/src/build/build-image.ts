@@ -64,11 +64,13 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   const sources = await hostSources(exec, options.mirror, plan.components);
   tell(`packages from ${sources.lines.length} sources of Debian ${sources.suite}`);
   const overlay = join(work, 'overlay.tar');
-  await makeOverlay(doors, { files: plan.files, dir: join(work, 'overlay'), out: overlay, epochSeconds });
-  // The second is laid over the first: another agent needs no other packages, and what a package changed of our files is ours again.
+  const early = plan.files.filter((file) => file.early);
+  await makeOverlay(doors, { files: early, dir: join(work, 'overlay'), out: overlay, epochSeconds });
+  // The second is laid over the first: another agent or unit needs no other packages, and what a package changed of our files is ours again.
   const tars = [await cachedRootFs(doors, options, sources, overlay), join(work, 'over.tar')];
   if (plan.agentBundle) await layAgent(doors, plan, join(work, 'over'));
-  await makeOverlay(doors, { files: plan.files, mask: plan.mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
+  const { files: laid, enable, mask } = plan;
+  await makeOverlay(doors, { files: laid, enable, mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
   // Of what went in and came out: another version of a package is another image.
   const hash = contentHash(plan, String(epochSeconds), ...(await Promise.all(tars.map((tar) => fileHash(disks, tar)))));
   tell('packing the root file system');
@@ -156,7 +158,8 @@ async function cachedRootFs(doors: BuildDoors, options: BuildOptions, sources: P
   const { plan, epochSeconds, cache, work, tell, signal } = options;
   const overlayHash = await fileHash(doors.disks, overlay);
   const recipe = mmdebstrapArguments({ plan, sources, overlay: '', out: '' });
-  const kept = join(cache, `${plan.board}-${contentHash(recipe, String(epochSeconds), overlayHash).slice(0, 32)}.tar`);
+  // Boards of the same packages share one: what tells them apart is laid over it.
+  const kept = join(cache, `root-${plan.architecture}-${contentHash(recipe, String(epochSeconds), overlayHash).slice(0, 32)}.tar`);
   if (await doors.files.stat(kept)) {
     tell('the root file system is in the cache');
     return kept;

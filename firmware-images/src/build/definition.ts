@@ -11,6 +11,8 @@ export interface FileSpec {
   /** Octal; 644 when left out. */
   readonly mode?: string;
   readonly lines: readonly string[];
+  /** Packages read it while they are installed: another one makes another root file system, where others are only laid over it. */
+  readonly early?: boolean;
 }
 
 /**
@@ -161,7 +163,7 @@ const checks = {
       return wrong === undefined ? mapOf(variableSpec)(value) : `.${wrong} is no name of a variable`;
     }),
     kernelArguments: optional(listOf(text)),
-    files: optional(listOf(objectOf({ path, mode: optional(pattern(/^[0-7]{3}$/, 'a mode like 644')), lines }))),
+    files: optional(listOf(objectOf({ path, mode: optional(pattern(/^[0-7]{3}$/, 'a mode like 644')), lines, early: optional(flag) }))),
     bootFiles: optional(listOf(objectOf({ path: bootPath, from: optional(path), lines: optional(lines) }))),
     enable: optional(listOf(unit)),
     mask: optional(listOf(unit)),

@@ -1,7 +1,8 @@
 import { FakeExec } from '@flotilla/shared/platform/fake-exec.js';
+import { FakeFiles } from '@flotilla/shared/platform/fake-files.js';
 import { expect, test, vi } from 'vitest';
 import type { ImagePlan } from './plan.ts';
-import { hostSources, makeRootFs, mmdebstrapArguments, ownMounts } from './root-fs.ts';
+import { hostSources, makeOverlay, makeRootFs, mmdebstrapArguments, ownMounts } from './root-fs.ts';
 
 const plan: ImagePlan = {
   board: 'acme',
@@ -65,6 +66,23 @@ test('what belongs to one machine is removed, and nobody has a password', () => 
   const hooks = args.join('\n');
   for (const part of ['systemctl enable a.service b.path', 'ssh_host_*', '/etc/machine-id', 'passwd --lock root'])
     expect(hooks).toContain(part);
+});
+
+test('units of our own are started by links that are laid over the packages: another unit needs no other packages', async () => {
+  const own = { path: '/etc/systemd/system/a.service', lines: ['[Install]', 'WantedBy=multi-user.target', 'WantedBy=local-fs.target'] };
+  const sources = { suite: 'bookworm', lines: [], aptOptions: [] };
+  const args = mmdebstrapArguments({ plan: { ...plan, files: [own] }, sources, overlay: '/o.tar', out: '/r.tar' });
+  expect(args.join('\n')).toMatch(/systemctl enable b\.path$/m);
+
+  const doors = { files: new FakeFiles(), exec: new FakeExec({ tar: () => ({}) }) };
+  const options = { enable: plan.enable, mask: plan.mask, dir: '/over', out: '/over.tar', epochSeconds: 1 };
+  await makeOverlay(doors, { ...options, files: [own] });
+  const units = '/over/etc/systemd/system';
+  for (const target of ['multi-user', 'local-fs'])
+    expect(await doors.files.readlink(`${units}/${target}.target.wants/a.service`)).toBe('/etc/systemd/system/a.service');
+  expect(await doors.files.readlink(`${units}/ssh.service`)).toBe('/dev/null');
+  expect(await doors.files.list(units)).toEqual(['a.service', 'local-fs.target.wants', 'multi-user.target.wants', 'ssh.service']);
+  await expect(makeOverlay(doors, { ...options, files: [{ ...own, lines: [] }] })).rejects.toThrow('a.service is to be started');
 });
 
 test('root builds in a mount namespace of its own: the machine is in no tree that somebody clears away', () => {

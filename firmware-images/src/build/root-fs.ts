@@ -43,6 +43,9 @@ export async function hostSources(exec: Exec, mirror: string | undefined, compon
   return { suite, lines: [...new Set(lines)].sort(), aptOptions };
 }
 
+const unitDir = 'etc/systemd/system';
+const unitPath = (name: string): string => `/${unitDir}/${name}`;
+
 /** Documentation and translations that no board reads; copyright files stay. */
 const leftOut = [
   'path-exclude=/usr/share/man/*',
@@ -64,6 +67,7 @@ export interface RootFsOptions {
 
 /** The arguments of mmdebstrap that make the root file system of a plan, as a tar. */
 export function mmdebstrapArguments({ plan, sources, overlay, out }: Omit<RootFsOptions, 'epochSeconds'>): string[] {
+  const ofPackages = plan.enable.filter((name) => !plan.files.some(({ path }) => path === unitPath(name)));
   return [
     '--variant=apt',
     `--architectures=${plan.architecture}`,
@@ -73,7 +77,7 @@ export function mmdebstrapArguments({ plan, sources, overlay, out }: Omit<RootFs
     ...leftOut.map((option) => `--dpkgopt=${option}`),
     // Before the packages: what they make when they are installed is made with these settings.
     `--essential-hook=tar-in ${overlay} /`,
-    ...(plan.enable.length === 0 ? [] : [`--customize-hook=chroot "$1" systemctl enable ${plan.enable.join(' ')}`]),
+    ...(ofPackages.length === 0 ? [] : [`--customize-hook=chroot "$1" systemctl enable ${ofPackages.join(' ')}`]),
     // What belongs to one machine only, or says how it was built.
     '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/var/lib/systemd/random-seed',
     '--customize-hook=: > "$1"/etc/machine-id; echo flotilla > "$1"/etc/hostname; ln -sf ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf',
@@ -123,11 +127,15 @@ function hostEnvironment(): Record<string, string | undefined> {
   return { PATH: `${PATH ?? ''}:/usr/sbin:/sbin`, http_proxy, https_proxy, no_proxy, HOME, TMPDIR };
 }
 
-/** Writes files, units of systemd that never start, and what is in the directory already, into a tar that is the same every time. */
+/**
+ * Writes files, what makes units of systemd among them start and others never start, and what is in the directory already, into a tar
+ * that is the same every time. Units to start that are not among the files are somebody else's. @throws Error when one of them says not when
+ */
 export async function makeOverlay(
   { exec, files }: { readonly exec: Exec; readonly files: Files },
   options: {
     readonly files: ImagePlan['files'];
+    readonly enable?: readonly string[];
     readonly mask?: readonly string[];
     readonly dir: string;
     readonly out: string;
@@ -141,8 +149,18 @@ export async function makeOverlay(
     await files.mkdir(join(target, '..'), { mode: 0o755 });
     await files.write(target, lines.map((line) => `${line}\n`).join(''), { mode: Number.parseInt(mode ?? '644', 8) });
   }
-  const units = join(dir, 'etc/systemd/system');
-  if (options.mask) await files.mkdir(units);
+  const units = join(dir, unitDir);
+  if (options.mask || options.enable) await files.mkdir(units);
+  for (const unit of options.enable ?? []) {
+    const own = options.files.find(({ path }) => path === unitPath(unit));
+    if (!own) continue;
+    const targets = own.lines.flatMap((line) => /^WantedBy=(\S+)$/.exec(line)?.[1] ?? []);
+    if (targets.length === 0) throw new Error(`${unit} is to be started, and has no line WantedBy=`);
+    for (const target of targets) {
+      await files.mkdir(join(units, `${target}.wants`), { mode: 0o755 });
+      await files.symlink(unitPath(unit), join(units, `${target}.wants`, unit));
+    }
+  }
   for (const unit of options.mask ?? []) await files.symlink('/dev/null', join(units, unit));
   const { code, stderr } = await exec.run('tar', [
     ...['--create', '--file', out, '--directory', dir, '--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
