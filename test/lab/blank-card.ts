@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Node, Pod, Secret } from '@flotilla/shared/api/generated/types.js';
 import { type TestRegistry, testRegistry } from '../harness/registry.ts';
 import { Stack } from '../harness/stack.ts';
@@ -10,7 +12,9 @@ import { LoopCard, shellLayer } from './flashed-card.ts';
 import type { Shared } from './lab-goal.ts';
 import { hostAddress, type VirtualArchitecture, VirtualBoard, virtualBoards } from './virtual-board.ts';
 
+const exec = promisify(execFile);
 const cardMib = 3072;
+const imagesDir = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'flotilla', 'lab-images');
 /** Of one thing that a board does; emulated processors are slow. */
 const patienceMs = { amd64: 40 * 60_000, arm64: 90 * 60_000 } as const;
 
@@ -44,7 +48,9 @@ export class CardWorld implements Shared {
     try {
       log(`building the image of ${board}`);
       await stack.startHub();
-      await world.flotilla('image', 'build', '--board', board, '--out', dir, '--keep-raw');
+      // Where it stands already it is not built again; the rounds' settings go into a copy.
+      await world.flotilla('image', 'build', '--board', board, '--out', imagesDir, '--keep-raw');
+      await exec('cp', ['--sparse=always', ...['', '.manifest.json'].map((end) => join(imagesDir, `flotilla-${board}.img${end}`)), dir]);
       return world;
     } catch (error) {
       await world.close();

@@ -12,13 +12,14 @@ import { makeDataImage, makeRootImage } from './file-systems.ts';
 import { licencesOf, type PackageEntry, packagesOf } from './package-list.ts';
 import { contentHash, contentUuid, type ImagePlan } from './plan.ts';
 import { hostSources, makeOverlay, makeRootFs, mmdebstrapArguments, type PackageSources } from './root-fs.ts';
+import { builderSources, standingImage } from './standing-image.ts';
 
 export interface BuildDoors {
   readonly exec: Exec;
   readonly files: Files;
   readonly disks: Disks;
-  /** Compresses a file beside itself; its new name. */
-  readonly compress: (path: string) => Promise<string>;
+  /** Compresses a file beside itself, into one whose name is longer; the image stays as it is without. */
+  readonly compress?: { readonly suffix: string; readonly run: (path: string) => Promise<void> } | undefined;
   /** The executable of Node for an architecture. */
   readonly nodeFor: (architecture: ImagePlan['architecture']) => Promise<string>;
 }
@@ -39,6 +40,8 @@ export interface BuildOptions {
 
 /** Stands beside an image as NAME.manifest.json. */
 export interface ImageManifest extends ImageDigests {
+  /** Hash of all that it was made of, and of what made it; hex. */
+  readonly inputs: string;
   readonly board: string;
   readonly description: string;
   /** What Raspberry Pi Imager calls boards that it is for. */
@@ -73,6 +76,15 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   await makeOverlay(doors, { files: laid, enable, mask, dir: join(work, 'over'), out: tars[1] ?? '', epochSeconds });
   // Of what went in and came out: another version of a package is another image.
   const hash = contentHash(plan, String(epochSeconds), ...(await Promise.all(tars.map((tar) => fileHash(disks, tar)))));
+  const name = `flotilla-${plan.board}.img`;
+  const file = `${name}${doors.compress?.suffix ?? ''}`;
+  const inputs = contentHash(hash, file, ...(await builderSources(files)));
+  const there = await standingImage(doors, options.out, { name, file, inputs });
+  if (there) {
+    tell('the image is there already, made of the same things');
+    await files.remove(work);
+    return there;
+  }
   tell('packing the root file system');
   const rootPartition = plan.layout.partitions.find(({ content }) => content === 'root');
   const rootImage = join(work, 'root.ext4');
@@ -91,25 +103,28 @@ export async function buildImage(doors: BuildDoors, options: BuildOptions): Prom
   }
   tell('putting the image together');
   const table = tableOf(plan, hash, root.sizeMib);
-  const name = `flotilla-${plan.board}.img`;
   const image = join(options.out, name);
+  // Of what comes in its place nothing is true that stands there.
+  await files.remove(join(options.out, `${name}.manifest.json`));
   await run(exec, 'truncate', ['--size', '0', image]);
   await run(exec, 'truncate', ['--size', String(table.diskBytes), image]);
   const bootFiles = bootFilesOf(plan, root.wanted);
   await assemble(disks, image, { plan, table, hash, epochSeconds, bootFiles, contents });
   tell('taking its checksums');
   const digests = await imageDigests(disks, image);
-  tell('compressing it');
-  const file = await doors.compress(image);
+  if (doors.compress) tell('compressing it');
+  await doors.compress?.run(image);
+  const path = join(options.out, file);
   const manifest: ImageManifest = {
     board: plan.board,
     description: plan.description,
     imagerTags: plan.imagerTags,
     architecture: plan.architecture,
-    file: file.slice(file.lastIndexOf('/') + 1),
+    file,
     sizeBytes: table.diskBytes,
+    inputs,
     ...digests,
-    download: { bytes: (await files.stat(file))?.size ?? 0, sha256: await fileHash(disks, file) },
+    download: { bytes: (await files.stat(path))?.size ?? 0, sha256: await fileHash(disks, path) },
     epochSeconds,
     kernelArguments: plan.kernelArguments,
     partitions: table.partitions.map((one) => ({ name: one.name, startBytes: one.startBytes, sizeBytes: one.sizeBytes })),

@@ -8,6 +8,7 @@ const manifest: ListedManifest = {
   architecture: 'arm64',
   file: 'flotilla-raspberry-pi-4.img.zst',
   sizeBytes: 1000,
+  inputs: 'abc',
   sha256: 'aa',
   blocks: { bytes: 1, sha256: 'bb' },
   download: { bytes: 100, sha256: 'cc' },

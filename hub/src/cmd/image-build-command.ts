@@ -41,7 +41,7 @@ export async function buildCommand(options: BuildCommandOptions): Promise<void> 
         exec: new SystemExec(),
         files: new SystemFiles(),
         disks: new SystemDisks(),
-        compress: (path) => (options.keepRaw ? Promise.resolve(path) : compressed(path)),
+        compress: options.keepRaw ? undefined : { suffix: '.zst', run: compress },
         nodeFor: (architecture) => nodeBinary(architecture, cache),
       },
       {
@@ -78,10 +78,8 @@ function planOf({ board: name, layout, definitions }: BuildCommandOptions): Imag
   });
 }
 
-async function compressed(path: string): Promise<string> {
-  const out = `${path}.zst`;
+async function compress(path: string): Promise<void> {
   const params = { [constants.ZSTD_c_compressionLevel]: 9, [constants.ZSTD_c_checksumFlag]: 1 };
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), createZstdCompress({ params }), createWriteStream(out));
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), createZstdCompress({ params }), createWriteStream(`${path}.zst`));
   rmSync(path);
-  return out;
 }
