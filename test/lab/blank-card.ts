@@ -1,20 +1,17 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { Node, Pod, Secret } from '@flotilla/shared/api/generated/types.js';
 import { type TestRegistry, testRegistry } from '../harness/registry.ts';
 import { Stack } from '../harness/stack.ts';
 import { until } from '../harness/until.ts';
 import { LoopCard, shellLayer } from './flashed-card.ts';
 import type { Shared } from './lab-goal.ts';
+import { copyOfImage } from './lab-images.ts';
 import { hostAddress, type VirtualArchitecture, VirtualBoard, virtualBoards } from './virtual-board.ts';
 
-const exec = promisify(execFile);
 const cardMib = 3072;
-const imagesDir = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'flotilla', 'lab-images');
 /** Of one thing that a board does; emulated processors are slow. */
 const patienceMs = { amd64: 40 * 60_000, arm64: 90 * 60_000 } as const;
 
@@ -48,9 +45,7 @@ export class CardWorld implements Shared {
     try {
       log(`building the image of ${board}`);
       await stack.startHub();
-      // Where it stands already it is not built again; the rounds' settings go into a copy.
-      await world.flotilla('image', 'build', '--board', board, '--out', imagesDir, '--keep-raw');
-      await exec('cp', ['--sparse=always', ...['', '.manifest.json'].map((end) => join(imagesDir, `flotilla-${board}.img${end}`)), dir]);
+      await copyOfImage(board, dir);
       return world;
     } catch (error) {
       await world.close();
@@ -112,7 +107,7 @@ export class CardBoard {
       const { host } = await world.registry(card);
       const location = host.replace('127.0.0.1', hostAddress);
       // No registry can be reached in the lab but one without TLS, which is the owner's to allow.
-      await card.add('/etc/containers/registries.conf.d/lab.conf', `[[registry]]\nlocation = "${location}"\ninsecure = true\n`);
+      await card.root.add('/etc/containers/registries.conf.d/lab.conf', `[[registry]]\nlocation = "${location}"\ninsecure = true\n`);
       const machine = new VirtualBoard({ architecture, card: card.device, dir: mkdtempSync(join(tmpdir(), 'flotilla-lab-board-')), uuid });
       return new CardBoard(world, name, card, machine);
     } catch (error) {

@@ -34,5 +34,6 @@ export const goals: Readonly<Record<string, () => Promise<LabGoal>>> = {
   R11: async () => (await import('./r11-clocks.ts')).wrongClocks,
   R20: async () => (await import('./r20-blank-card.ts')).blankCard,
   'R20-amd64': async () => (await import('./r20-blank-card.ts')).blankCardPc,
+  'R20-boards': async () => (await import('./r20-boards.ts')).boardImages,
   clocks: async () => (await import('./r11-processes.ts')).processClocks,
 };
