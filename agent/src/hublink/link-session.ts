@@ -178,6 +178,7 @@ export class LinkSession implements DeviceEnd {
     try {
       kind = downKindOf(this.#options.identity.scope, topic);
       this.#options.meter?.message('down', kind, topic.length + payload.length);
+      this.#uplink?.heard(kind);
       const decoded = this.#reader.read(payload);
       if (decoded?.type === 'data') this.#streams.data(decoded.frame);
       else if (decoded) this.#receive(kind, decoded.value);

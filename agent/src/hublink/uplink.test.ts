@@ -106,6 +106,30 @@ test('the line is measured anew when it changes', async () => {
   uplink.close(new Error('enough'));
 });
 
+test('streams rest while the board acts upon what the hub said; a report does not', async () => {
+  const { clock, line, sent, uplink } = setUp();
+  stream(uplink, 1, 4_000_000).catch(() => {});
+  const frames = (): number => sent.filter((what) => what === 'up stream').length;
+  await clock.advance(20_000);
+  const first = frames();
+  uplink.heard('ack');
+  await clock.advance(2_000);
+  const second = frames();
+  expect(second).toBeGreaterThan(first);
+  const pings = line.pings.length;
+  uplink.heard('manifest');
+  await clock.advance(1_000);
+  void uplink.send('report', encodeJson({})[0] as Buffer);
+  await clock.advance(1_900);
+  expect(frames()).toBe(second);
+  expect(sent.filter((what) => what === 'up report')).toHaveLength(1);
+  // Something small follows what may be lost.
+  expect(line.pings.length).toBeGreaterThan(pings + 2);
+  await clock.advance(10_000);
+  expect(frames()).toBeGreaterThan(second);
+  uplink.close(new Error('enough'));
+});
+
 test('what is more urgent goes first, each lane in order', async () => {
   const { clock, line, sent, uplink } = setUp();
   const json = (value: unknown): Buffer => encodeJson(value)[0] as Buffer;

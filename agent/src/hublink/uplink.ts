@@ -2,7 +2,7 @@ import type { Clock } from '@flotilla/shared/clock/clock.js';
 import type { DevicePipe } from '@flotilla/shared/protocol/courier.js';
 import { cutFrame } from '@flotilla/shared/protocol/cut-frame.js';
 import { LinePace } from '@flotilla/shared/protocol/line-pace.js';
-import { type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
+import { type DownKind, type TopicScope, type UpKind, upTopic } from '@flotilla/shared/protocol/topics.js';
 import type { LinkMeter } from './types.ts';
 
 /** From the most to the least urgent. Pings are MQTT's own and wait in no queue. */
@@ -24,6 +24,9 @@ const laneOfKind: Readonly<Record<UpKind, Lane>> = {
   call: 'streams',
 };
 
+/** What of the hub's makes this board act and speak of it. */
+const begetsWords: readonly DownKind[] = ['manifest', 'objects', 'token'];
+
 /** What waits for the line before one more is turned away. */
 const mostWaitingBytes = 8 * 1024 * 1024;
 
@@ -44,7 +47,8 @@ interface Waiting {
 /**
  * All that a board sends over one connection goes through here. Heartbeats and status go out at once; the other lanes wait for their
  * turn, the higher one first, while so much is under way that a heartbeat would have to wait behind it for more than 0.6 s
- * (line-pace.ts of the protocol). A lane is first in, first out. Frames of streams are cut to what the line carries in 0.3 s.
+ * (line-pace.ts of the protocol). A lane is first in, first out. Frames of streams are cut to what the line carries in 0.3 s; streams rest
+ * while the board does what the hub just told it, and speaks of it.
  *
  * INVARIANTS: a lane never reorders; a lower lane sends nothing while a higher one waits; when the connection is over, all that waits is
  * rejected. Where nothing is measured (a pipe that cannot tell what arrived) only the drain of the connection holds senders up.
@@ -77,6 +81,11 @@ export class Uplink {
     });
   }
 
+  /** The hub said something. */
+  heard(kind: DownKind): void {
+    if (begetsWords.includes(kind)) this.#pace.rest();
+  }
+
   close(error: Error): void {
     if (this.#over) return;
     this.#over = error;
@@ -90,7 +99,7 @@ export class Uplink {
     if (this.#pumping) return;
     this.#pumping = true;
     for (let next = this.#next(); next && !this.#over; next = this.#next()) {
-      if (!this.#pace.room()) break;
+      if ((next.queue === this.#waiting.streams && this.#pace.resting) || !this.#pace.room()) break;
       await this.#sendPart(next.queue, next.item);
     }
     this.#pumping = false;

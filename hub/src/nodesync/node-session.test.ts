@@ -4,7 +4,7 @@ import { silentLogger } from '@flotilla/shared/log/logger.js';
 import { envelopeSigner } from '@flotilla/shared/protocol/envelope.js';
 import { encodeJson, FrameReader } from '@flotilla/shared/protocol/frame.js';
 import { linkLimits } from '@flotilla/shared/protocol/limits.js';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { contentOf, entryOf } from './manifest/manifest-content.ts';
 import { ManifestNumbers } from './manifest/manifest-numbers.ts';
 import { NodeSession, type NodeSessionOptions } from './node-session.ts';
@@ -37,15 +37,18 @@ async function greeted(objects: number) {
     warn: (reason: string, message: string) => void warnings.push(`${reason}: ${message}`),
     // As much as a session without reports and tokens touches.
   } as unknown as NodeSessionOptions);
+  const rest = vi.spyOn(session.streams, 'rest');
   for (const payload of encodeJson({ agentVersion: '1', versions: [1], bootId: 'b', nonce: 'n' })) session.message('hello', payload);
   await clock.advance(1_000);
-  return { sent, warnings, session };
+  return { sent, warnings, session, rest };
 }
 
 test('as many objects as a board takes are sent; one more is an event, and nothing is sent', async () => {
   const most = await greeted(linkLimits.contentEntries);
   expect(most.sent.map((message) => message.kind)).toEqual(['welcome', 'manifest']);
   expect(most.warnings).toEqual([]);
+  // The board is about to speak of it.
+  expect(most.rest).toHaveBeenCalledTimes(1);
   most.session.end();
   const more = await greeted(linkLimits.contentEntries + 1);
   expect(more.sent.map((message) => message.kind)).toEqual(['welcome']);

@@ -337,6 +337,7 @@ export class NodeSession {
 
   async #send(kind: DownKind, value: unknown): Promise<void> {
     if (this.#over) throw new StatusError(503, 'ServiceUnavailable', `node ${this.device.node} is offline`);
+    if (kind === 'manifest' || kind === 'objects') this.streams.rest();
     for (const payload of encodeJson(value)) await this.#options.broker.send(this.device, kind, payload);
   }
 }

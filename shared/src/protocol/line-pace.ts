@@ -1,7 +1,8 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
+import { StreamRest } from './stream-rest.ts';
 
 export interface LinePaceOptions {
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'after'>;
   /** Asks the other end to answer behind all that was sent so far; undefined where the line cannot tell. */
   readonly arrived: (() => Promise<void> | undefined) | undefined;
   /** More has arrived: there may be room now. */
@@ -13,13 +14,16 @@ const queueMs = 600;
 /** The same until something has queued for the first time: what the line carries is found out sooner. */
 const firstQueueMs = 1000;
 const firstWindowBytes = 8 * 1024;
-const leastWindowBytes = 2 * 1024;
+const leastWindowBytes = 2560;
 const mostWindowBytes = 1024 * 1024;
-const leastShare = 0.35;
+const leastShare = 0.5;
 /** So little is sent without asking whether it arrived: an idle board asks nothing. */
 const unaskedBytes = 4 * 1024;
+/** Of so many answers that had the line for themselves the quickest tells its round trip: the others met lost packets. */
+const aloneAnswers = 6;
 const firstFrameBytes = 4 * 1024;
-const leastFrameBytes = 1024;
+/** With what goes around it this fills a packet: two small ones are lost twice as often. */
+const leastFrameBytes = 1280;
 const mostFrameBytes = 16 * 1024;
 
 interface Mark {
@@ -34,8 +38,8 @@ interface Mark {
 
 /**
  * Measures what the line carries, by asking now and then whether what was sent has arrived (MQTT's ping is answered in order), and says
- * how much more may go under way: what the line carries in its own round trip and 0.6 s, less while it stalls. What the kernel's and the carrier's
- * buffers would swallow counts as under way; the drain of the socket would not show it.
+ * how much more may go under way: what the line carries in its own round trip and 0.6 s, less while it stalls; and when streams rest.
+ * What the kernel's and the carrier's buffers would swallow counts as under way; the drain of the socket would not show it.
  */
 export class LinePace {
   readonly #options: LinePaceOptions;
@@ -49,9 +53,15 @@ export class LinePace {
   #queueMs = firstQueueMs;
   /** Of what the line could have under way; less while it stalls. */
   #share = 1;
+  #alone: readonly number[] = [];
+  readonly #rest: StreamRest;
 
   constructor(options: LinePaceOptions) {
     this.#options = options;
+    const { clock, arrived, moved } = options;
+    // Whether such a question is answered tells nothing.
+    const probe = (): void => void arrived?.()?.catch(() => {});
+    this.#rest = new StreamRest({ clock, moved, probe, roundTripMs: () => this.#roundTripMs });
   }
 
   /** So much data a frame should have: what the line carries in 0.3 s. */
@@ -72,6 +82,18 @@ export class LinePace {
     if (this.#options.arrived === undefined || this.#sentBytes - this.#arrivedBytes < this.#windowBytes) return true;
     if ((this.#marks.at(-1)?.sentBytes ?? this.#arrivedBytes) < this.#sentBytes) this.#ask(true);
     return false;
+  }
+
+  /** The board was told something that it will act upon and speak about: streams rest. */
+  rest(): void {
+    this.#rest.begin();
+    // Whoever waits learns of it.
+    this.#options.moved();
+  }
+
+  /** Whether streams shall send nothing now. When so, `moved` is called as soon as they may again. */
+  get resting(): boolean {
+    return this.#rest.goesOn;
   }
 
   #ask(full: boolean): void {
@@ -95,7 +117,8 @@ export class LinePace {
     this.#marks.splice(0, at + 1);
     this.#arrivedBytes = Math.max(this.#arrivedBytes, mark.sentBytes);
     const tookMs = Math.max(1, this.#options.clock.monotonicMs() - mark.atMs);
-    if (this.#roundTripMs === undefined || tookMs < this.#roundTripMs || mark.alone) this.#roundTripMs = tookMs;
+    if (mark.alone) this.#alone = [...this.#alone, tookMs].slice(-aloneAnswers);
+    this.#roundTripMs = Math.min(tookMs, ...(mark.alone ? this.#alone : [this.#roundTripMs ?? tookMs]));
     this.#measured((this.#arrivedBytes - mark.arrivedBytes) / tookMs, mark.full);
     if (tookMs - this.#roundTripMs > queueMs) this.#queueMs = queueMs;
     // A line that stalls (lost packets) lets more queue than its rate tells.

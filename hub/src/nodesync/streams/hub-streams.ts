@@ -108,6 +108,11 @@ export class HubStreams {
     if (failure) throw new ProtocolError('TooLarge', `stream ${frame.stream} was closed: ${failure.message}`);
   }
 
+  /** The board was told something that it will act upon: what both are about to say goes first. */
+  rest(): void {
+    this.#frames.rest();
+  }
+
   /** All that are open, and whoever asks for one from now on, get this error. */
   end(error: StatusError): void {
     this.#ended = error;

@@ -43,6 +43,11 @@ export class PacedFrames {
     });
   }
 
+  /** The board was told something that it will act upon: see LinePace. */
+  rest(): void {
+    this.#pace.rest();
+  }
+
   /** The board answered a mark; one that comes late or twice says nothing. */
   marked(number: number): void {
     const arrived = this.#marks.get(number);
@@ -71,7 +76,7 @@ export class PacedFrames {
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let next = this.#waiting[0]; next && this.#pace.room(); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next && !this.#pace.resting && this.#pace.room(); next = this.#waiting[0]) {
       const { first, rest } = cutFrame(next.payload, this.#pace.frameBytes);
       if (rest) next.payload = rest;
       else this.#waiting.shift();
