@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@flotilla/shared/clock/clock.js';
+import { OneByOne } from './one-by-one.ts';
 import { brokerLimits } from './types.ts';
 
 /** A connection that wants its TLS handshake. */
@@ -47,7 +48,7 @@ export class Admission {
   #filledMs = 0;
   #tick: { readonly timer: Timer; readonly atMs: number } | undefined;
   #dropped = 0;
-  #nextSlotMs = 0;
+  readonly #sentAway = new OneByOne();
 
   constructor(clock: Clock, pace: Pace = brokerLimits.handshakesPerSecond) {
     this.#clock = clock;
@@ -101,11 +102,8 @@ export class Admission {
    * @returns milliseconds from now, at most `brokerLimits.longestRetryMs`
    */
   nextSlotMs(leastMs: number): number {
-    const nowMs = this.#clock.monotonicMs();
-    const slotMs = Math.max(this.#nextSlotMs, nowMs + leastMs);
-    if (slotMs - nowMs >= brokerLimits.longestRetryMs) return brokerLimits.longestRetryMs;
-    this.#nextSlotMs = slotMs + 1000 / this.#perSecond;
-    return Math.round(slotMs - nowMs);
+    const apartMs = 1000 / this.#perSecond;
+    return this.#sentAway.next(this.#clock.monotonicMs(), { leastMs, apartMs, mostMs: brokerLimits.longestRetryMs });
   }
 
   stop(): void {

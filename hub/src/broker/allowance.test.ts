@@ -43,6 +43,24 @@ test('who goes on is reported once, and then hung up on; who stops is forgiven',
   expect(verdicts.at(-1)?.over).toBe(true);
 });
 
+test('what is refused costs more, and a pause is never so long that a ping does not come through', () => {
+  const allowance = new Allowance();
+  const sentMs: number[] = [];
+  for (let atMs = 0; atMs < 60_000; ) {
+    const { pauseMs } = allowance.read(atMs, message);
+    allowance.charge(atMs);
+    sentMs.push(atMs);
+    expect(pauseMs).toBeLessThanOrEqual(brokerLimits.longestPauseMs);
+    atMs += Math.max(1, pauseMs);
+  }
+  // Fifteen at once, then one a second.
+  expect(sentMs.filter((atMs) => atMs < 100).length).toBeLessThan(20);
+  expect(sentMs.length).toBeLessThan(80);
+  const deep = new Allowance();
+  for (let count = 0; count < 1_000; count++) deep.charge(0);
+  expect(deep.read(0, message).pauseMs).toBe(brokerLimits.longestPauseMs);
+});
+
 test('what the hub asked for does not count', () => {
   const allowance = new Allowance();
   const window = 256 * 1024;

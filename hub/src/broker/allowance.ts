@@ -27,7 +27,8 @@ export class Allowance {
 
   /** @param nowMs monotonic */
   read(nowMs: number, { bytes, messages }: { readonly bytes: number; readonly messages: number }): Verdict {
-    const pauseMs = Math.max(this.#messages.spend(nowMs, messages), this.#bytes.spend(nowMs, bytes));
+    const owedMs = Math.max(this.#messages.spend(nowMs, messages), this.#bytes.spend(nowMs, bytes));
+    const pauseMs = Math.min(owedMs, brokerLimits.longestPauseMs);
     // Who sends nothing for a moment after a pause has stopped overdoing it.
     if (this.#sinceMs !== undefined && nowMs > this.#pausedUntilMs + brokerLimits.excessEndsMs) {
       this.#sinceMs = undefined;
@@ -40,6 +41,11 @@ export class Allowance {
     const report = !this.#reported && lastsMs >= brokerLimits.excessReportedMs;
     this.#reported ||= report;
     return { pauseMs, report, over: lastsMs >= brokerLimits.excessEndedMs };
+  }
+
+  /** What was read was refused: it is paid for with the next pause. */
+  charge(nowMs: number): void {
+    this.#messages.spend(nowMs, brokerLimits.refusedAsMessages - 1);
   }
 
   /** So many bytes were asked for, in messages of any size down to a few dozen bytes. */

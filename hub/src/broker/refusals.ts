@@ -1,10 +1,13 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { TokenBucket } from '@flotilla/shared/workqueue/token-bucket.js';
+import { OneByOne } from './one-by-one.ts';
 import { brokerLimits } from './types.ts';
 
 /** Refusals at once that are answered at once, and how soon one more is. */
 const quick = { burst: 5, perSecond: 1 / 30 };
 const remembered = 10_000;
+/** Who heard it last comes back last: handshakes are spread. A board gives up after 15 s. */
+const heldFor = { leastMs: brokerLimits.refusalHeldMs, apartMs: 20, mostMs: 14_000 };
 
 /**
  * Gives refusals their time. A device that is refused again and again gets its answer late, so that it spends its time waiting and not
@@ -13,6 +16,7 @@ const remembered = 10_000;
 export class Refusals {
   readonly #clock: Clock;
   readonly #buckets = new Map<string, TokenBucket>();
+  readonly #turns = new OneByOne();
   #held = 0;
 
   constructor(clock: Clock) {
@@ -27,7 +31,8 @@ export class Refusals {
       return often;
     }
     this.#held++;
-    this.#clock.after('broker: refusal', brokerLimits.refusalHeldMs, () => {
+    const heldMs = this.#turns.next(this.#clock.monotonicMs(), heldFor);
+    this.#clock.after('broker: refusal', heldMs, () => {
       this.#held--;
       say();
     });

@@ -75,6 +75,8 @@ export interface Broker {
   disconnect(session: DeviceSession, reason: string): void;
   /** So many bytes of this board were asked for: they do not count against what it may send. */
   expect(session: DeviceSession, bytes: number): void;
+  /** A message of this board was none that it may send: that counts as many. */
+  charge(session: DeviceSession): void;
   /** The session that is live now. */
   session(node: string): DeviceSession | undefined;
   readonly counters: Readonly<BrokerCounters>;
@@ -133,7 +135,7 @@ export const brokerLimits = {
   /** Connections in all; one more is not accepted. */
   connections: 20_000,
   /** Connects of one device: so many at once, and so many a second on average. */
-  connectBurst: 60,
+  connectBurst: 20,
   connectsPerSecond: 0.2,
   /** TLS handshakes a second: what is tried first, and between which bounds it follows what the loop carries. */
   handshakesPerSecond: { first: 200, least: 20, most: 2_000 },
@@ -156,6 +158,10 @@ export const brokerLimits = {
   messageBurst: 600,
   bytesPerSecond: 256 * 1024,
   byteBurst: 8 * 1024 * 1024,
+  /** What is refused for what it is costs as much of that as so many messages: fifteen at once, then one a second. */
+  refusedAsMessages: 40,
+  /** Nothing is read for so long at most: a board's ping comes after what is too much. */
+  longestPauseMs: 10_000,
   /** Too much without a pause: after so long it is reported, after so long it is disconnected; so long a rest ends it. */
   excessReportedMs: 10_000,
   excessEndedMs: 60_000,

@@ -153,6 +153,7 @@ export class NodeSession {
       if (!(error instanceof ProtocolError)) throw error;
       this.#options.logger.warn('refused a message of a board', { kind, reason: error.reason, error });
       if (kind === 'stream') this.#streamRefused(error);
+      this.#options.broker.charge(this.device);
       if (kind !== 'refusal') this.#refuse(kind, error.reason, error.message);
     }
   }

@@ -13,6 +13,7 @@ import { type DownKind, downFilter, upKindOf } from '@flotilla/shared/protocol/t
 import type { Aedes, AuthenticateError, Client } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { Admission } from '../admission.ts';
+import { OneByOne } from '../one-by-one.ts';
 import { Refusals } from '../refusals.ts';
 import { SessionTable } from '../session-table.ts';
 import {
@@ -54,6 +55,7 @@ export class EmbeddedBroker implements Broker {
   readonly #connections = new WeakMap<object, DeviceConnection>();
   readonly #admission: Admission;
   readonly #refusals: Refusals;
+  readonly #slowed = new OneByOne();
   #queuedBytes = 0;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
@@ -168,6 +170,11 @@ export class EmbeddedBroker implements Broker {
   expect(session: DeviceSession, bytes: number): void {
     const client = this.#clients.get(session.epoch);
     if (client) this.#connections.get(client)?.allowance.expect(bytes);
+  }
+
+  charge(session: DeviceSession): void {
+    const client = this.#clients.get(session.epoch);
+    if (client) this.#connections.get(client)?.allowance.charge(this.#options.clock.monotonicMs());
   }
 
   session(node: string): DeviceSession | undefined {
@@ -308,6 +315,7 @@ export class EmbeddedBroker implements Broker {
       this.#handler?.message(session, kind, payload);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      this.charge(session);
       // A newer board's kind of message is no trespass.
       if (error.reason === 'Unsupported') this.#refuse(client, topic, error);
       else this.#denied(client, connection, session, topic, 'DeniedPublish');
@@ -340,7 +348,9 @@ export class EmbeddedBroker implements Broker {
   /** Holds back a board that sends too much; hangs up on one that does not stop. @returns for how long nothing more is read */
   #paced(connection: DeviceConnection, client: Client, bytes: number, messages: number): number {
     const { session, allowance } = connection;
-    const { pauseMs, report, over } = allowance.read(this.#options.clock.monotonicMs(), { bytes, messages });
+    const nowMs = this.#options.clock.monotonicMs();
+    const { pauseMs: owedMs, report, over } = allowance.read(nowMs, { bytes, messages });
+    const pauseMs = owedMs < spreadFromMs ? owedMs : this.#slowed.next(nowMs, { leastMs: owedMs, apartMs: 5, mostMs: 2 * owedMs });
     if (pauseMs > 0) this.counters.slowed++;
     if (!session) return pauseMs;
     const message = `node ${session.node} sends more than it may: it is read slower, and its connection ends if it goes on`;
@@ -397,3 +407,5 @@ export class EmbeddedBroker implements Broker {
 /** How soon a hub that stops wants to see its boards again at the earliest, and how long it waits for them to hear it. */
 const leastRetryMs = 1_000;
 const farewellsMs = 1_000;
+/** Boards that are held back for longer than this do not all go on in the same turn of the loop. */
+const spreadFromMs = 500;

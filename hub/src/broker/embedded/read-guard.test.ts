@@ -74,3 +74,24 @@ test('reads nothing in a pause, and tells whoever reads when it is over; nothing
     [32, 1],
   ]);
 });
+
+test('reads little at once at first and of who was held back, and more while all is well; what is left comes in another turn', () => {
+  const stream = new PassThrough({ highWaterMark: 1 << 20 });
+  const pauses = [0, 0, 50];
+  const due: (() => void)[] = [];
+  guardReads(stream, 100_000, {
+    read: () => pauses.shift() ?? 0,
+    after: (_delayMs, fire) => due.push(fire),
+    tooLong: () => {},
+  });
+  const read: number[] = [];
+  stream.on('readable', () => {
+    const chunk = stream.read() as Buffer | null;
+    if (chunk) read.push(chunk.length);
+  });
+  stream.write(packet(40_000 - 4));
+  stream.emit('readable');
+  for (let turn = 0; turn < 10; turn++) due.shift()?.();
+  const kib = 1024;
+  expect(read).toEqual([4 * kib, 8 * kib, 16 * kib, 4 * kib, 40_000 - 32 * kib]);
+});

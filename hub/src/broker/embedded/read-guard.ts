@@ -17,9 +17,17 @@ export function guardReads(
   const read = stream.read.bind(stream);
   const scanner = new HeaderScanner();
   let paused = false;
+  let piece = leastPiece;
+  const again = (delayMs: number): void =>
+    paced?.after(delayMs, () => {
+      paused = false;
+      // Whoever reads waits for this word.
+      if (!stream.destroyed) stream.emit('readable');
+    });
   stream.read = (size?: number): unknown => {
     if (paused) return null;
-    const chunk: unknown = read(size);
+    const inPieces = stream.readableLength > piece;
+    const chunk: unknown = read(inPieces ? piece : size);
     if (!Buffer.isBuffer(chunk)) return chunk;
     const before = scanner.packets;
     const length = scanner.longest(chunk);
@@ -30,17 +38,21 @@ export function guardReads(
       return null;
     }
     const pauseMs = paced?.read(chunk.length, scanner.packets - before) ?? 0;
-    if (pauseMs > 0) {
-      paused = true;
-      paced?.after(pauseMs, () => {
-        paused = false;
-        // Whoever reads waits for this word.
-        if (!stream.destroyed) stream.emit('readable');
-      });
+    piece = pauseMs > 0 ? leastPiece : Math.min(mostPiece, piece * 2);
+    if (pauseMs > 0 || inPieces) {
+      paused = pauseMs > 0;
+      again(pauseMs);
     }
     return chunk;
   };
 }
+
+/**
+ * How much is read at once: little of who is new or said too much, twice as much each time that was fine. What a flood has brought into
+ * the connection's buffer must not be one turn of the event loop.
+ */
+const leastPiece = 4 * 1024;
+const mostPiece = 64 * 1024;
 
 /** Walks the packets of a byte stream; two numbers of state per connection. */
 export class HeaderScanner {

@@ -183,6 +183,8 @@ export class SimulatedBroker implements Broker {
 
   expect(): void {}
 
+  charge(): void {}
+
   get load(): BrokerLoad {
     const { perSecond, waiting, dropped } = this.#admission;
     return { sessions: this.#lines.size, queuedBytes: 0, admittedPerSecond: perSecond, waiting, dropped };
