@@ -138,7 +138,7 @@ export const brokerLimits = {
   connectBurst: 20,
   connectsPerSecond: 0.2,
   /** TLS handshakes a second: what is tried first, and between which bounds it follows what the loop carries. */
-  handshakesPerSecond: { first: 200, least: 20, most: 2_000 },
+  handshakesPerSecond: { first: 200, least: 100, most: 2_000 },
   handshakeBurst: 64,
   /** Connections that wait for their handshake, and for how long; a board gives up after 15 s. */
   waitingHandshakes: 10_000,

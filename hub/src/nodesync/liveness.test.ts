@@ -4,10 +4,11 @@ import { Liveness } from './liveness.ts';
 
 function setUp() {
   const clock = new FakeClock();
-  const liveness = new Liveness({ clock, startGraceMs: 90_000 });
+  const door = { waiting: 0 };
+  const liveness = new Liveness({ clock, startGraceMs: 90_000, crowded: () => door.waiting > 0 });
   const told: string[] = [];
   liveness.onChange((node, alive) => told.push(`${node} ${alive ? 'alive' : 'offline'}`));
-  return { clock, liveness, told };
+  return { clock, door, liveness, told };
 }
 
 test('a board is offline 2.5 keep-alives after it was last heard, not when its session ends', async () => {
@@ -40,6 +41,27 @@ test('after a start nobody is offline before the grace is over', async () => {
   await clock.advance(90_000);
   expect(liveness.isAlive('b')).toBe(false);
   expect(told).toEqual(['a alive', 'b offline']);
+});
+
+test('while boards wait at the door nobody is said to be away, but not for ever', async () => {
+  const { clock, door, liveness, told } = setUp();
+  liveness.start(() => ['a', 'b', 'c']);
+  liveness.connected('a');
+  liveness.disconnected('a', 20_000, 0);
+  door.waiting = 900;
+  await clock.advance(200_000);
+  expect(['a', 'b', 'c'].map((node) => liveness.isAlive(node))).toEqual([true, true, true]);
+  liveness.connected('b');
+  door.waiting = 0;
+  await clock.advance(10_000);
+  expect(told.sort()).toEqual(['a alive', 'a offline', 'b alive', 'c offline']);
+  told.length = 0;
+  liveness.disconnected('b', 20_000, 0);
+  door.waiting = 900;
+  await clock.advance(50_000 + 5 * 60_000 - 1);
+  expect(told).toEqual([]);
+  await clock.advance(1);
+  expect(told).toEqual(['b offline']);
 });
 
 test('a stop leaves no timer', () => {

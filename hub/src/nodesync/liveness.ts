@@ -4,10 +4,15 @@ export interface LivenessOptions {
   readonly clock: Clock;
   /** How long after its start a hub waits for boards it has not heard of yet: their longest back-off and some more. */
   readonly startGraceMs?: number;
+  /** Whether boards wait at the door: one that is missed may be among them. */
+  readonly crowded?: () => boolean;
 }
 
 /** A board counts as offline when nothing was heard of it for this many keep-alives. */
 const keepAlives = 2.5;
+/** While others wait at the door, a board that is missed is given so long in all, and it is looked again so often. */
+const longestPatienceMs = 5 * 60_000;
+const lookAgainMs = 10_000;
 
 interface Entry {
   /** Sessions that are live now: 0 or 1, for a moment 2 never. */
@@ -20,10 +25,14 @@ interface Entry {
  * Which boards are there, in memory: no write, no timer for a board that is connected. A session that ends does not make a board
  * offline at once (a vehicle changes its address a hundred times a day): it has until 2.5 keep-alives after it was last heard. After
  * a start of the hub every board counts as alive until the grace is over.
+ *
+ * While boards wait to be let in nobody is said to be away: what the hub would then write of thousands of nodes and their pods takes
+ * the time in which it could let them in, and more would seem to be away.
  */
 export class Liveness {
   readonly #clock: Clock;
   readonly #startGraceMs: number;
+  readonly #crowded: () => boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(node: string, alive: boolean) => void>();
   #starting: Timer | undefined;
@@ -31,13 +40,14 @@ export class Liveness {
   constructor(options: LivenessOptions) {
     this.#clock = options.clock;
     this.#startGraceMs = options.startGraceMs ?? 90_000;
+    this.#crowded = options.crowded ?? (() => false);
   }
 
   /** @param nodes those that should be there; whoever is missing after the grace is told of as offline */
   start(nodes: () => readonly string[]): void {
-    this.#starting = this.#clock.after('nodesync: start grace', this.#startGraceMs, () => {
-      this.#starting = undefined;
-      for (const node of nodes()) if (!this.#entries.has(node)) this.#tell(node, false);
+    this.#afterCrowd('nodesync: start grace', this.#startGraceMs, (timer) => {
+      this.#starting = timer;
+      if (!timer) for (const node of nodes()) if (!this.#entries.has(node)) this.#tell(node, false);
     });
   }
 
@@ -75,9 +85,9 @@ export class Liveness {
   disconnected(node: string, keepAliveMs: number, idleMs: number): void {
     const entry: Entry = { connected: false, sinceWallMs: this.#clock.wallMs() - idleMs, expiry: undefined };
     this.#entries.set(node, entry);
-    entry.expiry = this.#clock.after('nodesync: offline', Math.max(0, keepAliveMs * keepAlives - idleMs), () => {
-      entry.expiry = undefined;
-      this.#tell(node, false);
+    this.#afterCrowd('nodesync: offline', Math.max(0, keepAliveMs * keepAlives - idleMs), (timer) => {
+      entry.expiry = timer;
+      if (!timer) this.#tell(node, false);
     });
   }
 
@@ -87,6 +97,15 @@ export class Liveness {
     if (!entry || entry.connected) return;
     entry.expiry?.cancel();
     this.#entries.delete(node);
+  }
+
+  /** @param next told of the timer that runs now, and undefined when the time is over */
+  #afterCrowd(name: string, delayMs: number, next: (timer: Timer | undefined) => void, patienceMs = longestPatienceMs): void {
+    const timer = this.#clock.after(name, delayMs, () => {
+      if (patienceMs > 0 && this.#crowded()) this.#afterCrowd(name, lookAgainMs, next, patienceMs - lookAgainMs);
+      else next(undefined);
+    });
+    next(timer);
   }
 
   #tell(node: string, alive: boolean): void {

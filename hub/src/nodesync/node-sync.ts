@@ -121,7 +121,11 @@ class DeviceLink implements NodeSync {
     this.#sources = new ManifestSources(client);
     this.#memory = new ReportMemory(this.#sources);
     this.#numbers = new ManifestNumbers({ epoch: options.storeEpoch, seen: () => this.#sources.revision });
-    this.#liveness = new Liveness({ clock, ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }) });
+    this.#liveness = new Liveness({
+      clock,
+      crowded: () => options.broker.load.waiting > 0,
+      ...(options.startGraceMs === undefined ? {} : { startGraceMs: options.startGraceMs }),
+    });
     this.liveness = {
       isAlive: (node) => this.#liveness.isAlive(node),
       onChange: (listener) => this.#liveness.onChange(listener),
