@@ -10,8 +10,8 @@ import { type Failure, planReplicas, planStatus, podFor, type ReplicaSetStep, sa
 const byNode = 'nodeName';
 /** Pods. */
 const largeSet = 500;
-/** What a look at 5,000 pods takes is then a twentieth of the time. */
-const lookAfterMsEach = 0.02;
+/** What a look takes is then a twentieth of the time: 4 µs a pod, for in a heap of gigabytes nothing of a pod is in the processor's cache. */
+const lookAfterMsEach = 0.1;
 
 /** A kind that keeps pods at a number. */
 export interface ReplicatingKind<T extends KubeObject> {
