@@ -124,7 +124,7 @@ test('streams rest while the board acts upon what the hub said; a report does no
   expect(frames()).toBe(second);
   expect(sent.filter((what) => what === 'up report')).toHaveLength(1);
   // Something small follows what may be lost.
-  expect(line.pings.length).toBeGreaterThan(pings + 2);
+  expect(line.pings.length).toBeGreaterThanOrEqual(pings + 2);
   await clock.advance(10_000);
   expect(frames()).toBeGreaterThan(second);
   uplink.close(new Error('enough'));

@@ -24,13 +24,13 @@ test('a rest lasts a round trip and a half; while a stream waits, the line is pr
   rest.begin();
   expect(rest.goesOn).toBe(true);
   await clock.advance(2_999);
-  expect([rest.goesOn, seen.probes]).toEqual([true, [667, 1334, 2001, 2668]]);
+  expect([rest.goesOn, seen.probes]).toEqual([true, [1_000, 2_000]]);
   await clock.advance(1);
   expect(rest.goesOn).toBe(false);
   const { moved } = seen;
-  expect(moved).toBeGreaterThan(4);
+  expect(moved).toBeGreaterThan(2);
   await clock.advance(60_000);
-  expect([seen.moved, seen.probes.length, clock.pending()]).toEqual([moved, 4, []]);
+  expect([seen.moved, seen.probes.length, clock.pending()]).toEqual([moved, 2, []]);
 });
 
 test('where no stream waits nothing is sent', async () => {

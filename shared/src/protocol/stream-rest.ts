@@ -13,7 +13,7 @@ export interface StreamRestOptions {
 /** How long it takes until both ends have said what they have to say, in round trips; how long one rest is at most; from probe to probe. */
 const restRoundTrips = 1.5;
 const longestRoundTrips = 5;
-const probeRoundTrips = 1 / 3;
+const probeRoundTrips = 1 / 2;
 
 /**
  * Streams rest while both ends talk about something that the board was told to do: nothing of theirs then stands in front of those words
