@@ -189,3 +189,23 @@ test('a board without settings for it gets no network, keys or zone of its own',
   expect(steps.map(({ name }) => name)).toEqual(['name', 'agent']);
   expect(steps[0]?.files[0]?.content).toBe('board\n');
 });
+
+test('what is written on the card is synced once more where it lies then: FAT enters the place of a renamed file only with the file', async () => {
+  const { files, doors } = await card(settings);
+  const unsynced = new Set<string>();
+  const [replace, sync] = [files.writeAtomic.bind(files), files.sync.bind(files)];
+  files.writeAtomic = async (path, ...what) => {
+    await replace(path, ...what);
+    if (path.startsWith('/boot/firmware/')) unsynced.add(path);
+  };
+  files.sync = async (path) => {
+    await sync(path);
+    unsynced.delete(path);
+  };
+  const written: string[] = [];
+  await firstBoot(doors, '/boot/firmware', facts);
+  written.push(...unsynced);
+  await afterJoining(doors, '/boot/firmware');
+  expect([...written, ...unsynced]).toEqual([]);
+  expect(await report(files)).toContain('what was secret here is erased');
+});

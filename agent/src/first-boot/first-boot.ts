@@ -99,7 +99,7 @@ export async function afterJoining(doors: FirstBootDoors, bootDir: string): Prom
   await files.remove(joinTokenFile);
   if (text !== '' && text !== kept) {
     await overwrite(doors, settings, withoutSecretLines);
-    await files.writeAtomic(settings, kept);
+    await writeOnCard(files, settings, kept);
     if ((await files.readText(settings)) !== kept)
       await report.failed('joined', new Error('the settings on the boot partition could not be erased'));
     await report.say('joined', 'the board is enrolled; what was secret here is erased', { state: 'joined' });
@@ -116,6 +116,15 @@ export async function afterJoining(doors: FirstBootDoors, bootDir: string): Prom
   }
   // What could not be fetched is tried again at the next boot.
   if (fetched) await files.writeAtomic(joinedFile, '');
+}
+
+/**
+ * A renamed file's new place comes into a FAT directory only with the file itself: without the second sync the entry still names clusters
+ * of the old one after a power cut, and those are free.
+ */
+async function writeOnCard(files: Files, path: string, text: string): Promise<void> {
+  await files.writeAtomic(path, text);
+  await files.sync(path);
 }
 
 /** Overwrites what a file holds where it lies, with as many bytes. */
@@ -177,7 +186,7 @@ class Report {
       const line = `  ${step}: ${what.replaceAll(/\s+/g, ' ').slice(0, 1000)}\n`;
       // The unit tries again for as long as a fault stays: it is written once, for the card's sake.
       if (before.endsWith(line)) return;
-      await files.writeAtomic(this.#path, `${before.slice(-mostReportBytes)}${kubeTime(clock.wallMs())}${line}`);
+      await writeOnCard(files, this.#path, `${before.slice(-mostReportBytes)}${kubeTime(clock.wallMs())}${line}`);
     } catch (error) {
       // Only a machine that loses its power ends here; a full or missing partition does not.
       if ((error as Error).name === 'PowerCut') throw error;
