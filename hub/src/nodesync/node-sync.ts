@@ -169,7 +169,8 @@ class DeviceLink implements NodeSync {
       message: (session, kind, payload) => {
         const own = this.#sessions.get(session.node);
         if (own?.device.epoch !== session.epoch) return;
-        const taken = this.#lanes.offer(laneOf(kind), session.node, payload.length, () => this.#timed(() => own.message(kind, payload)));
+        const run = (): void => this.#timed(() => own.message(kind, payload));
+        const taken = this.#lanes.offer(laneOf(kind), session.node, payload.length, run, { kind, payload });
         if (!taken) own.refuseBusy(kind);
       },
       incident: (incident) => this.#incident(incident),

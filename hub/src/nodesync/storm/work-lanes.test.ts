@@ -1,5 +1,6 @@
 import type { Clock } from '@flotilla/shared/clock/clock.js';
 import { FakeClock } from '@flotilla/shared/clock/fake-clock.js';
+import type { UpKind } from '@flotilla/shared/protocol/topics.js';
 import { beforeEach, expect, test } from 'vitest';
 import { type Lane, laneLimits, laneOf, WorkLanes } from './work-lanes.ts';
 
@@ -87,6 +88,22 @@ test('one board has bounds of its own; beyond them it is told, and the others ar
   expect(offer('streams', 'large', '', 1, laneLimits.bytesOfOne)).toBe(true);
   expect(offer('streams', 'large', '', 1, 1)).toBe(false);
   expect(lanes.load.refused).toBe(2);
+});
+
+test('what is said again before its turn came is done once; other words of the same kind, and of other kinds, each time', async () => {
+  offer('status', 'first', '', 50);
+  const say = (kind: UpKind, text: string): boolean =>
+    lanes.offer(laneOf(kind), 'a', text.length, () => done.push(`${kind} ${text}`), { kind, payload: Buffer.from(text) });
+  for (let again = 0; again < 30; again++) expect(say('report', 'one')).toBe(true);
+  expect(lanes.load.items).toBe(1);
+  for (const text of ['x', 'y', 'x']) say('applied', text);
+  say('report', 'two');
+  say('token', 'one');
+  await clock.advance(1_000);
+  expect(done).toEqual(['first', 'report one', 'applied x', 'applied y', 'applied x', 'report two', 'token one']);
+  say('report', 'one');
+  await clock.advance(1_000);
+  expect(done.at(-1)).toBe('report one');
 });
 
 test('all together have a bound', () => {

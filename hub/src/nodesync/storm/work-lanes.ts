@@ -19,6 +19,9 @@ export function laneOf(kind: UpKind): Lane {
   return laneOfKind[kind] ?? 'status';
 }
 
+/** What a board says again until it is answered; each is numbered, so the same bytes are the same words. */
+const saidAgain: ReadonlySet<UpKind> = new Set(['hello', 'report', 'token']);
+
 /** What may wait; the rest is refused, and its sender says it again later. */
 export const laneLimits = {
   itemsOfOne: 1_024,
@@ -30,8 +33,15 @@ export const laneLimits = {
 const burstMs = 12;
 const share = 3;
 
+/** Something that a board said, as it came. */
+interface Said {
+  readonly kind: UpKind;
+  readonly payload: Buffer;
+}
+
 interface Item {
   readonly bytes: number;
+  readonly said: Said | undefined;
   readonly run: () => void;
 }
 
@@ -73,12 +83,18 @@ export class WorkLanes {
     return (this.#items * this.#itemMs * (share + 1)) / share;
   }
 
-  /** Runs it now or soon. @returns false when there is no room: it will not be run */
-  offer(lane: Lane, board: string, bytes: number, run: () => void): boolean {
+  /**
+   * Runs it now or soon; once where a board said it again before its turn came, else a hub that is late is asked the more the later it is.
+   * @returns false when there is no room: it will not be run
+   */
+  offer(lane: Lane, board: string, bytes: number, run: () => void, said?: Said): boolean {
     if (this.#items === 0 && this.#hasTime()) {
       this.#run(run);
       return true;
     }
+    const queue = this.#queues[lane].get(board) ?? [];
+    if (said && saidAgain.has(said.kind) && queue.some((item) => item.said?.kind === said.kind && item.said.payload.equals(said.payload)))
+      return true;
     const waiting = this.#waitingOf.get(board) ?? { items: 0, bytes: 0 };
     const full =
       waiting.items >= laneLimits.itemsOfOne ||
@@ -89,8 +105,7 @@ export class WorkLanes {
       return false;
     }
     this.#count(board, 1, bytes);
-    const queue = this.#queues[lane].get(board) ?? [];
-    queue.push({ bytes, run });
+    queue.push({ bytes, run, said });
     this.#queues[lane].set(board, queue);
     this.#schedule();
     return true;
