@@ -160,7 +160,7 @@ export const brokerLimits = {
   byteBurst: 8 * 1024 * 1024,
   /** What is refused for what it is costs as much of that as so many messages: fifteen at once, then one a second. */
   refusedAsMessages: 40,
-  /** Nothing is read for so long at most: a board's ping comes after what is too much. */
+  /** One owes so long a pause at most, which may become twice as long in a crowd: a board's ping comes after what is too much. */
   longestPauseMs: 10_000,
   /** Too much without a pause: after so long it is reported, after so long it is disconnected; so long a rest ends it. */
   excessReportedMs: 10_000,
